@@ -1,0 +1,1 @@
+//! Foreign bytes to and from MessageContent: MIME, mbox, MSG, PST, RTF.

@@ -1,0 +1,1 @@
+//! MAPI/HTTP server: http -> session -> processor -> handles -> dispatch -> rop/*.

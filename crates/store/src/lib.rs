@@ -1,0 +1,1 @@
+//! The information store: mailboxes, folders, messages, tables, change tracking, directory.

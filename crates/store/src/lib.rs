@@ -1,1 +1,3 @@
 //! The information store: mailboxes, folders, messages, tables, change tracking, directory.
+
+pub mod engine;

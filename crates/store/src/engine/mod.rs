@@ -1,0 +1,128 @@
+//! The key-value engine below the store.
+//!
+//! Everything above speaks to [`Engine`]: four spaces of ordered keys, reads that see only what
+//! is durable, and batches that are checked, numbered and synced by one writer thread, many
+//! batches to one sync.
+//!
+//! What must stay true, on every engine:
+//!
+//! * A batch whose [`Ticket::wait`] (or [`Engine::commit`]) returned [`Outcome::Committed`]
+//!   survives kill -9 and the loss of power. A batch is there whole or not at all.
+//! * Reads and snapshots see a prefix of the committed batches, and only durable ones.
+//! * Batches take effect in the order in which they were enqueued; a check sees every batch
+//!   enqueued before it. When a batch fails for another reason than its checks (a full disk, a
+//!   failed write), every batch that was enqueued behind it and read through it fails too.
+//! * A value read is the value written, or the read answers [`Error::Corrupt`].
+
+#![allow(dead_code)] // Until the engines land.
+
+mod batch;
+mod error;
+mod ticket;
+mod types;
+
+pub use batch::{Batch, Check};
+pub use error::{Error, Result};
+pub use ticket::Ticket;
+pub use types::{
+    Direction, Epoch, Gauges, Key, KeyRange, KeyValue, MailboxNumber, Outcome, Space, Value,
+};
+
+use std::ops::ControlFlow;
+
+/// The longest key that an engine takes, in bytes.
+pub const MAX_KEY: usize = 1024;
+/// The longest value that an engine takes, in bytes. A chunk of 64 KiB and its header fit.
+pub const MAX_VALUE: usize = 96 * 1024;
+/// The largest batch that an engine takes: the sum of its keys and values, in bytes.
+pub const MAX_BATCH: usize = 8 * 1024 * 1024;
+
+/// Consistent reads. Implemented by the engine (each call sees the newest durable state), by
+/// its snapshots, and by [`Engine::latest`].
+pub trait Reader {
+    /// The value of one key.
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>>;
+
+    /// The values of several keys, in the order of `keys`.
+    fn multi_get(&self, space: Space, keys: &[&[u8]]) -> Result<Vec<Option<Value>>> {
+        keys.iter().map(|key| self.get(space, key)).collect()
+    }
+
+    /// At most `limit` pairs of `range`: its first ones in ascending order, or with
+    /// [`Direction::Reverse`] its last ones in descending order.
+    fn scan(
+        &self,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<KeyValue>>;
+
+    /// Calls `each` for every pair of `range` until it breaks. It holds only a page of pairs in
+    /// memory and no lock during the call. On the engine itself, pages may see different states;
+    /// on a snapshot all see the same one.
+    fn visit(
+        &self,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        each: &mut dyn FnMut(Key, Value) -> ControlFlow<()>,
+    ) -> Result<()> {
+        const PAGE: usize = 256;
+        let mut rest = range.clone();
+        loop {
+            let page = self.scan(space, &rest, direction, PAGE)?;
+            let full = page.len() == PAGE;
+            let last = page.last().map(|(key, _)| key.clone());
+            for (key, value) in page {
+                if each(key, value).is_break() {
+                    return Ok(());
+                }
+            }
+            match last {
+                Some(key) if full => rest = rest.beyond(&key, direction),
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+/// A store of ordered keys with durable, checked batches. See the module for what must hold.
+pub trait Engine: Reader + Send + Sync {
+    /// A state of all spaces, frozen. Keep it for one request, seconds at most: it holds back
+    /// the removal of old versions. After the engine had to be opened again below its users, a
+    /// read on an older snapshot answers [`Error::SnapshotLost`]; take a new one.
+    fn snapshot(&self) -> Result<Box<dyn Reader + Send + Sync>>;
+
+    /// Reads that also see batches which are enqueued and not yet durable: what a mailbox's
+    /// writer must read inside its critical section, since the batch before its own may still
+    /// be waiting for the sync. Never answer a client from it.
+    fn latest(&self) -> Box<dyn Reader + '_>;
+
+    /// Hands a batch to the writer thread and returns at once (or, when the queue's bound of
+    /// bytes is reached, after the writer made room). The batch takes its place in the order
+    /// here, so a critical section may end after this call.
+    ///
+    /// Errors: [`Error::TooLarge`], [`Error::Closed`].
+    fn enqueue(&self, batch: Batch) -> Result<Ticket>;
+
+    /// Enqueues a batch and waits until it is durable or refused.
+    fn commit(&self, batch: Batch) -> Result<Outcome> {
+        self.enqueue(batch)?.wait()
+    }
+
+    /// Takes over a mailbox: a new epoch, durable when this returns. Batches that check an
+    /// older epoch of that mailbox answer [`Outcome::Conflict`] from then on.
+    fn lease(&self, mailbox: MailboxNumber) -> Result<Epoch>;
+
+    /// Writes what is held in memory into its final place, so that the next open is fast. Not
+    /// needed for durability.
+    fn flush(&self) -> Result<()>;
+
+    /// Finishes what is enqueued, flushes, and ends the writer thread. Later writes answer
+    /// [`Error::Closed`]. Dropping the last handle does the same without reporting errors.
+    fn close(&self) -> Result<()>;
+
+    /// What the engine holds now.
+    fn gauges(&self) -> Gauges;
+}

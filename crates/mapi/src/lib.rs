@@ -1,1 +1,31 @@
-//! The data of MAPI: property tags, values, rows, restrictions, entry ids, ids and id sets ([MS-OXCDATA], [MS-OXPROPS]).
+//! The data of MAPI: property tags, types, values, rows, restrictions, sort orders, entry ids, ids and
+//! id sets, error codes ([MS-OXCDATA], [MS-OXPROPS]), and the [`Wire`](wire::Wire) trait that reads and
+//! writes them.
+//!
+//! INVARIANT: no I/O, no clock, no async in this crate.
+
+#[macro_use]
+pub mod wire;
+
+pub mod content;
+pub mod error;
+pub mod guid;
+pub mod ids;
+pub mod named;
+pub mod tag;
+pub mod text;
+pub mod time;
+pub mod value;
+
+pub use content::{
+    AttachedContent, AttachmentContent, MessageContent, PropertyBag, PropertyKey, RecipientContent,
+};
+pub use error::ErrorCode;
+pub use guid::Guid;
+pub use ids::{ChangeNumber, FolderId, GlobalCounter, LongTermId, MessageId, ReplId};
+pub use named::{PropertyName, PropertyNameKind};
+pub use tag::{PropertyTag, PropertyType};
+pub use text::WString;
+pub use time::FileTime;
+pub use value::PropertyValue;
+pub use wire::{Reader, Wire, WireError, WireWith};

@@ -31,7 +31,10 @@ impl fmt::Debug for ErrorCode {
 
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#010x}", self.0)
+        match crate::known::error_name(*self) {
+            Some(name) => write!(f, "{name} ({:#010x})", self.0),
+            None => write!(f, "{:#010x}", self.0),
+        }
     }
 }
 

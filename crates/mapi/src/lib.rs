@@ -9,9 +9,15 @@ pub mod wire;
 
 pub mod content;
 pub mod error;
+pub mod generated;
 pub mod guid;
 pub mod ids;
+pub mod known;
 pub mod named;
+pub mod recipient;
+pub mod restriction;
+pub mod row;
+pub mod sort;
 pub mod tag;
 pub mod text;
 pub mod time;
@@ -21,9 +27,14 @@ pub use content::{
     AttachedContent, AttachmentContent, MessageContent, PropertyBag, PropertyKey, RecipientContent,
 };
 pub use error::ErrorCode;
+pub use generated::{named as names, tags};
 pub use guid::Guid;
 pub use ids::{ChangeNumber, FolderId, GlobalCounter, LongTermId, MessageId, ReplId};
 pub use named::{PropertyName, PropertyNameKind};
+pub use recipient::RecipientRow;
+pub use restriction::Restriction;
+pub use row::{Cell, PropertyProblem, PropertyRow, TaggedValue};
+pub use sort::{SortOrder, SortOrderSet};
 pub use tag::{PropertyTag, PropertyType};
 pub use text::WString;
 pub use time::FileTime;

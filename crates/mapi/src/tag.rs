@@ -129,6 +129,16 @@ impl fmt::Debug for PropertyTag {
     }
 }
 
+/// The name of the tag where it has one, `PidTagDisplayName`, else its number.
+impl fmt::Display for PropertyTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match crate::known::tag_name(*self) {
+            Some(name) => f.pad(name),
+            None => fmt::Debug::fmt(self, f),
+        }
+    }
+}
+
 /// Type, then id ([MS-OXCDATA] 2.9): the same as the 32-bit number in little-endian order.
 impl Wire for PropertyTag {
     fn read(r: &mut Reader<'_>) -> Result<Self, WireError> {

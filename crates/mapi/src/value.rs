@@ -2,6 +2,7 @@
 
 use crate::error::ErrorCode;
 use crate::guid::Guid;
+use crate::restriction::{Restriction, RestrictionForm};
 use crate::tag::PropertyType;
 use crate::text::{String8, WString};
 use crate::time::FileTime;
@@ -122,8 +123,8 @@ impl PropertyValue {
         }
     }
 
-    /// Reads a value whose type and count width are known. Only the types whose layout ends by itself can
-    /// be read; PtypRestriction and PtypRuleAction need their own parsers around this one.
+    /// Reads a value whose type and count width are known. Restrictions and rule actions are checked as far
+    /// as their end demands, and kept as bytes.
     pub fn read_typed(
         r: &mut Reader<'_>,
         property_type: PropertyType,
@@ -148,6 +149,8 @@ impl PropertyValue {
             T::GUID => PropertyValue::Guid(Guid::read(r)?),
             // The size of a ServerId is two bytes whatever the context ([MS-OXCDATA] 2.11.1.4).
             T::SERVER_ID => PropertyValue::ServerId(SizedBytes::<u16>::read(r)?.bytes),
+            T::RESTRICTION => PropertyValue::Restriction(read_restriction(r, width)?),
+            T::RULE_ACTION => PropertyValue::RuleAction(read_rule_actions(r, width)?),
             T::BINARY => PropertyValue::Binary(read_binary(r, width)?),
             T::MULTIPLE_INTEGER16 => PropertyValue::MultipleInteger16(read_many(r, width)?),
             T::MULTIPLE_INTEGER32 => PropertyValue::MultipleInteger32(read_many(r, width)?),
@@ -161,7 +164,7 @@ impl PropertyValue {
             T::MULTIPLE_TIME => PropertyValue::MultipleTime(read_many(r, width)?),
             T::MULTIPLE_GUID => PropertyValue::MultipleGuid(read_many(r, width)?),
             T::MULTIPLE_BINARY => {
-                let count = read_count(r, width)?;
+                let count = width.read(r)?;
                 let mut values = Vec::with_capacity(r.capacity(count, 24));
                 for _ in 0..count {
                     values.push(read_binary(r, width)?);
@@ -210,7 +213,7 @@ impl PropertyValue {
             PropertyValue::MultipleTime(v) => write_many(w, v, width),
             PropertyValue::MultipleGuid(v) => write_many(w, v, width),
             PropertyValue::MultipleBinary(v) => {
-                let count = write_count(w, v.len(), width);
+                let count = width.write(w, v.len());
                 v.iter().take(count).for_each(|bytes| write_binary(w, bytes, width));
             }
         }
@@ -227,46 +230,69 @@ impl WireWith<PropertyType> for PropertyValue {
     }
 }
 
-fn read_count(r: &mut Reader<'_>, width: CountWidth) -> Result<usize, WireError> {
-    Ok(match width {
-        CountWidth::Two => usize::from(u16::read(r)?),
-        CountWidth::Four => u32::read(r)? as usize,
-    })
-}
+impl CountWidth {
+    pub fn read(self, r: &mut Reader<'_>) -> Result<usize, WireError> {
+        Ok(match self {
+            CountWidth::Two => usize::from(u16::read(r)?),
+            CountWidth::Four => u32::read(r)? as usize,
+        })
+    }
 
-/// Writes the count that fits and returns it.
-fn write_count(w: &mut Vec<u8>, count: usize, width: CountWidth) -> usize {
-    match width {
-        CountWidth::Two => {
-            let count = u16::try_from(count).unwrap_or(u16::MAX);
-            count.write(w);
-            usize::from(count)
-        }
-        CountWidth::Four => {
-            let count = u32::try_from(count).unwrap_or(u32::MAX);
-            count.write(w);
-            count as usize
+    /// Writes the count that fits and returns it.
+    pub fn write(self, w: &mut Vec<u8>, count: usize) -> usize {
+        match self {
+            CountWidth::Two => {
+                let count = u16::try_from(count).unwrap_or(u16::MAX);
+                count.write(w);
+                usize::from(count)
+            }
+            CountWidth::Four => {
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
+                count.write(w);
+                count as usize
+            }
         }
     }
 }
 
+/// The bytes of a restriction: it has no size in front, so its end is where its parser ends.
+fn read_restriction(r: &mut Reader<'_>, width: CountWidth) -> Result<Vec<u8>, WireError> {
+    let form = match width {
+        CountWidth::Two => RestrictionForm::Rop,
+        CountWidth::Four => RestrictionForm::ExtendedRule,
+    };
+    let mut ahead = r.clone();
+    Restriction::read_as(&mut ahead, form)?;
+    Ok(r.bytes(ahead.offset() - r.offset(), "a restriction")?.to_vec())
+}
+
+/// The bytes of a RuleAction structure: a count of actions, each behind its size ([MS-OXORULE] 2.2.5).
+fn read_rule_actions(r: &mut Reader<'_>, width: CountWidth) -> Result<Vec<u8>, WireError> {
+    let mut ahead = r.clone();
+    for _ in 0..width.read(&mut ahead)? {
+        let size = width.read(&mut ahead)?;
+        ahead.bytes(size, "as many bytes of a rule action as its size says")?;
+    }
+    Ok(r.bytes(ahead.offset() - r.offset(), "rule actions")?.to_vec())
+}
+
 fn read_many<T: Wire>(r: &mut Reader<'_>, width: CountWidth) -> Result<Vec<T>, WireError> {
-    let count = read_count(r, width)?;
+    let count = width.read(r)?;
     read_items(r, count)
 }
 
 fn write_many<T: Wire>(w: &mut Vec<u8>, values: &[T], width: CountWidth) {
-    let count = write_count(w, values.len(), width);
+    let count = width.write(w, values.len());
     values.iter().take(count).for_each(|value| value.write(w));
 }
 
 fn read_binary(r: &mut Reader<'_>, width: CountWidth) -> Result<Vec<u8>, WireError> {
-    let size = read_count(r, width)?;
+    let size = width.read(r)?;
     Ok(r.bytes(size, "as many bytes as their size says")?.to_vec())
 }
 
 fn write_binary(w: &mut Vec<u8>, bytes: &[u8], width: CountWidth) {
-    let size = write_count(w, bytes.len(), width);
+    let size = width.write(w, bytes.len());
     w.extend_from_slice(&bytes[..size]);
 }
 

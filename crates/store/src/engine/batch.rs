@@ -1,4 +1,4 @@
-use super::{Epoch, Error, MAX_BATCH, MAX_KEY, MAX_VALUE, MailboxNumber, Result, Space};
+use super::{Basis, Epoch, Error, MAX_BATCH, MAX_KEY, MAX_VALUE, MailboxNumber, Result, Space};
 
 /// A condition that the writer thread evaluates before it applies a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub struct Batch {
     pub(super) checks: Vec<Check>,
     pub(super) writes: Vec<Write>,
     pub(super) reclaiming: bool,
+    pub(super) basis: Option<Basis>,
     pub(super) on_durable: Option<Box<dyn FnOnce() + Send>>,
     bytes: usize,
     too_large: Option<Error>,
@@ -82,6 +83,12 @@ impl Batch {
     /// The batch applies only if `epoch` is the newest lease of the mailbox.
     pub fn check_epoch(&mut self, mailbox: MailboxNumber, epoch: Epoch) {
         self.check(Check::Epoch(mailbox, epoch));
+    }
+
+    /// Names the moment before the reads through [`Engine::latest`](super::Engine::latest) that
+    /// this batch was built on. The batch ends as a conflict if any batch failed since.
+    pub fn built_on(&mut self, basis: Basis) {
+        self.basis = Some(basis);
     }
 
     /// Adds a check.

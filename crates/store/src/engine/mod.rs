@@ -10,22 +10,37 @@
 //!   survives kill -9 and the loss of power. A batch is there whole or not at all.
 //! * Reads and snapshots see a prefix of the committed batches, and only durable ones.
 //! * Batches take effect in the order in which they were enqueued; a check sees every batch
-//!   enqueued before it. When a batch fails for another reason than its checks (a full disk, a
-//!   failed write), every batch that was enqueued behind it and read through it fails too.
+//!   enqueued before it.
+//! * A batch built on what [`Engine::latest`] showed names its [`Basis`]. If any batch failed
+//!   since (by a check, a full disk, a failed write), it ends as [`Outcome::Conflict`], since it
+//!   may have been built on something that never came to be.
+//! * A batch that failed has left no trace, on disk neither. (Exception: after the loss of power
+//!   or kill -9, a batch whose outcome nobody was told may be there, whole.)
 //! * A value read is the value written, or the read answers [`Error::Corrupt`].
 
-#![allow(dead_code)] // Until the engines land.
+#![allow(dead_code)] // Until the embedded engine lands.
 
+mod backend;
 mod batch;
 mod error;
+mod group;
+mod memory;
+mod options;
+mod pending;
+mod room;
+mod seal;
+#[cfg(test)]
+mod suite;
 mod ticket;
 mod types;
 
 pub use batch::{Batch, Check};
 pub use error::{Error, Result};
+pub use memory::MemoryEngine;
+pub use options::{DiskSpace, Options, SpaceProbe};
 pub use ticket::Ticket;
 pub use types::{
-    Direction, Epoch, Gauges, Key, KeyRange, KeyValue, MailboxNumber, Outcome, Space, Value,
+    Basis, Direction, Epoch, Gauges, Key, KeyRange, KeyValue, MailboxNumber, Outcome, Space, Value,
 };
 
 use std::ops::ControlFlow;
@@ -97,7 +112,14 @@ pub trait Engine: Reader + Send + Sync {
     /// Reads that also see batches which are enqueued and not yet durable: what a mailbox's
     /// writer must read inside its critical section, since the batch before its own may still
     /// be waiting for the sync. Never answer a client from it.
+    ///
+    /// The writer's pattern: lock the mailbox; `let basis = engine.basis()`; read through
+    /// `latest()`; build the batch and name its [`basis`](Batch::built_on); `enqueue`; unlock;
+    /// `wait`. On [`Outcome::Conflict`] begin again at the lock.
     fn latest(&self) -> Box<dyn Reader + '_>;
+
+    /// The state of failures now; take it before the first read through [`latest`](Self::latest).
+    fn basis(&self) -> Basis;
 
     /// Hands a batch to the writer thread and returns at once (or, when the queue's bound of
     /// bytes is reached, after the writer made room). The batch takes its place in the order

@@ -43,6 +43,10 @@ pub struct MailboxNumber(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
+/// A moment between failures of batches; see [`Engine::basis`](super::Engine::basis).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Basis(pub(super) u64);
+
 /// How a batch that met no error ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a batch may have been refused by its checks"]
@@ -51,7 +55,8 @@ pub enum Outcome {
     Committed,
     /// A check failed, nothing was written.
     Conflict {
-        /// The index of the first failed check, in the order in which they were added.
+        /// The index of the first failed check, in the order in which they were added; or the
+        /// number of checks, if a batch failed that this one may have been built on.
         check: usize,
     },
 }

@@ -1,0 +1,3 @@
+//! Text in its foreign forms: code pages and character sets, HTML, RTF.
+
+pub mod charsets;

@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask COMMAND`. One file per command.
 
+mod ci;
 mod codegen;
 
 use std::process::ExitCode;
@@ -7,6 +8,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
+  ci                  everything that a change has to pass
   codegen [--check]   write the generated tables of tags, named properties and error codes
                       (--check: only say whether they are up to date)";
 
@@ -14,6 +16,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
+        ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
         _ => Err(USAGE.to_owned()),

@@ -7,11 +7,14 @@
 #[macro_use]
 pub mod wire;
 
+pub mod change;
 pub mod content;
+pub mod entry_id;
 pub mod error;
 pub mod generated;
 pub mod guid;
 pub mod ids;
+pub mod idset;
 pub mod known;
 pub mod named;
 pub mod recipient;
@@ -23,13 +26,16 @@ pub mod text;
 pub mod time;
 pub mod value;
 
+pub use change::{ChangeList, Xid};
 pub use content::{
     AttachedContent, AttachmentContent, MessageContent, PropertyBag, PropertyKey, RecipientContent,
 };
+pub use entry_id::EntryId;
 pub use error::ErrorCode;
 pub use generated::{named as names, tags};
 pub use guid::Guid;
 pub use ids::{ChangeNumber, FolderId, GlobalCounter, LongTermId, MessageId, ReplId};
+pub use idset::{GlobSet, IdSet};
 pub use named::{PropertyName, PropertyNameKind};
 pub use recipient::RecipientRow;
 pub use restriction::Restriction;

@@ -1,3 +1,25 @@
 //! The information store: mailboxes, folders, messages, tables, change tracking, directory.
+//!
+//! It knows no ROP, no socket and no MIME header. The way in: [`Store`] opens a data directory;
+//! [`Store::mailbox`] gives a [`Mailbox`]; the functions on it stand in modules by subject.
 
+pub mod directory;
 pub mod engine;
+pub mod folder;
+pub mod mailbox;
+pub mod message;
+pub mod table;
+
+mod error;
+mod staging;
+mod store;
+mod value;
+
+pub use directory::{Account, AccountId, NewAccount};
+pub use engine::MailboxNumber;
+pub use error::{Result, StoreError};
+pub use mailbox::Mailbox;
+pub use mailbox::special::SpecialFolder;
+pub use staging::{StagedValue, Staging};
+pub use store::{Clock, Store, StoreGauges, StoreOptions};
+pub use value::{INLINE_LIMIT, LargeValue, Properties, Value};

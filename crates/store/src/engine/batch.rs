@@ -44,10 +44,7 @@ impl Batch {
     /// An empty batch that goes through below the free-space floor, because it makes room:
     /// deletes, and the few small puts that record them.
     pub fn reclaiming() -> Batch {
-        Batch {
-            reclaiming: true,
-            ..Batch::default()
-        }
+        Batch { reclaiming: true, ..Batch::default() }
     }
 
     /// Sets a key.
@@ -126,18 +123,12 @@ impl Batch {
     fn write(&mut self, space: Space, key: Vec<u8>, value: Option<Vec<u8>>) {
         let value_len = value.as_ref().map_or(0, Vec::len);
         if key.is_empty() || key.len() > MAX_KEY {
-            self.too_large = Some(Error::TooLarge {
-                what: "key",
-                bytes: key.len(),
-                limit: MAX_KEY,
-            });
+            self.too_large =
+                Some(Error::TooLarge { what: "key", bytes: key.len(), limit: MAX_KEY });
         }
         if value_len > MAX_VALUE {
-            self.too_large = Some(Error::TooLarge {
-                what: "value",
-                bytes: value_len,
-                limit: MAX_VALUE,
-            });
+            self.too_large =
+                Some(Error::TooLarge { what: "value", bytes: value_len, limit: MAX_VALUE });
         }
         self.bytes += key.len() + value_len;
         self.writes.push(Write { space, key, value });
@@ -149,11 +140,7 @@ impl Batch {
             return Err(error.clone());
         }
         if self.bytes > MAX_BATCH {
-            return Err(Error::TooLarge {
-                what: "batch",
-                bytes: self.bytes,
-                limit: MAX_BATCH,
-            });
+            return Err(Error::TooLarge { what: "batch", bytes: self.bytes, limit: MAX_BATCH });
         }
         Ok(())
     }

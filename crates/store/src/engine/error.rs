@@ -100,11 +100,7 @@ pub enum Error {
 
 impl Error {
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Error {
-        Error::Io {
-            doing,
-            path: path.to_owned(),
-            source: Arc::new(source),
-        }
+        Error::Io { doing, path: path.to_owned(), source: Arc::new(source) }
     }
 }
 

@@ -89,18 +89,12 @@ pub struct KeyRange {
 impl KeyRange {
     /// All keys.
     pub fn all() -> KeyRange {
-        KeyRange {
-            from: Vec::new(),
-            to: None,
-        }
+        KeyRange { from: Vec::new(), to: None }
     }
 
     /// The keys from `from`, inclusive, to `to`, exclusive.
     pub fn new(from: impl Into<Vec<u8>>, to: impl Into<Vec<u8>>) -> KeyRange {
-        KeyRange {
-            from: from.into(),
-            to: Some(to.into()),
-        }
+        KeyRange { from: from.into(), to: Some(to.into()) }
     }
 
     /// The keys that begin with `prefix`.
@@ -124,14 +118,8 @@ impl KeyRange {
     /// The part of this range that a scan in `direction` meets after `key`.
     pub fn beyond(&self, key: &[u8], direction: Direction) -> KeyRange {
         match direction {
-            Direction::Forward => KeyRange {
-                from: [key, &[0]].concat(),
-                to: self.to.clone(),
-            },
-            Direction::Reverse => KeyRange {
-                from: self.from.clone(),
-                to: Some(key.to_vec()),
-            },
+            Direction::Forward => KeyRange { from: [key, &[0]].concat(), to: self.to.clone() },
+            Direction::Reverse => KeyRange { from: self.from.clone(), to: Some(key.to_vec()) },
         }
     }
 

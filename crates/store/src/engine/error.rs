@@ -80,6 +80,17 @@ pub enum Error {
     /// The engine was closed.
     #[error("the engine is closed")]
     Closed,
+    /// A journal is damaged in the middle: what stands behind the damage was acknowledged.
+    #[error(
+        "{} is damaged at byte {offset} and whole batches stand behind the damage; nothing was changed, restore the data directory from a backup",
+        path.display()
+    )]
+    DamagedJournal {
+        /// The journal.
+        path: PathBuf,
+        /// Where its whole part ends.
+        offset: u64,
+    },
     /// A call of the operating system failed.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {

@@ -90,10 +90,7 @@ impl<B: Backend> GroupCommit<B> {
                 move || shared.run()
             })
             .map_err(|error| Error::io("start the writer thread of", "engine".as_ref(), error))?;
-        Ok(GroupCommit {
-            shared,
-            writer: Mutex::new(Some(writer)),
-        })
+        Ok(GroupCommit { shared, writer: Mutex::new(Some(writer)) })
     }
 
     pub(super) fn backend(&self) -> &B {
@@ -472,9 +469,9 @@ impl<B: Backend> Shared<B> {
         let mut verdicts = Vec::with_capacity(group.len());
         for job in group {
             let verdict = match &refusal {
-                _ if job.basis.is_some_and(|basis| basis.0 < failures) => Ok(Outcome::Conflict {
-                    check: job.checks.len(),
-                }),
+                _ if job.basis.is_some_and(|basis| basis.0 < failures) => {
+                    Ok(Outcome::Conflict { check: job.checks.len() })
+                }
                 Some(refusal) if job.grows => Err(refusal.clone()),
                 _ => self.evaluate(job, &writes),
             };

@@ -61,11 +61,7 @@ impl MemoryEngine {
             let mut gate = backend.gate.lock();
             gate.dead = true;
             backend.opened.notify_all();
-            if unsynced_survive {
-                std::mem::take(&mut gate.unsynced)
-            } else {
-                Vec::new()
-            }
+            if unsynced_survive { std::mem::take(&mut gate.unsynced) } else { Vec::new() }
         };
         let mut disk = backend.disk.lock().durable_copy();
         for writes in survivors {
@@ -166,9 +162,8 @@ impl Disk {
     fn prune(&mut self) {
         let oldest = self.snapshots.keys().next().copied();
         let oldest = oldest.unwrap_or(self.version);
-        while let Some((_, space, key)) = self
-            .outdated
-            .pop_front_if(|(version, ..)| *version <= oldest)
+        while let Some((_, space, key)) =
+            self.outdated.pop_front_if(|(version, ..)| *version <= oldest)
         {
             let Some(versions) = self.spaces[space as usize].get_mut(&key) else {
                 continue;
@@ -264,10 +259,7 @@ impl Backend for MemoryBackend {
         let version = disk.version;
         *disk.snapshots.entry(version).or_default() += 1;
         drop(disk);
-        Ok(MemorySnapshot {
-            version,
-            disk: self.disk.clone(),
-        })
+        Ok(MemorySnapshot { version, disk: self.disk.clone() })
     }
 
     fn write(&self, writes: &Writes) -> Result<(), WriteFailure> {
@@ -391,10 +383,7 @@ mod tests {
         let engine = MemoryEngine::with_options(&Options {
             free_space_floor: Some(1 << 20),
             space_probe: Some(Arc::new(move || {
-                Ok(crate::engine::DiskSpace {
-                    free: probe.load(Ordering::Relaxed),
-                    total: 1 << 40,
-                })
+                Ok(crate::engine::DiskSpace { free: probe.load(Ordering::Relaxed), total: 1 << 40 })
             })),
             ..Options::default()
         });

@@ -18,15 +18,17 @@
 //!   or kill -9, a batch whose outcome nobody was told may be there, whole.)
 //! * A value read is the value written, or the read answers [`Error::Corrupt`].
 
-#![allow(dead_code)] // Until the embedded engine lands.
-
 mod backend;
 mod batch;
+mod directory;
+mod embedded;
 mod error;
 mod group;
+mod journal;
 mod memory;
 mod options;
 mod pending;
+pub mod power_loss;
 mod room;
 mod seal;
 #[cfg(test)]
@@ -35,6 +37,8 @@ mod ticket;
 mod types;
 
 pub use batch::{Batch, Check};
+pub use directory::FORMAT;
+pub use embedded::FjallEngine;
 pub use error::{Error, Result};
 pub use memory::MemoryEngine;
 pub use options::{DiskSpace, Options, SpaceProbe};

@@ -63,14 +63,10 @@ pub(super) fn merge(
     direction: Direction,
     limit: usize,
 ) -> Vec<KeyValue> {
-    let mut merged: BTreeMap<Key, Option<Value>> = durable
-        .into_iter()
-        .map(|(key, value)| (key, Some(value)))
-        .collect();
+    let mut merged: BTreeMap<Key, Option<Value>> =
+        durable.into_iter().map(|(key, value)| (key, Some(value))).collect();
     merged.extend(pending);
-    let present = merged
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)));
+    let present = merged.into_iter().filter_map(|(key, value)| Some((key, value?)));
     match direction {
         Direction::Forward => present.take(limit).collect(),
         Direction::Reverse => present.rev().take(limit).collect(),

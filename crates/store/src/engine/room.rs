@@ -40,9 +40,7 @@ impl Room {
             floor: floor(options, space),
             reserve: Some(Reserve {
                 path: directory.join("RESERVE"),
-                bytes: options
-                    .reserve
-                    .unwrap_or_else(|| (space.total / 100).min(16 * MIB)),
+                bytes: options.reserve.unwrap_or_else(|| (space.total / 100).min(16 * MIB)),
                 held: Mutex::new(false),
             }),
             probe,
@@ -54,18 +52,9 @@ impl Room {
     /// Room where only the options' probe tells it; without one there is always room.
     pub(super) fn unlimited(options: &Options) -> Room {
         let probe = options.space_probe.clone();
-        let endless = DiskSpace {
-            free: u64::MAX,
-            total: u64::MAX,
-        };
+        let endless = DiskSpace { free: u64::MAX, total: u64::MAX };
         Room {
-            floor: floor(
-                options,
-                probe
-                    .as_ref()
-                    .and_then(|probe| probe().ok())
-                    .unwrap_or(endless),
-            ),
+            floor: floor(options, probe.as_ref().and_then(|probe| probe().ok()).unwrap_or(endless)),
             probe: probe.unwrap_or_else(|| std::sync::Arc::new(move || Ok(endless))),
             reserve: None,
         }
@@ -92,10 +81,7 @@ impl Room {
     }
 
     pub(super) fn disk_full(&self, free: u64) -> Error {
-        Error::DiskFull {
-            free,
-            floor: self.floor,
-        }
+        Error::DiskFull { free, floor: self.floor }
     }
 
     /// Gives the reserve up.
@@ -128,9 +114,7 @@ impl Room {
 }
 
 fn floor(options: &Options, space: DiskSpace) -> u64 {
-    options
-        .free_space_floor
-        .unwrap_or_else(|| (space.total / 20).min(64 * MIB))
+    options.free_space_floor.unwrap_or_else(|| (space.total / 20).min(64 * MIB))
 }
 
 /// Bytes that no file system compresses or leaves out, so that the room is really taken.

@@ -20,11 +20,7 @@ pub(super) fn seal(space: Space, key: &[u8], plain: &[u8]) -> Value {
 
 /// The plain value of a sealed one.
 pub(super) fn open(space: Space, key: &[u8], sealed: Value) -> Result<Value> {
-    let corrupt = |reason| Error::Corrupt {
-        space,
-        key: key.to_vec(),
-        reason,
-    };
+    let corrupt = |reason| Error::Corrupt { space, key: key.to_vec(), reason };
     let Some((plain, sum)) = sealed.split_last_chunk::<LEN>() else {
         return Err(corrupt("it is shorter than its checksum"));
     };
@@ -46,10 +42,7 @@ mod tests {
     #[test]
     fn any_changed_bit_and_any_other_key_is_noticed() {
         let sealed = seal(Space::Mailbox, b"key", b"value");
-        assert_eq!(
-            open(Space::Mailbox, b"key", sealed.clone()).unwrap(),
-            "value"
-        );
+        assert_eq!(open(Space::Mailbox, b"key", sealed.clone()).unwrap(), "value");
         for bit in 0..sealed.len() * 8 {
             let mut damaged = sealed.to_vec();
             damaged[bit / 8] ^= 1 << (bit % 8);

@@ -24,6 +24,18 @@ macro_rules! suite {
 
             $(#[test] fn $test() { super::$test(&fixture().engine) })*
         }
+
+        mod embedded {
+            use super::*;
+
+            fn fixture() -> Fixture {
+                let directory = tempfile::tempdir().unwrap();
+                let engine = FjallEngine::open(directory.path(), &Options::default()).unwrap();
+                Fixture { engine: Arc::new(engine), _directory: Some(directory) }
+            }
+
+            $(#[test] fn $test() { super::$test(&fixture().engine) })*
+        }
     };
 }
 
@@ -198,10 +210,7 @@ fn a_snapshot_stays_as_it_was(engine: &Arc<dyn Engine>) {
     let frozen = frozen.unwrap();
     assert_eq!(frozen.len(), 100);
     assert!(frozen.iter().all(|(_, value)| value == "old"));
-    assert_eq!(
-        snapshot.get(Space::Mailbox, &3u32.to_be_bytes()).unwrap(),
-        Some("old".into())
-    );
+    assert_eq!(snapshot.get(Space::Mailbox, &3u32.to_be_bytes()).unwrap(), Some("old".into()));
     let now = engine.scan(Space::Mailbox, &all, Direction::Forward, 1000);
     assert_eq!(now.unwrap().len(), 133);
     drop(snapshot);
@@ -234,9 +243,7 @@ fn latest_agrees_with_a_map(engine: &Arc<dyn Engine>) {
         let value = latest.get(Space::Mailbox, &key).unwrap();
         assert_eq!(value.as_deref(), model.get(&key).map(|value| &value[..]));
         let limit = random(60) as usize;
-        let expected = model
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()));
+        let expected = model.iter().map(|(key, value)| (key.clone(), value.clone()));
         let range = KeyRange::prefix(*b"k");
         let plain = |pairs: Vec<KeyValue>| -> Vec<(Vec<u8>, Vec<u8>)> {
             let pair = |(key, value): KeyValue| (key.to_vec(), value.to_vec());

@@ -1,0 +1,184 @@
+//! The data directory: who holds it and which format it has.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Error, Result};
+
+/// The newest format of a data directory that this program writes and opens. Each change of it
+/// is told in docs/store-format.md.
+pub const FORMAT: u32 = 1;
+
+const FORMAT_FILE: &str = "FORMAT";
+const LOCK_FILE: &str = "LOCK";
+const CREATING_FILE: &str = "CREATING";
+const DATABASE: &str = "engine";
+
+/// A data directory held by this process until it is dropped.
+#[derive(Debug)]
+pub(super) struct DataDirectory {
+    path: PathBuf,
+    new: bool,
+    // Closing the file gives the lock back.
+    _lock: File,
+}
+
+impl DataDirectory {
+    /// Takes a directory that is new, empty or ours. A new one becomes ours with
+    /// [`finish`](Self::finish).
+    pub(super) fn take(path: &Path) -> Result<DataDirectory> {
+        fs::create_dir_all(path).map_err(|error| Error::io("create", path, error))?;
+        let lock = lock(path)?;
+        let new = match read_format(path)? {
+            Some(found) if found > FORMAT => {
+                return Err(Error::NewerFormat { path: path.to_owned(), found, known: FORMAT });
+            }
+            Some(_) => false,
+            None => {
+                begin(path)?;
+                true
+            }
+        };
+        Ok(DataDirectory { path: path.to_owned(), new, _lock: lock })
+    }
+
+    /// Where the database's files are.
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// Names the format, when the database in a new directory is there.
+    pub(super) fn finish(&self) -> Result<()> {
+        if !self.new {
+            return Ok(());
+        }
+        let path = self.path.join(FORMAT_FILE);
+        let temporary = self.path.join("FORMAT.new");
+        let write = || {
+            let mut file = File::create(&temporary)?;
+            writeln!(file, "coffer data directory\nformat {FORMAT}")?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            fs::remove_file(self.path.join(CREATING_FILE))?;
+            File::open(&self.path)?.sync_all()
+        };
+        write().map_err(|error| Error::io("write", &path, error))
+    }
+}
+
+/// One process holds a directory, by a lock that ends with the process.
+fn lock(directory: &Path) -> Result<File> {
+    let path = directory.join(LOCK_FILE);
+    let io = |error| Error::io("lock", &path, error);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let pid = file.read_to_string(&mut text).ok();
+            return Err(Error::Locked {
+                path: directory.to_owned(),
+                pid: pid.and_then(|_| text.trim().parse().ok()),
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(io(error)),
+    }
+    let mut write_pid = || {
+        file.set_len(0)?;
+        file.seek(SeekFrom::Start(0))?;
+        writeln!(file, "{}", std::process::id())
+    };
+    // The number only helps the next message; on a full disk it may be missing.
+    let _ = write_pid();
+    Ok(file)
+}
+
+/// The format of a directory; nothing if it is new.
+fn read_format(directory: &Path) -> Result<Option<u32>> {
+    let path = directory.join(FORMAT_FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", &path, error)),
+    };
+    let number = |line: &str| line.strip_prefix("format ")?.trim().parse().ok();
+    match text.lines().nth(1).and_then(number) {
+        Some(format) => Ok(Some(format)),
+        None => Err(Error::NotADataDirectory {
+            path: directory.to_owned(),
+            reason: format!("its file {FORMAT_FILE} names no format"),
+        }),
+    }
+}
+
+/// Marks a directory as being created, and removes what an interrupted creation left. Only that
+/// mark allows to remove anything.
+fn begin(directory: &Path) -> Result<()> {
+    let mark = directory.join(CREATING_FILE);
+    let database = directory.join(DATABASE);
+    let io = |error| Error::io("begin", directory, error);
+    if database.exists() {
+        if !mark.exists() {
+            return Err(Error::NotADataDirectory {
+                path: directory.to_owned(),
+                reason: format!("it has a directory {DATABASE} and no file {FORMAT_FILE}"),
+            });
+        }
+        fs::remove_dir_all(&database).map_err(io)?;
+    }
+    File::create(&mark).and_then(|file| file.sync_all()).map_err(io)?;
+    File::open(directory).and_then(|file| file.sync_all()).map_err(io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_process_is_told_who_has_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        let held = DataDirectory::take(temporary.path()).unwrap();
+        let error = DataDirectory::take(temporary.path()).unwrap_err();
+        assert!(matches!(error, Error::Locked { pid: Some(pid), .. } if pid == std::process::id()));
+        drop(held);
+        assert!(DataDirectory::take(temporary.path()).is_ok());
+    }
+
+    #[test]
+    fn formats_are_told_apart() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path();
+        let created = DataDirectory::take(path).unwrap();
+        assert!(created.new);
+        created.finish().unwrap();
+        drop(created);
+        assert!(!DataDirectory::take(path).unwrap().new);
+        fs::write(path.join("FORMAT"), "coffer data directory\nformat 9\n").unwrap();
+        let error = DataDirectory::take(path).unwrap_err();
+        assert!(error.to_string().contains("has format 9"), "{error}");
+        fs::write(path.join("FORMAT"), "something else").unwrap();
+        let error = DataDirectory::take(path).unwrap_err();
+        assert!(matches!(error, Error::NotADataDirectory { .. }));
+    }
+
+    #[test]
+    fn an_interrupted_creation_begins_again_and_nothing_else_is_removed() {
+        let temporary = tempfile::tempdir().unwrap();
+        let database = temporary.path().join(DATABASE);
+        drop(DataDirectory::take(temporary.path()).unwrap());
+        fs::create_dir(&database).unwrap();
+        drop(DataDirectory::take(temporary.path()).unwrap());
+        assert!(!database.exists());
+        fs::create_dir(&database).unwrap();
+        fs::remove_file(temporary.path().join(CREATING_FILE)).unwrap();
+        assert!(DataDirectory::take(temporary.path()).is_err());
+        assert!(database.exists());
+    }
+}

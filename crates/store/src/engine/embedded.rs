@@ -1,0 +1,422 @@
+//! The embedded engine: fjall behind the group-commit thread.
+//!
+//! What fjall does not do by itself, and is done here: journals are read before they are trusted
+//! ([`journal`]); memtables are sealed by a size that follows the budget and not the size stored
+//! at creation; the writer waits before fjall would, since fjall waits for ever when its worker
+//! died of a full disk; after a failed write the database is opened again without that write.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fjall::config::{BlockSizePolicy, CompressionPolicy};
+use fjall::{
+    AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions,
+    LsmError, OwnedWriteBatch, PersistMode, Readable, compaction::Leveled,
+};
+use parking_lot::{Mutex, RwLock};
+
+use super::backend::{Backend, WriteFailure, Writes};
+use super::directory::DataDirectory;
+use super::group::GroupCommit;
+use super::power_loss::Recorder;
+use super::room::Room;
+use super::{
+    Basis, Batch, Direction, Engine, Epoch, Error, Gauges, Key, KeyRange, KeyValue, MailboxNumber,
+    Options, Reader, Result, Space, Ticket, Value, journal,
+};
+
+/// The engine in a data directory.
+pub struct FjallEngine {
+    core: GroupCommit<FjallBackend>,
+    // After the core: the directory is given back when its files are closed.
+    _directory: DataDirectory,
+}
+
+impl FjallEngine {
+    /// Opens a data directory, or makes one of a new or empty directory.
+    ///
+    /// Errors: [`Error::Locked`], [`Error::NewerFormat`], [`Error::NotADataDirectory`],
+    /// [`Error::DamagedJournal`], and failures of the disk or database.
+    pub fn open(path: &Path, options: &Options) -> Result<FjallEngine> {
+        let directory = DataDirectory::take(path)?;
+        let room = Room::of_directory(path, options)?;
+        let database = directory.database();
+        let backend = FjallBackend {
+            sizes: Sizes::of_budget(options.memory_budget),
+            recorder: options
+                .record_syncs
+                .then(|| Recorder::create(path, &database))
+                .transpose()?
+                .map(Mutex::new),
+            open: RwLock::new(None),
+            state: Mutex::new(Generation::default()),
+            path: database,
+        };
+        backend.open()?;
+        directory.finish()?;
+        Ok(FjallEngine {
+            core: GroupCommit::start(backend, room, options.queue_bytes)?,
+            _directory: directory,
+        })
+    }
+}
+
+super::group::delegate_engine!(FjallEngine);
+
+/// Bounds in bytes. For each space one memtable is written to and at most two wait to be
+/// flushed; together with the cache that is the budget.
+struct Sizes {
+    cache: u64,
+    memtables: [u64; Space::ALL.len()],
+}
+
+impl Sizes {
+    fn of_budget(budget: u64) -> Sizes {
+        let budget = budget.max(4 << 20);
+        let mut memtables = [budget / 40; Space::ALL.len()];
+        memtables[Space::Mailbox as usize] = budget / 10;
+        memtables[Space::Blobs as usize] = budget / 10;
+        Sizes { cache: budget / 4, memtables }
+    }
+}
+
+struct FjallBackend {
+    path: PathBuf,
+    sizes: Sizes,
+    open: RwLock<Option<Open>>,
+    state: Mutex<Generation>,
+    recorder: Option<Mutex<Recorder>>,
+}
+
+/// How often the database was opened, and whether it is to stay closed.
+#[derive(Default)]
+struct Generation {
+    number: u64,
+    shut_down: bool,
+    /// The first number of a batch that was not acknowledged, until it is cut off.
+    keep_below: Option<u64>,
+}
+
+struct Open {
+    database: Database,
+    spaces: Vec<Keyspace>,
+    generation: u64,
+}
+
+/// Holds no file open: fjall's snapshot is a number and a counter.
+struct FjallSnapshot {
+    snapshot: fjall::Snapshot,
+    generation: u64,
+}
+
+/// How long the writer sleeps while it waits for flushes and compactions.
+const PAUSE: Duration = Duration::from_millis(1);
+/// Sealed memtables of a space beyond which the writer waits.
+const MAX_SEALED: usize = 1;
+/// Runs in the first level beyond which the writer waits; fjall itself waits from 20 on.
+const MAX_RUNS: usize = 16;
+/// The size of tables, which bounds what one compaction moves.
+const TABLE_BYTES: u64 = 16 << 20;
+/// Values of the blob space from this size on stay where they were first written, and are not
+/// moved by each compaction.
+const SEPARATED_BYTES: u32 = 2048;
+
+impl FjallBackend {
+    /// Opens the files, without what a failed write left in the journals.
+    fn open(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        if state.shut_down {
+            return Err(Error::Closed);
+        }
+        if self.path.exists() {
+            journal::repair(&self.path, state.keep_below)?;
+        }
+        // fjall asserts much about its files; damage must not end the process.
+        let opened = catch_unwind(AssertUnwindSafe(|| self.open_database()));
+        let (database, spaces) =
+            opened.unwrap_or_else(|_| Err(failure("it panicked while opening its files")))?;
+        state.number += 1;
+        state.keep_below = None;
+        *self.open.write() = Some(Open { database, spaces, generation: state.number });
+        Ok(())
+    }
+
+    fn open_database(&self) -> Result<(Database, Vec<Keyspace>)> {
+        let database = Database::builder(&self.path)
+            .cache_size(self.sizes.cache)
+            // Large values are compressed before they come here.
+            .journal_compression(CompressionType::None)
+            .manual_journal_persist(true)
+            .max_journaling_size(64 << 20)
+            .max_cached_files(Some(128))
+            // With two, one spins while the other compacts.
+            .worker_threads(1)
+            .open()
+            .map_err(|error| self.error(error))?;
+        let spaces = Space::ALL.map(|space| {
+            database
+                .keyspace(space.name(), || create_options(space))
+                .map_err(|error| self.error(error))
+        });
+        Ok((database, spaces.into_iter().collect::<Result<_>>()?))
+    }
+
+    fn with_open<T>(&self, work: impl FnOnce(&Open) -> Result<T>) -> Result<T> {
+        match &*self.open.read() {
+            Some(open) => work(open),
+            None if self.state.lock().shut_down => Err(Error::Closed),
+            None => Err(failure("it could not be opened again yet; see the log")),
+        }
+    }
+
+    /// As `with_open`, for a read at a snapshot, if one is given.
+    fn at<T>(
+        &self,
+        at: Option<&FjallSnapshot>,
+        work: impl FnOnce(&Open) -> Result<T>,
+    ) -> Result<T> {
+        self.with_open(|open| match at {
+            Some(at) if at.generation != open.generation => Err(Error::SnapshotLost),
+            _ => work(open),
+        })
+    }
+
+    fn error(&self, error: fjall::Error) -> Error {
+        match error {
+            fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => {
+                Error::io("use the database in", &self.path, error)
+            }
+            other => failure(&other.to_string()),
+        }
+    }
+
+    fn read_error(&self, space: Space, key: &[u8], error: fjall::Error) -> Error {
+        match error {
+            fjall::Error::Io(_) | fjall::Error::Storage(LsmError::Io(_)) => self.error(error),
+            fjall::Error::Storage(_) | fjall::Error::Decompress(_) => Error::Corrupt {
+                space,
+                key: key.to_vec(),
+                reason: "the table around it is damaged",
+            },
+            other => self.error(other),
+        }
+    }
+
+    fn write_failure(&self, error: fjall::Error) -> WriteFailure {
+        let full = |error: &std::io::Error| {
+            use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+            matches!(error.kind(), StorageFull | QuotaExceeded)
+        };
+        match &error {
+            fjall::Error::Poisoned => WriteFailure::Poisoned(self.error(error)),
+            fjall::Error::Io(cause) | fjall::Error::Storage(LsmError::Io(cause)) if full(cause) => {
+                WriteFailure::Full(self.error(error))
+            }
+            _ => WriteFailure::Failed(self.error(error)),
+        }
+    }
+}
+
+impl Open {
+    fn space(&self, space: Space) -> &Keyspace {
+        &self.spaces[space as usize]
+    }
+
+    /// Waits until flushes and compactions keep up. fjall would wait in the commit, without an
+    /// end if the worker that it waits for has died.
+    fn wait_for_worker(&self) -> fjall::Result<()> {
+        loop {
+            // Writes nothing; answers whether the database is poisoned.
+            self.database.persist(PersistMode::Buffer)?;
+            let behind = |space: &Keyspace| {
+                space.sealed_memtable_count() > MAX_SEALED || space.tree.l0_run_count() > MAX_RUNS
+            };
+            if !self.spaces.iter().any(behind) {
+                return Ok(());
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Seals every memtable that is not empty and waits until they are in tables.
+    fn flush(&self) -> fjall::Result<()> {
+        for space in &self.spaces {
+            if space.tree.active_memtable().size() > 0 {
+                space.rotate_memtable()?;
+            }
+        }
+        while self.spaces.iter().any(|space| space.sealed_memtable_count() > 0) {
+            self.database.persist(PersistMode::Buffer)?;
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+}
+
+impl Backend for FjallBackend {
+    type Snapshot = FjallSnapshot;
+
+    fn get(&self, at: Option<&FjallSnapshot>, space: Space, key: &[u8]) -> Result<Option<Value>> {
+        self.at(at, |open| {
+            let value = match at {
+                Some(at) => at.snapshot.get(open.space(space), key),
+                None => open.space(space).get(key),
+            };
+            let value = value.map_err(|error| self.read_error(space, key, error))?;
+            Ok(value.map(own))
+        })
+    }
+
+    fn scan(
+        &self,
+        at: Option<&FjallSnapshot>,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<KeyValue>> {
+        self.at(at, |open| {
+            let now;
+            let snapshot = match at {
+                Some(at) => &at.snapshot,
+                None => {
+                    // Not the keyspace's own range, which may see half of a batch.
+                    now = open.database.snapshot();
+                    &now
+                }
+            };
+            let keyspace = open.space(space);
+            let pairs = match &range.to {
+                Some(to) => snapshot.range(keyspace, &range.from[..]..&to[..]),
+                None => snapshot.range(keyspace, &range.from[..]..),
+            };
+            let read = |pair: fjall::Guard| -> Result<KeyValue> {
+                let (key, value) = pair
+                    .into_inner()
+                    .map_err(|error| self.read_error(space, &range.from, error))?;
+                Ok((own(key), own(value)))
+            };
+            match direction {
+                Direction::Forward => pairs.take(limit).map(read).collect(),
+                Direction::Reverse => pairs.rev().take(limit).map(read).collect(),
+            }
+        })
+    }
+
+    fn snapshot(&self) -> Result<FjallSnapshot> {
+        self.with_open(|open| {
+            Ok(FjallSnapshot { snapshot: open.database.snapshot(), generation: open.generation })
+        })
+    }
+
+    fn write(&self, writes: &Writes) -> Result<(), WriteFailure> {
+        let open = self.open.read();
+        let Some(open) = &*open else {
+            return Err(WriteFailure::Poisoned(failure("it is not open")));
+        };
+        let failed = |error| self.write_failure(error);
+        open.wait_for_worker().map_err(failed)?;
+        // fjall syncs the journal before it makes the batch visible.
+        let mut batch = OwnedWriteBatch::with_capacity(open.database.clone(), writes.len())
+            .durability(Some(PersistMode::SyncData));
+        for ((space, key), value) in writes {
+            match value {
+                Some(value) => batch.insert(open.space(*space), &key[..], &value[..]),
+                None => batch.remove(open.space(*space), &key[..]),
+            }
+        }
+        batch.commit().map_err(failed)?;
+        if let Some(recorder) = &self.recorder {
+            // After this failure the batch would be visible and refused: a test must not go on.
+            recorder.lock().record().expect("the record of syncs can be written");
+        }
+        for (space, bound) in open.spaces.iter().zip(self.sizes.memtables) {
+            if space.tree.active_memtable().size() > bound {
+                // The batch is committed; what is wrong shows at the next one.
+                let _ = space.rotate_memtable();
+            }
+        }
+        Ok(())
+    }
+
+    fn recover(&self) -> Result<()> {
+        let open = self.open.write().take();
+        if let Some(open) = &open {
+            self.state.lock().keep_below = Some(open.database.visible_seqno());
+        }
+        drop(open);
+        self.open()
+    }
+
+    fn is_open(&self) -> bool {
+        self.open.read().is_some()
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.with_open(|open| open.flush().map_err(|error| self.error(error)))
+    }
+
+    fn shutdown(&self) -> Result<()> {
+        let flushed = match self.flush() {
+            Err(Error::Closed) => Ok(()),
+            other => other,
+        };
+        self.state.lock().shut_down = true;
+        let open = self.open.write().take();
+        drop(open);
+        flushed
+    }
+
+    fn gauges(&self, gauges: &mut Gauges) {
+        let open = self.open.read();
+        let Some(open) = &*open else { return };
+        let memtables = |space: &Keyspace| space.tree.version_memtable_size_sum();
+        gauges.memtable_bytes = open.spaces.iter().map(memtables).sum();
+        gauges.cache_bytes = open.database.cache_size();
+        gauges.cache_capacity_bytes = open.database.cache_capacity();
+        let tables: u64 = open.spaces.iter().map(Keyspace::disk_space).sum();
+        gauges.journal_bytes = journal_bytes(&self.path);
+        gauges.disk_bytes = tables + gauges.journal_bytes;
+    }
+}
+
+fn create_options(space: Space) -> KeyspaceCreateOptions {
+    let options = KeyspaceCreateOptions::default()
+        .manual_journal_persist(true)
+        // Only a backstop: the writer seals memtables by the budget, which may change.
+        .max_memtable_size(64 << 20)
+        .compaction_strategy(std::sync::Arc::new(
+            Leveled::default().with_table_target_size(TABLE_BYTES),
+        ));
+    match space {
+        Space::Blobs => options
+            .data_block_size_policy(BlockSizePolicy::all(4 << 10))
+            .data_block_compression_policy(CompressionPolicy::all(CompressionType::None))
+            .with_kv_separation(Some(
+                KvSeparationOptions::default()
+                    .separation_threshold(SEPARATED_BYTES)
+                    .compression(CompressionType::None)
+                    .file_target_size(64 << 20),
+            )),
+        Space::Mailbox | Space::Directory | Space::Queue => options,
+    }
+}
+
+/// Copies small slices, so that a row kept by a reader does not keep its block in memory.
+fn own(slice: fjall::Slice) -> Key {
+    if slice.len() <= 16 * 1024 { Key::copy_from_slice(&slice) } else { Key::from_owner(slice) }
+}
+
+/// What the journals take on disk; their length says nothing, since they begin sparse.
+fn journal_bytes(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let journals = journal::list(path).unwrap_or_default();
+    let bytes =
+        |(_, path): &(u64, PathBuf)| std::fs::metadata(path).map_or(0, |file| file.blocks() * 512);
+    journals.iter().map(bytes).sum()
+}
+
+fn failure(reason: &str) -> Error {
+    Error::Database { reason: reason.to_owned() }
+}

@@ -1,0 +1,220 @@
+//! Reads fjall's journal, to know how far it is whole.
+//!
+//! fjall opens a journal with a torn last batch in most cases, but refuses one whose last batch
+//! has a hole (a page of a value that did not reach the disk before the power went), and cuts a
+//! journal silently at a damaged byte in its middle, with every acknowledged batch behind it. So
+//! the journals are read before fjall sees them: a torn tail is cut off, damage in the middle is
+//! an error. Since a group is one batch of fjall, and is synced before the next one is written,
+//! at most one batch is torn and nothing follows it.
+//!
+//! The layout, of fjall 3 (integers little-endian): a batch is
+//!
+//! ```text
+//! 01  count u32  seqno u64                                     start
+//! 02  type u8  compression u8  keyspace u64  key length u16    item, count times
+//!     value length u32  stored length u32  key  stored value
+//! 04  keyspace u64                                             clear, counts as an item
+//! 03  xxh3-64 of the items u64  "FJL" 03                       end
+//! ```
+//!
+//! A new journal is 64 MiB of zeros (sparse), overwritten from its begin.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{Error, Result};
+
+/// What a journal holds from some offset on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Where the last whole batch ends.
+    pub(super) end: u64,
+    /// The sequence number of the last whole batch, if there is any.
+    pub(super) last_seqno: Option<u64>,
+}
+
+/// The journals of a database directory by their number, ascending; the last one is active.
+pub(super) fn list(directory: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let io = |error| Error::io("list", directory, error);
+    let mut journals = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some_and(|extension| extension == "jnl")
+            && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
+            && let Ok(number) = stem.parse()
+        {
+            journals.push((number, path));
+        }
+    }
+    journals.sort();
+    Ok(journals)
+}
+
+/// Cuts a torn batch off the active journal, and batches whose number is not below `keep_below`,
+/// if given, off all; refuses journals that are damaged before their end.
+pub(super) fn repair(directory: &Path, keep_below: Option<u64>) -> Result<()> {
+    let journals = list(directory)?;
+    let Some((_, active)) = journals.last() else {
+        return Ok(());
+    };
+    for (_, path) in &journals {
+        let extent = extent(path, 0, keep_below)?;
+        let rest = rest(path, extent.end)?;
+        if rest == Rest::Zeros {
+            continue;
+        }
+        let torn = keep_below.is_some() || path == active;
+        if !torn || another_batch(path, extent, keep_below)? {
+            return Err(Error::DamagedJournal { path: path.clone(), offset: extent.end });
+        }
+        let cut = || {
+            let file = OpenOptions::new().write(true).open(path)?;
+            file.set_len(extent.end)?;
+            file.sync_all()
+        };
+        cut().map_err(|error| Error::io("cut the torn end off", path, error))?;
+    }
+    Ok(())
+}
+
+/// How far the journal is whole from `from`, the end of a batch or 0, and below a sequence
+/// number, if given.
+pub(super) fn extent(path: &Path, from: u64, below: Option<u64>) -> Result<Extent> {
+    let io = |error| Error::io("read", path, error);
+    let mut file = File::open(path).map_err(io)?;
+    file.seek(SeekFrom::Start(from)).map_err(io)?;
+    let mut reader = Batches { reader: BufReader::with_capacity(64 * 1024, file), position: from };
+    let mut extent = Extent { end: from, last_seqno: None };
+    while let Some(seqno) = reader.next_batch().map_err(io)? {
+        if below.is_some_and(|below| seqno >= below) {
+            break;
+        }
+        extent = Extent { end: reader.position, last_seqno: Some(seqno) };
+    }
+    Ok(extent)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Rest {
+    /// Only zeros, or nothing.
+    Zeros,
+    /// Something.
+    Bytes,
+}
+
+fn rest(path: &Path, from: u64) -> Result<Rest> {
+    let io = |error| Error::io("read", path, error);
+    let mut file = File::open(path).map_err(io)?;
+    file.seek(SeekFrom::Start(from)).map_err(io)?;
+    let mut block = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut block).map_err(io)? {
+            0 => return Ok(Rest::Zeros),
+            len if block[..len].iter().all(|byte| *byte == 0) => {}
+            _ => return Ok(Rest::Bytes),
+        }
+    }
+}
+
+/// Whether a whole batch of a later number (and below `below`) stands anywhere behind the end of
+/// the whole part: then it was synced, and so was what is damaged before it.
+fn another_batch(path: &Path, extent: Extent, below: Option<u64>) -> Result<bool> {
+    let io = |error| Error::io("read", path, error);
+    let mut file = File::open(path).map_err(io)?;
+    file.seek(SeekFrom::Start(extent.end)).map_err(io)?;
+    let mut rest = Vec::new();
+    file.read_to_end(&mut rest).map_err(io)?;
+    let after = extent.last_seqno.map_or(0, |seqno| seqno.saturating_add(1));
+    let later = |seqno| seqno >= after && below.is_none_or(|below| seqno < below);
+    for start in 1..rest.len() {
+        // The first byte of a batch, and a count below 2^24.
+        if rest[start] != START || rest.get(start + 4) != Some(&0) {
+            continue;
+        }
+        let mut reader = Batches { reader: &rest[start..], position: 0 };
+        if reader.next_batch().map_err(io)?.is_some_and(later) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+const START: u8 = 1;
+const ITEM: u8 = 2;
+const END: u8 = 3;
+const CLEAR: u8 = 4;
+const TRAILER: [u8; 4] = *b"FJL\x03";
+
+struct Batches<R> {
+    reader: R,
+    position: u64,
+}
+
+impl<R: Read> Batches<R> {
+    /// The sequence number of the next batch, if it is there and whole.
+    fn next_batch(&mut self) -> std::io::Result<Option<u64>> {
+        match self.read_batch() {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+            other => other,
+        }
+    }
+
+    fn read_batch(&mut self) -> std::io::Result<Option<u64>> {
+        let [START] = self.bytes()? else {
+            return Ok(None);
+        };
+        let count = u32::from_le_bytes(self.bytes()?);
+        let seqno = u64::from_le_bytes(self.bytes()?);
+        let mut checksum = Xxh3::new();
+        for _ in 0..count {
+            let [tag] = self.bytes()?;
+            checksum.update(&[tag]);
+            match tag {
+                ITEM => {
+                    let header: [u8; 20] = self.bytes()?;
+                    checksum.update(&header);
+                    if header[0] > 4 || header[1] > 1 {
+                        return Ok(None);
+                    }
+                    let [.., k0, k1, _, _, _, _, v0, v1, v2, v3] = header;
+                    let key = u64::from(u16::from_le_bytes([k0, k1]));
+                    let value = u64::from(u32::from_le_bytes([v0, v1, v2, v3]));
+                    self.hash(key + value, &mut checksum)?;
+                }
+                CLEAR => {
+                    let keyspace: [u8; 8] = self.bytes()?;
+                    checksum.update(&keyspace);
+                }
+                _ => return Ok(None),
+            }
+        }
+        let [END] = self.bytes()? else {
+            return Ok(None);
+        };
+        let expected = u64::from_le_bytes(self.bytes()?);
+        let trailer: [u8; 4] = self.bytes()?;
+        Ok((trailer == TRAILER && expected == checksum.digest()).then_some(seqno))
+    }
+
+    fn bytes<const N: usize>(&mut self) -> std::io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.reader.read_exact(&mut bytes)?;
+        self.position += N as u64;
+        Ok(bytes)
+    }
+
+    fn hash(&mut self, mut len: u64, checksum: &mut Xxh3) -> std::io::Result<()> {
+        let mut block = [0; 4096];
+        while len > 0 {
+            let part = &mut block[..len.min(4096) as usize];
+            self.reader.read_exact(part)?;
+            checksum.update(part);
+            self.position += part.len() as u64;
+            len -= part.len() as u64;
+        }
+        Ok(())
+    }
+}

@@ -226,6 +226,7 @@ impl EntryId {
 }
 
 const EPHEMERAL: u8 = 0x87;
+const EXCHANGE_DLL: &[u8; 14] = b"emsmdb.dll\0\0\0\0";
 const FOLDER_SIZE: usize = 46;
 const MESSAGE_SIZE: usize = 70;
 
@@ -235,7 +236,11 @@ fn typed(bytes: &[u8]) -> Result<EntryId, WireError> {
     let provider = Guid::read(&mut r)?;
     Ok(match provider {
         _ if flags[0] == EPHEMERAL => EntryId::Ephemeral(Wire::from_wire(bytes)?),
-        STORE_PROVIDER => EntryId::Store(Wire::from_wire(bytes)?),
+        STORE_PROVIDER => match StoreEntryId::from_wire(bytes)? {
+            id if id.dll.to_ascii_lowercase() == *EXCHANGE_DLL => EntryId::Store(id),
+            // The stores of other providers, such as PST files, have fields of their own.
+            _ => EntryId::Other(bytes.to_vec()),
+        },
         ONE_OFF_PROVIDER => EntryId::OneOff(Wire::from_wire(bytes)?),
         ADDRESS_BOOK_PROVIDER => EntryId::AddressBook(Wire::from_wire(bytes)?),
         CONTACT_PROVIDER => match ContactEntryId::from_wire(bytes)? {
@@ -281,7 +286,7 @@ impl StoreEntryId {
             provider: STORE_PROVIDER,
             version: 0,
             flag: 0,
-            dll: *b"emsmdb.dll\0\0\0\0",
+            dll: *EXCHANGE_DLL,
             wrapped_flags: [0; 4],
             wrapped_provider: MAILBOX_PROVIDER,
             wrapped_kind: Self::MAILBOX,

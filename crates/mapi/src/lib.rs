@@ -9,7 +9,9 @@ pub mod wire;
 
 pub mod change;
 pub mod content;
+pub mod conversation;
 pub mod entry_id;
+pub mod entry_list;
 pub mod error;
 pub mod generated;
 pub mod guid;
@@ -20,6 +22,8 @@ pub mod named;
 pub mod recipient;
 pub mod restriction;
 pub mod row;
+pub mod rule;
+pub mod server_id;
 pub mod sort;
 pub mod tag;
 pub mod text;

@@ -19,6 +19,7 @@ pub mod ids;
 pub mod idset;
 pub mod known;
 pub mod named;
+pub mod oracle;
 pub mod recipient;
 pub mod restriction;
 pub mod row;

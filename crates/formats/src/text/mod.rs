@@ -1,3 +1,4 @@
 //! Text in its foreign forms: code pages and character sets, HTML, RTF.
 
 pub mod charsets;
+pub mod html;

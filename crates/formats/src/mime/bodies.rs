@@ -1,0 +1,158 @@
+//! Which parts are the message's text, and which are attached ([MS-OXCMAIL] 2.2.3.3).
+
+use mapi::PropertyBag;
+use mapi::generated::tags;
+
+use super::parts::Part;
+use crate::text::charsets::{self, Decoded};
+use crate::text::html;
+
+/// PidTagNativeBody ([MS-OXCMSG] 2.2.1.58.2).
+const NATIVE_PLAIN: i32 = 1;
+const NATIVE_HTML: i32 = 3;
+
+/// The parts of a message by their use.
+#[derive(Debug, Default)]
+pub(crate) struct Found<'p, 'a> {
+    pub plain: Option<&'p Part<'a>>,
+    pub html: Option<&'p Part<'a>>,
+    pub attached: Vec<&'p Part<'a>>,
+}
+
+/// Sorts the leaves of a message. The first text that stands where a body may stand is the body, in plain
+/// text and in HTML if they are alternatives; everything else is attached, so that nothing is lost.
+pub(crate) fn find_bodies<'p, 'a>(message: &'p Part<'a>) -> Found<'p, 'a> {
+    let mut found = Found::default();
+    walk(message, Place { body: true, alone: true }, &mut found);
+    found
+}
+
+/// Where a part stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// A text here may be the body.
+    body: bool,
+    /// The message is this part alone, so a name does not make it a file.
+    alone: bool,
+}
+
+fn walk<'p, 'a>(part: &'p Part<'a>, place: Place, found: &mut Found<'p, 'a>) {
+    let Some(children) = &part.children else {
+        leaf(part, place, found);
+        return;
+    };
+    let inside = Place { alone: false, ..place };
+    match part.content_type.subtype.as_str() {
+        "alternative" => {
+            let open = (found.plain.is_none() && found.html.is_none()) && place.body;
+            for child in children {
+                walk(child, Place { body: open, ..inside }, found);
+            }
+        }
+        "related" => {
+            let root = root_of_related(part, children);
+            for (index, child) in children.iter().enumerate() {
+                match index == root {
+                    true => walk(child, inside, found),
+                    false => walk(child, Place { body: false, ..inside }, found),
+                }
+            }
+        }
+        _ => {
+            for child in children {
+                // A text behind the body is a file of its own (a mailing list's footer, mostly).
+                let open = place.body && found.plain.is_none() && found.html.is_none();
+                walk(child, Place { body: open, ..inside }, found);
+            }
+        }
+    }
+}
+
+/// The root of a multipart/related: named by `start`, else the first ([RFC 2387] 3.2).
+fn root_of_related(part: &Part<'_>, children: &[Part<'_>]) -> usize {
+    let Some(start) = part.content_type.attribute("start") else { return 0 };
+    let id = |text: &str| text.trim().trim_matches(['<', '>']).to_owned();
+    let wanted = id(start);
+    let is_root = |child: &Part<'_>| {
+        child.header.plain("content-id").is_some_and(|known| id(&known) == wanted)
+    };
+    children.iter().position(is_root).unwrap_or(0)
+}
+
+fn leaf<'p, 'a>(part: &'p Part<'a>, place: Place, found: &mut Found<'p, 'a>) {
+    let named = !place.alone && part.file_name().is_some();
+    let may_be_body = place.body && !part.is_attachment() && !named;
+    // A multipart without its boundary is text that someone has to read.
+    let broken = part.content_type.kind == "multipart" && place.alone;
+    let is_html = part.content_type.is("text", "html");
+    let is_plain = part.content_type.kind == "text" && !is_html;
+    let plain_kind = matches!(part.content_type.subtype.as_str(), "plain" | "") || place.alone;
+    match may_be_body {
+        true if is_html && found.html.is_none() => found.html = Some(part),
+        true if (is_plain && plain_kind || broken) && found.plain.is_none() => {
+            found.plain = Some(part);
+        }
+        _ => found.attached.push(part),
+    }
+}
+
+/// Sets the bodies that are there, and the plain text where only HTML is: clients that show text only, and
+/// previews, need it.
+pub(crate) fn set_bodies(bag: &mut PropertyBag, found: &Found<'_, '_>) {
+    let plain = found.plain.map(decode_text);
+    let html = found.html.map(decode_html);
+    let code_page = match (&html, &plain) {
+        (Some(html), _) => html.decoded.code_page,
+        (None, Some(plain)) => plain.code_page,
+        (None, None) => charsets::UTF_8,
+    };
+    bag.set(tags::INTERNET_CODEPAGE, code_page as i32);
+    let native = if html.is_some() { NATIVE_HTML } else { NATIVE_PLAIN };
+    bag.set(tags::NATIVE_BODY, native);
+    let text = match (&plain, &html) {
+        (Some(plain), _) => plain.text.clone(),
+        (None, Some(html)) => html::to_text(&html.decoded.text),
+        (None, None) => String::new(),
+    };
+    bag.set(tags::BODY, with_crlf(&text));
+    if let Some(html) = html {
+        bag.set(tags::HTML, html.bytes);
+    }
+}
+
+fn decode_text(part: &Part<'_>) -> Decoded {
+    charsets::decode_label(part.content_type.attribute("charset"), &part.decoded())
+}
+
+struct DecodedHtml {
+    decoded: Decoded,
+    /// In the code page of `decoded`.
+    bytes: Vec<u8>,
+}
+
+/// PidTagHtml holds the bytes as they came if PidTagInternetCodepage can say what they are, otherwise
+/// UTF-8.
+fn decode_html(part: &Part<'_>) -> DecodedHtml {
+    let bytes = part.decoded();
+    let declared = part.content_type.attribute("charset");
+    let label = match declared.and_then(charsets::code_page_of_label) {
+        Some(_) => declared.map(str::to_owned),
+        None => html::declared_charset(&bytes),
+    };
+    let decoded = charsets::decode_label(label.as_deref(), &bytes);
+    DecodedHtml { bytes: bytes.into_owned(), decoded }
+}
+
+/// Text of properties has CRLF at its lines' ends, and no null.
+fn with_crlf(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 32);
+    let mut last = ' ';
+    for c in text.chars().filter(|c| *c != '\0') {
+        if c == '\n' && last != '\r' {
+            out.push('\r');
+        }
+        out.push(c);
+        last = c;
+    }
+    out
+}

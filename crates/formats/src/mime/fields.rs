@@ -1,0 +1,299 @@
+//! Header fields: found by us, so that a hostile header is bounded; their values parsed by mail-parser.
+
+use std::borrow::Cow;
+
+use mail_parser::parsers::MessageStream;
+use mail_parser::{Addr, DateTime, HeaderValue};
+use mapi::FileTime;
+
+use crate::text::charsets;
+
+/// Fields beyond this many are not looked at; they stay in the transport headers.
+const MAX_FIELDS: usize = 4_000;
+/// The longest value that is parsed, in bytes. Lists of recipients are the longest there are.
+const MAX_VALUE: usize = 1 << 20;
+
+/// One field of a header, its value as it stood.
+#[derive(Debug, Clone)]
+pub(crate) struct Field<'a> {
+    /// In lower case.
+    pub name: String,
+    /// Behind the colon, with its folds, without the last line's end.
+    pub value: &'a [u8],
+}
+
+/// A header and what follows it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Header<'a> {
+    pub fields: Vec<Field<'a>>,
+    /// The header's bytes without the empty line.
+    pub bytes: &'a [u8],
+}
+
+/// Splits an entity into its header and its body. A line that cannot belong to a header ends it, and is the
+/// body's first, so that a missing empty line costs nothing.
+pub(crate) fn split_header(entity: &[u8]) -> (Header<'_>, &[u8]) {
+    let mut fields: Vec<Field<'_>> = Vec::new();
+    let mut at = 0;
+    let mut first = true;
+    let mut start_of_value = None;
+    while at < entity.len() {
+        let end = line_end(entity, at);
+        let line = trim_line_end(&entity[at..end]);
+        if line.is_empty() {
+            set_value(&mut fields, entity, start_of_value, at);
+            return (Header { fields, bytes: &entity[..at] }, &entity[end..]);
+        }
+        let folded = matches!(line[0], b' ' | b'\t') && !first;
+        match (folded, field_name(line)) {
+            (true, _) => {}
+            (false, Some((name, value_at))) => {
+                set_value(&mut fields, entity, start_of_value.take(), at);
+                if fields.len() < MAX_FIELDS {
+                    fields.push(Field { name, value: &[] });
+                    start_of_value = Some(at + value_at);
+                }
+            }
+            // The envelope line of an mbox, with or without its quote.
+            (false, None) if first && is_envelope(line) => {}
+            (false, None) => {
+                set_value(&mut fields, entity, start_of_value, at);
+                return (Header { fields, bytes: &entity[..at] }, &entity[at..]);
+            }
+        }
+        first = false;
+        at = end;
+    }
+    set_value(&mut fields, entity, start_of_value, at);
+    (Header { fields, bytes: entity }, &[])
+}
+
+/// Gives the last field its value, once its last line is known.
+fn set_value<'a>(fields: &mut [Field<'a>], entity: &'a [u8], start: Option<usize>, end: usize) {
+    if let (Some(start), Some(field)) = (start, fields.last_mut()) {
+        let value = trim_line_end(&entity[start..end]);
+        field.value = &value[..value.len().min(MAX_VALUE)];
+    }
+}
+
+/// The end of the line that starts at `at`, behind its line feed. A carriage return alone ends no line.
+pub(crate) fn line_end(bytes: &[u8], at: usize) -> usize {
+    match bytes[at..].iter().position(|byte| *byte == b'\n') {
+        Some(length) => at + length + 1,
+        None => bytes.len(),
+    }
+}
+
+pub(crate) fn trim_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn is_envelope(line: &[u8]) -> bool {
+    line.starts_with(b"From ") || line.starts_with(b">From ")
+}
+
+/// The name of a field in lower case and where its value starts ([RFC 5322] 2.2; blanks before the colon
+/// are obsolete but seen).
+fn field_name(line: &[u8]) -> Option<(String, usize)> {
+    let colon = line.iter().take(256).position(|byte| *byte == b':')?;
+    let name = line[..colon].trim_ascii_end();
+    if name.is_empty() || !name.iter().all(|byte| matches!(byte, 33..=57 | 59..=126)) {
+        return None;
+    }
+    Some((String::from_utf8_lossy(name).to_ascii_lowercase(), colon + 1))
+}
+
+impl<'a> Header<'a> {
+    pub(crate) fn first(&self, name: &str) -> Option<&Field<'a>> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    pub(crate) fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s Field<'a>> {
+        self.fields.iter().filter(move |field| field.name == name)
+    }
+
+    /// The first field of this name that holds something, as text with encoded words decoded.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.all(name).map(Field::text).find(|text| !text.is_empty())
+    }
+
+    /// The first field of this name, unfolded and otherwise as it is.
+    pub(crate) fn plain(&self, name: &str) -> Option<String> {
+        self.all(name).map(Field::plain).find(|text| !text.is_empty())
+    }
+}
+
+impl Field<'_> {
+    /// The value as UTF-8, ended as mail-parser wants it. 8-bit bytes that are not UTF-8 are taken for
+    /// Windows-1252, since no label says what they are.
+    fn source(&self) -> Vec<u8> {
+        let mut source = match std::str::from_utf8(self.value) {
+            Ok(_) => self.value.to_vec(),
+            Err(_) => charsets::decode_label(None, self.value).text.into_bytes(),
+        };
+        // NUL has no place in a property's text and would end it on the wire.
+        source.retain(|byte| *byte != 0);
+        source.push(b'\n');
+        source
+    }
+
+    pub(crate) fn text(&self) -> String {
+        match MessageStream::new(&self.source()).parse_unstructured() {
+            HeaderValue::Text(text) => clean(&text),
+            _ => String::new(),
+        }
+    }
+
+    pub(crate) fn plain(&self) -> String {
+        let source = self.source();
+        let text = String::from_utf8_lossy(&source);
+        let mut out = String::with_capacity(text.len());
+        for line in text.lines() {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(line.trim());
+        }
+        out.trim().to_owned()
+    }
+
+    /// Mailboxes, groups laid flat. Empty entries are left out.
+    pub(crate) fn addresses(&self) -> Vec<Mailbox> {
+        let source = self.source();
+        let parsed = match MessageStream::new(&source).parse_address() {
+            HeaderValue::Address(address) => address.into_list(),
+            _ => Vec::new(),
+        };
+        parsed.into_iter().filter_map(mailbox).collect()
+    }
+
+    pub(crate) fn date(&self) -> Option<FileTime> {
+        match MessageStream::new(&self.source()).parse_date() {
+            HeaderValue::DateTime(date) => file_time(&date),
+            _ => None,
+        }
+    }
+
+    /// The time behind the semicolon of a Received field ([RFC 5321] 4.4).
+    pub(crate) fn received(&self) -> Option<FileTime> {
+        let source = self.source();
+        let at = source.iter().rposition(|byte| *byte == b';')?;
+        match MessageStream::new(&source[at + 1..]).parse_date() {
+            HeaderValue::DateTime(date) => file_time(&date),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn comma_separated(&self) -> Vec<String> {
+        self.text()
+            .split(',')
+            .map(|word| word.trim().trim_matches('"').to_owned())
+            .filter(|word| !word.is_empty())
+            .collect()
+    }
+
+    pub(crate) fn content_type(&self) -> Option<ContentType> {
+        let source = self.source();
+        let parsed = match MessageStream::new(&source).parse_content_type() {
+            HeaderValue::ContentType(parsed) => parsed,
+            _ => return None,
+        };
+        let attributes = parsed.attributes.unwrap_or_default().into_iter();
+        Some(ContentType {
+            kind: parsed.c_type.trim().to_ascii_lowercase(),
+            subtype: parsed.c_subtype.unwrap_or(Cow::Borrowed("")).trim().to_ascii_lowercase(),
+            attributes: attributes
+                .map(|a| (a.name.to_ascii_lowercase(), a.value.into_owned()))
+                .collect(),
+        })
+    }
+}
+
+/// A Content-Type or Content-Disposition, its words in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct ContentType {
+    pub kind: String,
+    pub subtype: String,
+    attributes: Vec<(String, String)>,
+}
+
+impl ContentType {
+    pub(crate) fn new(kind: &str, subtype: &str) -> Self {
+        ContentType { kind: kind.into(), subtype: subtype.into(), attributes: Vec::new() }
+    }
+
+    pub(crate) fn is(&self, kind: &str, subtype: &str) -> bool {
+        self.kind == kind && self.subtype == subtype
+    }
+
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.kind, self.subtype)
+    }
+}
+
+/// Whom a field names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mailbox {
+    /// The name, or the address where there is none.
+    pub name: String,
+    pub address: String,
+}
+
+fn mailbox(address: Addr<'_>) -> Option<Mailbox> {
+    let name = clean(address.name.as_deref().unwrap_or(""));
+    let address = clean(address.address.as_deref().unwrap_or(""));
+    match (name.is_empty(), address.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(Mailbox { name: address.clone(), address }),
+        (false, _) => Some(Mailbox { name, address }),
+    }
+}
+
+fn file_time(date: &DateTime) -> Option<FileTime> {
+    date.is_valid().then(|| FileTime::from_unix(date.to_timestamp(), 0))
+}
+
+/// Text for a property: no control characters (an encoded word may hold them), no blanks around it.
+fn clean(text: &str) -> String {
+    let kept = |c: &char| !c.is_control() || *c == '\t';
+    text.chars().filter(kept).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_split() {
+        let (header, body) = split_header(b"From me\nSubject: a\n b\nX: \xe9\r\n\r\nbody");
+        assert_eq!(header.text("subject").as_deref(), Some("a b"));
+        assert_eq!(header.text("x").as_deref(), Some("é"));
+        assert_eq!(body, b"body");
+        let (header, body) = split_header(b"Subject: a\nnot a field\n");
+        assert_eq!((header.fields.len(), body), (1, &b"not a field\n"[..]));
+        let (header, body) = split_header(b"\nbody");
+        assert_eq!((header.fields.len(), body), (0, &b"body"[..]));
+        assert!(split_header(b"").0.fields.is_empty());
+    }
+
+    #[test]
+    fn values_are_parsed() {
+        let field = |value: &'static str| Field { name: String::new(), value: value.as_bytes() };
+        assert_eq!(field(" =?utf-8?q?=C3=A9?= =?utf-8?q?=C3=A9?=").text(), "éé");
+        let boxes = field("\"B, A\" <a@b.c>, G: d@e.f;, x").addresses();
+        assert_eq!(boxes[0], Mailbox { name: "B, A".into(), address: "a@b.c".into() });
+        assert_eq!(boxes[1].address, "d@e.f");
+        let date = field("Tue, 9 Jun 2009 23:58:45 -0400").date().unwrap();
+        assert_eq!(date.to_string(), "2009-06-10T03:58:45Z");
+        assert_eq!(field("from a by b; Tue, 9 Jun 2009 23:58:45 -0400").received(), Some(date));
+        assert_eq!(field("yesterday").date(), None);
+        let ct = field("Text/HTML; name*0*=utf-8''%C3%A9; name*1=\".txt\"").content_type().unwrap();
+        assert!(ct.is("text", "html"));
+        assert_eq!(ct.attribute("name"), Some("é.txt"));
+    }
+}

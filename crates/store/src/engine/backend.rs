@@ -38,6 +38,10 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// Whether reads and writes can work; false after a failed [`recover`](Backend::recover).
     fn is_open(&self) -> bool;
 
+    /// Called when no write came for a while: lets go of memory that only a write would free.
+    /// True if it should be called again.
+    fn rest(&self) -> Result<bool>;
+
     fn flush(&self) -> Result<()>;
 
     /// Flushes and closes the files. Later calls answer [`Error::Closed`].

@@ -3,10 +3,14 @@
 //! What fjall does not do by itself, and is done here: journals are read before they are trusted
 //! ([`journal`]); memtables are sealed by a size that follows the budget and not the size stored
 //! at creation; the writer waits before fjall would, since fjall waits for ever when its worker
-//! died of a full disk; after a failed write the database is opened again without that write.
+//! died of a full disk; after a failed write the database is opened again without that write;
+//! readers get the snapshot that was taken after the last commit, since one taken while a batch
+//! is on its way may see it come, or see half of it (a flush that ends in between makes numbers
+//! visible that are above the batch's).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use fjall::config::{BlockSizePolicy, CompressionPolicy};
@@ -50,7 +54,8 @@ impl FjallEngine {
                 .transpose()?
                 .map(Mutex::new),
             open: RwLock::new(None),
-            state: Mutex::new(Generation::default()),
+            state: Mutex::default(),
+            writing: Mutex::default(),
             path: database,
         };
         backend.open()?;
@@ -64,8 +69,9 @@ impl FjallEngine {
 
 super::group::delegate_engine!(FjallEngine);
 
-/// Bounds in bytes. For each space one memtable is written to and at most two wait to be
-/// flushed; together with the cache that is the budget.
+/// Bounds in bytes. For each space one memtable is written to, at most two wait to be flushed,
+/// and one that was flushed may still be held for readers; together with the cache that is the
+/// budget.
 struct Sizes {
     cache: u64,
     memtables: [u64; Space::ALL.len()],
@@ -74,9 +80,9 @@ struct Sizes {
 impl Sizes {
     fn of_budget(budget: u64) -> Sizes {
         let budget = budget.max(4 << 20);
-        let mut memtables = [budget / 40; Space::ALL.len()];
-        memtables[Space::Mailbox as usize] = budget / 10;
-        memtables[Space::Blobs as usize] = budget / 10;
+        let mut memtables = [budget / 56; Space::ALL.len()];
+        memtables[Space::Mailbox as usize] = budget / 14;
+        memtables[Space::Blobs as usize] = budget / 14;
         Sizes { cache: budget / 4, memtables }
     }
 }
@@ -86,6 +92,8 @@ struct FjallBackend {
     sizes: Sizes,
     open: RwLock<Option<Open>>,
     state: Mutex<Generation>,
+    /// Held while a batch is on its way, and while the newest snapshot is taken.
+    writing: Mutex<()>,
     recorder: Option<Mutex<Recorder>>,
 }
 
@@ -102,11 +110,18 @@ struct Open {
     database: Database,
     spaces: Vec<Keyspace>,
     generation: u64,
+    snapshots: Mutex<Snapshots>,
+}
+
+/// What readers see now, and what some of them still see.
+struct Snapshots {
+    newest: Arc<fjall::Snapshot>,
+    older: Vec<Weak<fjall::Snapshot>>,
 }
 
 /// Holds no file open: fjall's snapshot is a number and a counter.
 struct FjallSnapshot {
-    snapshot: fjall::Snapshot,
+    snapshot: Arc<fjall::Snapshot>,
     generation: u64,
 }
 
@@ -138,7 +153,15 @@ impl FjallBackend {
             opened.unwrap_or_else(|_| Err(failure("it panicked while opening its files")))?;
         state.number += 1;
         state.keep_below = None;
-        *self.open.write() = Some(Open { database, spaces, generation: state.number });
+        *self.open.write() = Some(Open {
+            snapshots: Mutex::new(Snapshots {
+                newest: Arc::new(database.snapshot()),
+                older: Vec::new(),
+            }),
+            database,
+            spaces,
+            generation: state.number,
+        });
         Ok(())
     }
 
@@ -239,6 +262,34 @@ impl Open {
         }
     }
 
+    fn newest(&self) -> Arc<fjall::Snapshot> {
+        self.snapshots.lock().newest.clone()
+    }
+
+    /// Lets readers see what is committed, and frees what none of them sees any more. No batch
+    /// may be on its way.
+    fn advance(&self) {
+        let oldest = {
+            let mut snapshots = self.snapshots.lock();
+            let newest = Arc::new(self.database.snapshot());
+            let last = std::mem::replace(&mut snapshots.newest, newest);
+            snapshots.older.push(Arc::downgrade(&last));
+            drop(last);
+            snapshots.older.retain(|snapshot| snapshot.strong_count() > 0);
+            let older = snapshots.older.iter().filter_map(Weak::upgrade);
+            older.map(|snapshot| snapshot.seqno()).min().unwrap_or(snapshots.newest.seqno())
+        };
+        for space in &self.spaces {
+            // fjall does this when a memtable is sealed; then it is too early for the memtable
+            // that is flushed next. It holds whole memtables until then.
+            let mut history = space.tree.get_version_history_lock();
+            if history.free_list_len() > 0 {
+                // A manifest that cannot be removed now is removed the next time.
+                let _ = history.maintenance(space.path(), oldest.saturating_sub(1));
+            }
+        }
+    }
+
     /// Seals every memtable that is not empty and waits until they are in tables.
     fn flush(&self) -> fjall::Result<()> {
         for space in &self.spaces {
@@ -259,10 +310,8 @@ impl Backend for FjallBackend {
 
     fn get(&self, at: Option<&FjallSnapshot>, space: Space, key: &[u8]) -> Result<Option<Value>> {
         self.at(at, |open| {
-            let value = match at {
-                Some(at) => at.snapshot.get(open.space(space), key),
-                None => open.space(space).get(key),
-            };
+            let snapshot = at.map_or_else(|| open.newest(), |at| at.snapshot.clone());
+            let value = snapshot.get(open.space(space), key);
             let value = value.map_err(|error| self.read_error(space, key, error))?;
             Ok(value.map(own))
         })
@@ -277,15 +326,7 @@ impl Backend for FjallBackend {
         limit: usize,
     ) -> Result<Vec<KeyValue>> {
         self.at(at, |open| {
-            let now;
-            let snapshot = match at {
-                Some(at) => &at.snapshot,
-                None => {
-                    // Not the keyspace's own range, which may see half of a batch.
-                    now = open.database.snapshot();
-                    &now
-                }
-            };
+            let snapshot = at.map_or_else(|| open.newest(), |at| at.snapshot.clone());
             let keyspace = open.space(space);
             let pairs = match &range.to {
                 Some(to) => snapshot.range(keyspace, &range.from[..]..&to[..]),
@@ -306,7 +347,7 @@ impl Backend for FjallBackend {
 
     fn snapshot(&self) -> Result<FjallSnapshot> {
         self.with_open(|open| {
-            Ok(FjallSnapshot { snapshot: open.database.snapshot(), generation: open.generation })
+            Ok(FjallSnapshot { snapshot: open.newest(), generation: open.generation })
         })
     }
 
@@ -317,6 +358,7 @@ impl Backend for FjallBackend {
         };
         let failed = |error| self.write_failure(error);
         open.wait_for_worker().map_err(failed)?;
+        let _writing = self.writing.lock();
         // fjall syncs the journal before it makes the batch visible.
         let mut batch = OwnedWriteBatch::with_capacity(open.database.clone(), writes.len())
             .durability(Some(PersistMode::SyncData));
@@ -337,13 +379,15 @@ impl Backend for FjallBackend {
                 let _ = space.rotate_memtable();
             }
         }
+        open.advance();
         Ok(())
     }
 
     fn recover(&self) -> Result<()> {
         let open = self.open.write().take();
         if let Some(open) = &open {
-            self.state.lock().keep_below = Some(open.database.visible_seqno());
+            // Not fjall's visible number: a flush may have raised it beyond the failed batch's.
+            self.state.lock().keep_below = Some(open.newest().seqno());
         }
         drop(open);
         self.open()
@@ -354,7 +398,16 @@ impl Backend for FjallBackend {
     }
 
     fn flush(&self) -> Result<()> {
-        self.with_open(|open| open.flush().map_err(|error| self.error(error)))
+        self.with_open(|open| open.flush().map_err(|error| self.error(error)))?;
+        self.rest().map(|_| ())
+    }
+
+    fn rest(&self) -> Result<bool> {
+        let _writing = self.writing.lock();
+        self.with_open(|open| {
+            open.advance();
+            Ok(open.spaces.iter().any(|space| space.sealed_memtable_count() > 0))
+        })
     }
 
     fn shutdown(&self) -> Result<()> {
@@ -371,8 +424,7 @@ impl Backend for FjallBackend {
     fn gauges(&self, gauges: &mut Gauges) {
         let open = self.open.read();
         let Some(open) = &*open else { return };
-        let memtables = |space: &Keyspace| space.tree.version_memtable_size_sum();
-        gauges.memtable_bytes = open.spaces.iter().map(memtables).sum();
+        gauges.memtable_bytes = open.database.write_buffer_size();
         gauges.cache_bytes = open.database.cache_size();
         gauges.cache_capacity_bytes = open.database.cache_capacity();
         let tables: u64 = open.spaces.iter().map(Keyspace::disk_space).sum();
@@ -386,9 +438,7 @@ fn create_options(space: Space) -> KeyspaceCreateOptions {
         .manual_journal_persist(true)
         // Only a backstop: the writer seals memtables by the budget, which may change.
         .max_memtable_size(64 << 20)
-        .compaction_strategy(std::sync::Arc::new(
-            Leveled::default().with_table_target_size(TABLE_BYTES),
-        ));
+        .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)));
     match space {
         Space::Blobs => options
             .data_block_size_policy(BlockSizePolicy::all(4 << 10))

@@ -24,8 +24,9 @@ use super::{
 /// The largest group that is written at once, in bytes, if no single batch is larger.
 const MAX_GROUP: usize = MAX_BATCH;
 
-/// How long the writer waits before it tries to open a database again that it could not open.
-const RECOVERY_PAUSE: Duration = Duration::from_secs(1);
+/// How long the writer waits for work before it lets the database rest, or tries to open one
+/// again that it could not open.
+const IDLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// An engine over a database.
 pub(super) struct GroupCommit<B: Backend> {
@@ -333,19 +334,25 @@ impl<B: Backend> Shared<B> {
     /// Waits for work and takes as much as fits in a group; nothing when the engine closes.
     fn next_group(&self) -> Option<Vec<Job>> {
         let mut state = self.state.lock();
+        let mut resting = false;
         while state.queue.is_empty() {
             if state.closed {
                 return None;
             }
-            if self.backend.is_open() {
+            if resting && self.backend.is_open() {
                 self.work.wait(&mut state);
                 continue;
             }
-            // An earlier recovery failed: readers wait for the next one.
-            self.work.wait_for(&mut state, RECOVERY_PAUSE);
-            if state.queue.is_empty() && !state.closed {
-                MutexGuard::unlocked(&mut state, || self.recover().is_ok());
+            if !self.work.wait_for(&mut state, IDLE_PAUSE).timed_out() {
+                continue;
             }
+            resting = MutexGuard::unlocked(&mut state, || {
+                if self.backend.is_open() {
+                    return matches!(self.backend.rest(), Ok(false));
+                }
+                // An earlier recovery failed: readers wait for the next one.
+                self.recover().is_ok()
+            });
         }
         let mut group = Vec::new();
         let mut bytes = 0;

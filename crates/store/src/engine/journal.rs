@@ -62,12 +62,12 @@ pub(super) fn repair(directory: &Path, keep_below: Option<u64>) -> Result<()> {
     };
     for (_, path) in &journals {
         let extent = extent(path, 0, keep_below)?;
-        let rest = rest(path, extent.end)?;
-        if rest == Rest::Zeros {
+        let written_end = written_end(path, extent.end)?;
+        if written_end == extent.end {
             continue;
         }
         let torn = keep_below.is_some() || path == active;
-        if !torn || another_batch(path, extent, keep_below)? {
+        if !torn || another_batch(path, extent, written_end, keep_below)? {
             return Err(Error::DamagedJournal { path: path.clone(), offset: extent.end });
         }
         let cut = || {
@@ -97,36 +97,40 @@ pub(super) fn extent(path: &Path, from: u64, below: Option<u64>) -> Result<Exten
     Ok(extent)
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Rest {
-    /// Only zeros, or nothing.
-    Zeros,
-    /// Something.
-    Bytes,
-}
-
-fn rest(path: &Path, from: u64) -> Result<Rest> {
+/// Where the bytes other than zero end, behind `from`, to the next 64 KiB; `from` if there are
+/// none.
+pub(super) fn written_end(path: &Path, from: u64) -> Result<u64> {
+    const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
     let io = |error| Error::io("read", path, error);
     let mut file = File::open(path).map_err(io)?;
-    file.seek(SeekFrom::Start(from)).map_err(io)?;
-    let mut block = vec![0; 64 * 1024];
+    let mut at = file.seek(SeekFrom::Start(from)).map_err(io)?;
+    let mut end = from;
+    let mut block = vec![0; ZEROS.len()];
     loop {
-        match file.read(&mut block).map_err(io)? {
-            0 => return Ok(Rest::Zeros),
-            len if block[..len].iter().all(|byte| *byte == 0) => {}
-            _ => return Ok(Rest::Bytes),
+        let len = file.read(&mut block).map_err(io)?;
+        if len == 0 {
+            return Ok(end);
+        }
+        at += len as u64;
+        if block[..len] != ZEROS[..len] {
+            end = at;
         }
     }
 }
 
 /// Whether a whole batch of a later number (and below `below`) stands anywhere behind the end of
 /// the whole part: then it was synced, and so was what is damaged before it.
-fn another_batch(path: &Path, extent: Extent, below: Option<u64>) -> Result<bool> {
+fn another_batch(
+    path: &Path,
+    extent: Extent,
+    written_end: u64,
+    below: Option<u64>,
+) -> Result<bool> {
     let io = |error| Error::io("read", path, error);
     let mut file = File::open(path).map_err(io)?;
     file.seek(SeekFrom::Start(extent.end)).map_err(io)?;
     let mut rest = Vec::new();
-    file.read_to_end(&mut rest).map_err(io)?;
+    file.take(written_end - extent.end).read_to_end(&mut rest).map_err(io)?;
     let after = extent.last_seqno.map_or(0, |seqno| seqno.saturating_add(1));
     let later = |seqno| seqno >= after && below.is_none_or(|below| seqno < below);
     for start in 1..rest.len() {

@@ -294,6 +294,10 @@ impl Backend for MemoryBackend {
         true
     }
 
+    fn rest(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     fn flush(&self) -> Result<()> {
         Ok(())
     }

@@ -22,6 +22,8 @@ mod backend;
 mod batch;
 mod directory;
 mod embedded;
+#[cfg(test)]
+mod embedded_tests;
 mod error;
 mod group;
 mod journal;

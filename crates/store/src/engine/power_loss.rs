@@ -60,17 +60,17 @@ pub fn apply(data_directory: &Path, loss: Loss) -> Result<Lost> {
             std::cmp::Ordering::Equal => synced_end,
             std::cmp::Ordering::Greater => 0,
         };
-        let lose = || lose(&path, end, loss);
+        let written_end = journal::written_end(&path, end)?;
+        let lose = || lose(&path, end, written_end, loss);
         lost.unsynced_bytes +=
             lose().map_err(|error| Error::io("take bytes from", &path, error))?;
     }
     Ok(lost)
 }
 
-fn lose(path: &Path, end: u64, loss: Loss) -> std::io::Result<u64> {
+fn lose(path: &Path, end: u64, written_end: u64, loss: Loss) -> std::io::Result<u64> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
-    let len = file.metadata()?.len();
-    let mut unsynced = vec![0; len.saturating_sub(end) as usize];
+    let mut unsynced = vec![0; (written_end - end) as usize];
     file.read_exact_at(&mut unsynced, end)?;
     let written = unsynced.iter().rposition(|byte| *byte != 0);
     let written = written.map_or(0, |last| last + 1);
@@ -78,7 +78,7 @@ fn lose(path: &Path, end: u64, loss: Loss) -> std::io::Result<u64> {
     match loss {
         Loss::Zeros => unsynced.fill(0),
         Loss::Cut => {
-            file.set_len(end.min(len))?;
+            file.set_len(end)?;
             return Ok(written as u64);
         }
         Loss::Torn(seed) => {

@@ -2,6 +2,7 @@
 
 mod ci;
 mod codegen;
+mod fuzz;
 
 use std::process::ExitCode;
 
@@ -10,7 +11,9 @@ usage: cargo xtask COMMAND
 
   ci                  everything that a change has to pass
   codegen [--check]   write the generated tables of tags, named properties and error codes
-                      (--check: only say whether they are up to date)";
+                      (--check: only say whether they are up to date)
+  fuzz SECONDS [TARGET]
+                      fuzz every target, or one, for so long each (needs a nightly toolchain)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -19,6 +22,8 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
+        ["fuzz", seconds] => fuzz::run(seconds, None),
+        ["fuzz", seconds, target] => fuzz::run(seconds, Some(target)),
         _ => Err(USAGE.to_owned()),
     };
     match result {

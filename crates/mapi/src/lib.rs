@@ -1,5 +1,5 @@
 //! The data of MAPI: property tags, types, values, rows, restrictions, sort orders, entry ids, ids and
-//! id sets, error codes ([MS-OXCDATA], [MS-OXPROPS]), and the [`Wire`](wire::Wire) trait that reads and
+//! id sets, error codes ([MS-OXCDATA], [MS-OXPROPS]), and the [`Wire`] trait that reads and
 //! writes them.
 //!
 //! INVARIANT: no I/O, no clock, no async in this crate.

@@ -47,6 +47,14 @@ pub fn all(bytes: &[u8]) {
     CHECKS.iter().for_each(|(_, check)| check(bytes));
 }
 
+/// Runs one check of [`CHECKS`] by its name.
+pub fn check(name: &str, bytes: &[u8]) {
+    match CHECKS.iter().find(|(known, _)| *known == name) {
+        Some((_, check)) => check(bytes),
+        None => panic!("there is no check {name}"),
+    }
+}
+
 /// Reads a structure from the start of the bytes and checks that it is stable.
 pub fn stable<T: Wire>(bytes: &[u8]) {
     stable_as(bytes, T::read, T::write);

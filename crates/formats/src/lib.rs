@@ -3,6 +3,10 @@
 //! INVARIANT: no I/O and no clock in this crate. Functions take bytes, or a reader where a file does not
 //! fit in memory; whatever the bytes are, they return.
 
+pub mod detect;
+pub mod flags;
+pub mod maildir;
+pub mod mbox;
 pub mod mime;
 pub mod msg;
 pub mod report;

@@ -21,7 +21,8 @@ pub enum Cell {
 /// any type, and the wire names the type before each value.
 ///
 /// The bytes stay readable whatever a row holds: when written, a row that lacks a column's value, or has
-/// one of a type that is not the column's, becomes a flagged row with an error in that place.
+/// one of a type that is not the column's, or one too long for its count, becomes a flagged row with an
+/// error in that place.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PropertyRow {
     /// [MS-OXCDATA] 2.8.1.1: every column has a value.
@@ -110,7 +111,7 @@ impl WireWith<[PropertyTag]> for PropertyRow {
     fn write_with(&self, w: &mut Vec<u8>, columns: &[PropertyTag]) {
         if let PropertyRow::Standard(values) = self
             && values.len() >= columns.len()
-            && columns.iter().zip(values).all(|(tag, value)| fits(*tag, value))
+            && columns.iter().zip(values).all(|(tag, value)| misfit(*tag, value).is_none())
         {
             w.push(STANDARD_ROW);
             columns.iter().zip(values).for_each(|(tag, value)| write_value(w, *tag, value));
@@ -151,10 +152,17 @@ pub fn column_type(tag: PropertyTag) -> PropertyType {
     }
 }
 
-/// Whether a value has the type of its column, so that it can stand there on the wire.
-pub fn fits(tag: PropertyTag, value: &PropertyValue) -> bool {
+/// Why a value cannot stand in a column on the wire, if it cannot.
+fn misfit(tag: PropertyTag, value: &PropertyValue) -> Option<ErrorCode> {
     let kind = column_type(tag);
-    kind == PropertyType::UNSPECIFIED || kind == value.property_type()
+    if kind != PropertyType::UNSPECIFIED && kind != value.property_type() {
+        return Some(ErrorCode::UNEXPECTED_TYPE);
+    }
+    match value.fits_counts(CountWidth::Two) {
+        true => None,
+        // [MS-OXCPRPT] 3.2.5.1: what is too long for the response is read as a stream.
+        false => Some(ErrorCode::OUT_OF_MEMORY),
+    }
 }
 
 fn read_value(r: &mut Reader<'_>, tag: PropertyTag) -> Result<PropertyValue, WireError> {
@@ -191,9 +199,9 @@ fn write_flagged(
     tag: PropertyTag,
     value: Result<&PropertyValue, Option<ErrorCode>>,
 ) {
-    let value = value.and_then(|value| match fits(tag, value) {
-        true => Ok(value),
-        false => Err(Some(ErrorCode::UNEXPECTED_TYPE)),
+    let value = value.and_then(|value| match misfit(tag, value) {
+        None => Ok(value),
+        error => Err(error),
     });
     if column_type(tag) == PropertyType::UNSPECIFIED {
         let kind = match value {
@@ -335,6 +343,14 @@ mod tests {
         let row = read(&bytes, &[NAME, SIZE]);
         assert_eq!(row.error(0), Some(ErrorCode::UNEXPECTED_TYPE));
         assert_eq!(row.error(1), Some(ErrorCode::NOT_FOUND));
+    }
+
+    #[test]
+    fn a_value_too_long_for_its_count_becomes_an_error() {
+        let column = PropertyTag::new(0x1013_0102);
+        let row = PropertyRow::Standard(vec![vec![0; 0x1_0000].into()]);
+        let row = read(&written(&row, &[column]), &[column]);
+        assert_eq!(row.error(0), Some(ErrorCode::OUT_OF_MEMORY));
     }
 
     #[test]

@@ -123,6 +123,31 @@ impl PropertyValue {
         }
     }
 
+    /// Whether the counts of this width can say how long the value is. One that is longer has to go
+    /// through a stream: written here, it would be cut.
+    pub fn fits_counts(&self, width: CountWidth) -> bool {
+        let fits = |count: usize| count <= width.max();
+        match self {
+            PropertyValue::ServerId(v) => v.len() <= CountWidth::Two.max(),
+            PropertyValue::Binary(v) => fits(v.len()),
+            PropertyValue::MultipleInteger16(v) => fits(v.len()),
+            PropertyValue::MultipleInteger32(v) => fits(v.len()),
+            PropertyValue::MultipleFloating32(v) => fits(v.len()),
+            PropertyValue::MultipleFloating64(v) | PropertyValue::MultipleFloatingTime(v) => {
+                fits(v.len())
+            }
+            PropertyValue::MultipleCurrency(v) | PropertyValue::MultipleInteger64(v) => {
+                fits(v.len())
+            }
+            PropertyValue::MultipleString8(v) => fits(v.len()),
+            PropertyValue::MultipleString(v) => fits(v.len()),
+            PropertyValue::MultipleTime(v) => fits(v.len()),
+            PropertyValue::MultipleGuid(v) => fits(v.len()),
+            PropertyValue::MultipleBinary(v) => fits(v.len()) && v.iter().all(|b| fits(b.len())),
+            _ => true,
+        }
+    }
+
     /// Reads a value whose type and count width are known. Restrictions and rule actions are checked as far
     /// as their end demands, and kept as bytes.
     pub fn read_typed(
@@ -236,6 +261,14 @@ impl CountWidth {
             CountWidth::Two => usize::from(u16::read(r)?),
             CountWidth::Four => u32::read(r)? as usize,
         })
+    }
+
+    /// The largest count of this width.
+    pub fn max(self) -> usize {
+        match self {
+            CountWidth::Two => usize::from(u16::MAX),
+            CountWidth::Four => u32::MAX as usize,
+        }
     }
 
     /// Writes the count that fits and returns it.

@@ -66,6 +66,8 @@ impl ErrorCode {
     pub const BAD_CONFIGURATION: ErrorCode = ErrorCode(0x0000_03EE);
     /// The folder's name is not valid. (ecBadFolderName)
     pub const BAD_FOLDER_NAME: ErrorCode = ErrorCode(0x0000_045C);
+    /// The same as [`ErrorCode::PROPERTY_BAD_VALUE`].
+    pub const BAD_VALUE: ErrorCode = ErrorCode(0x8004_0301);
     /// The database has another version. (ecBadVersion)
     pub const BAD_VERSION: ErrorCode = ErrorCode(0x0000_0451);
     /// A rule bounced the message. (ecBounceMessage)
@@ -424,6 +426,8 @@ impl ErrorCode {
     pub const NOT_CONFIGURED: ErrorCode = ErrorCode(0x0000_0484);
     /// The connection is not encrypted. (ecNotEncrypted)
     pub const NOT_ENCRYPTED: ErrorCode = ErrorCode(0x0000_0970);
+    /// The same as [`ErrorCode::OUT_OF_MEMORY`].
+    pub const NOT_ENOUGH_MEMORY: ErrorCode = ErrorCode(0x8007_000E);
     /// The category is not expanded. (ecNotExpanded)
     pub const NOT_EXPANDED: ErrorCode = ErrorCode(0x0000_04F7);
     /// The object or property was not found. (ecNotFound, MAPI_E_NOT_FOUND)
@@ -516,7 +520,7 @@ impl ErrorCode {
     pub const OBJ_NOT_CONFIG: ErrorCode = ErrorCode(0x0000_0484);
     /// The disk is full. (ecDiskFull, MAPI_E_NOT_ENOUGH_DISK)
     pub const OUT_OF_DISK: ErrorCode = ErrorCode(0x8004_010D);
-    /// Not enough memory. (ecMAPIOOM, E_NOMEMORY, MAPI_E_NOT_ENOUGH_MEMORY, ecPropSize)
+    /// Not enough memory. (NotEnoughMemory, ecMAPIOOM, E_NOMEMORY, MAPI_E_NOT_ENOUGH_MEMORY, ecPropSize)
     pub const OUT_OF_MEMORY: ErrorCode = ErrorCode(0x8007_000E);
     /// Not enough of some resource. (ecInsufficientResrc, MAPI_E_NOT_ENOUGH_RESOURCES)
     pub const OUT_OF_RESOURCES: ErrorCode = ErrorCode(0x8004_010E);
@@ -538,7 +542,7 @@ impl ErrorCode {
     pub const PAUSED: ErrorCode = ErrorCode(0x0000_060E);
     /// A warning: the bookmark's row is gone, the position moved. (ecWarnPositionChanged, MAPI_W_POSITION_CHANGED)
     pub const POSITION_CHANGED: ErrorCode = ErrorCode(0x0004_0481);
-    /// The value is not valid for the property. (ecPropBadValue, MAPI_E_BAD_VALUE)
+    /// The value is not valid for the property. (BadValue, ecPropBadValue, MAPI_E_BAD_VALUE)
     pub const PROPERTY_BAD_VALUE: ErrorCode = ErrorCode(0x8004_0301);
     /// The property is not promoted. (ecPropNotPromoted)
     pub const PROPERTY_NOT_PROMOTED: ErrorCode = ErrorCode(0x0000_0A30);
@@ -748,7 +752,7 @@ impl ErrorCode {
     pub const TOO_MANY_RECIPS: ErrorCode = ErrorCode(0x0000_0505);
     /// The session limit is reached. (ecTooManySessions, MAPI_E_SESSION_LIMIT)
     pub const TOO_MANY_SESSIONS: ErrorCode = ErrorCode(0x8004_0112);
-    /// The property type is not supported. (ecTypeNotSupported, MAPI_E_TYPE_NO_SUPPORT)
+    /// The property type is not supported. (UnsupportedType, ecTypeNotSupported, MAPI_E_TYPE_NO_SUPPORT)
     pub const TYPE_NOT_SUPPORTED: ErrorCode = ErrorCode(0x8004_0303);
     /// The same as [`ErrorCode::ABORT_FAILED`].
     pub const UNABLE_TO_ABORT: ErrorCode = ErrorCode(0x8004_0114);
@@ -784,6 +788,8 @@ impl ErrorCode {
     pub const UNSUPPORTED_PROP: ErrorCode = ErrorCode(0x0000_0456);
     /// The property's type is not supported. (ecUnsupportedProp)
     pub const UNSUPPORTED_PROPERTY: ErrorCode = ErrorCode(0x0000_0456);
+    /// The same as [`ErrorCode::TYPE_NOT_SUPPORTED`].
+    pub const UNSUPPORTED_TYPE: ErrorCode = ErrorCode(0x8004_0303);
     /// The same as [`ErrorCode::USER_CANCELED`].
     pub const USER_ABORT: ErrorCode = ErrorCode(0x8004_0113);
     /// The user cancelled it. (ecUserAbort, MAPI_E_USER_CANCEL)

@@ -165,6 +165,7 @@ mod tests {
         Xid::from_gid(Guid([namespace; 16]), GlobalCounter::new(counter))
     }
 
+    /// MS-OXCFXICS R169: sorted by namespace, each XID behind its size.
     #[test]
     fn lists_are_sorted_and_sized() {
         let mut list = ChangeList::new(xid(2, 7));
@@ -175,6 +176,7 @@ mod tests {
         assert_eq!(ChangeList::from_wire(&bytes), Ok(list));
     }
 
+    /// MS-OXCFXICS R1788 (includes), R1791 to R1793 (which version wins), R1809 and R1810 (merge).
     #[test]
     fn succession_of_versions() {
         let base = ChangeList::new(xid(1, 5));
@@ -199,6 +201,7 @@ mod tests {
         assert!(!list.includes_change(&xid(1, 6)));
     }
 
+    /// MS-OXCFXICS R157.
     #[test]
     fn an_xid_needs_a_local_id() {
         assert!(Xid::from_wire(&[0; 16]).is_err());

@@ -2,6 +2,9 @@
 //! id sets, error codes ([MS-OXCDATA], [MS-OXPROPS]), and the [`Wire`] trait that reads and
 //! writes them.
 //!
+//! Constants by the specification's names: [`tags::DISPLAY_NAME`], [`names::lid::FILE_UNDER`] and the
+//! property sets beside it, [`ErrorCode::NOT_FOUND`]; the way back, from number to name, is [`known`].
+//!
 //! INVARIANT: no I/O, no clock, no async in this crate.
 
 #[macro_use]

@@ -158,10 +158,21 @@ fn misfit(tag: PropertyTag, value: &PropertyValue) -> Option<ErrorCode> {
     if kind != PropertyType::UNSPECIFIED && kind != value.property_type() {
         return Some(ErrorCode::UNEXPECTED_TYPE);
     }
-    match value.fits_counts(CountWidth::Two) {
-        true => None,
-        // [MS-OXCPRPT] 3.2.5.1: what is too long for the response is read as a stream.
-        false => Some(ErrorCode::OUT_OF_MEMORY),
+    if !value.fits_counts(CountWidth::Two) {
+        // What is too long for the response is read as a stream ([MS-OXCDATA] 2.4.2 R2052).
+        return Some(ErrorCode::NOT_ENOUGH_MEMORY);
+    }
+    match value {
+        // Kept as bytes, perhaps from where counts are wider: they must end where they say.
+        PropertyValue::Restriction(bytes) | PropertyValue::RuleAction(bytes) => {
+            let mut r = Reader::new(bytes);
+            let read = PropertyValue::read_typed(&mut r, value.property_type(), CountWidth::Two);
+            match read.is_ok() && r.is_empty() {
+                true => None,
+                false => Some(ErrorCode::CORRUPT_DATA),
+            }
+        }
+        _ => None,
     }
 }
 
@@ -350,7 +361,16 @@ mod tests {
         let column = PropertyTag::new(0x1013_0102);
         let row = PropertyRow::Standard(vec![vec![0; 0x1_0000].into()]);
         let row = read(&written(&row, &[column]), &[column]);
-        assert_eq!(row.error(0), Some(ErrorCode::OUT_OF_MEMORY));
+        assert_eq!(row.error(0), Some(ErrorCode::NOT_ENOUGH_MEMORY));
+    }
+
+    #[test]
+    fn rule_actions_of_another_form_become_an_error() {
+        let column = PropertyTag::new(0x6680_00FE);
+        let extended = PropertyValue::RuleAction(vec![1, 0, 0, 0, 2, 0, 0, 0, 7, 7]);
+        let row = PropertyRow::Standard(vec![extended]);
+        let row = read(&written(&row, &[column]), &[column]);
+        assert_eq!(row.error(0), Some(ErrorCode::CORRUPT_DATA));
     }
 
     #[test]

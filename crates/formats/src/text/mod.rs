@@ -2,3 +2,4 @@
 
 pub mod charsets;
 pub mod html;
+pub mod rtf;

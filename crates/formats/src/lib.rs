@@ -9,6 +9,8 @@ pub mod maildir;
 pub mod mbox;
 pub mod mime;
 pub mod msg;
+mod names;
+pub mod pst;
 pub mod report;
 pub mod text;
 mod values;

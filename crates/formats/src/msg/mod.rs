@@ -8,7 +8,6 @@ use mapi::MessageContent;
 use crate::report::{Kind, Report};
 
 mod compound;
-mod names;
 mod object;
 mod ole;
 

@@ -10,8 +10,8 @@ use mapi::{
 };
 
 use super::compound::{Compound, EntryId, EntryKind, ROOT};
-use super::names::Names;
 use super::{MAX_NESTING, MsgError, ole};
+use crate::names::Names;
 use crate::report::{Kind, Report};
 use crate::values;
 
@@ -20,6 +20,10 @@ const VALUE: &str = "__substg1.0_";
 const RECIPIENT: &str = "__recip_version1.0_#";
 const ATTACHMENT: &str = "__attach_version1.0_#";
 const NAMES: &str = "__nameid_version1.0";
+// [MS-OXMSG] 2.2.3.1: the streams of the named property mapping storage.
+const NAME_GUIDS: &str = "__substg1.0_00020102";
+const NAME_ENTRIES: &str = "__substg1.0_00030102";
+const NAME_STRINGS: &str = "__substg1.0_00040102";
 
 // [MS-OXMSG] 2.4.1: what stands before the records depends on the storage.
 const TOP_HEADER: usize = 32;
@@ -41,8 +45,15 @@ pub fn read_message(file: &Compound<'_>, report: &mut Report) -> Result<MessageC
     if file.child(ROOT, PROPERTIES).is_none() && !has_values() {
         return Err(MsgError::NotAMessage);
     }
-    let source = Source { file, names: Names::read(file, report) };
+    let source = Source { file, names: names(file, report) };
     Ok(message(&source, ROOT, TOP_HEADER, values::DEFAULT_CODE_PAGE, 0, report))
+}
+
+fn names(file: &Compound<'_>, report: &mut Report) -> Names {
+    let Some(storage) = file.child(ROOT, NAMES) else { return Names::default() };
+    let stream =
+        |name| file.stream_child(storage, name).map(|id| file.stream(id).bytes).unwrap_or_default();
+    Names::read(&stream(NAME_GUIDS), &stream(NAME_ENTRIES), &stream(NAME_STRINGS), report)
 }
 
 fn message(

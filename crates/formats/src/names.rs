@@ -1,32 +1,22 @@
-//! The named property mapping storage ([MS-OXMSG] 2.2.3).
+//! Maps of named properties, as MSG and PST files keep them ([MS-OXMSG] 2.2.3, [MS-PST] 2.4.7): GUIDs,
+//! entries and strings in three streams.
 
 use std::collections::HashMap;
 
 use mapi::generated::named::{PS_MAPI, PS_PUBLIC_STRINGS};
 use mapi::{Guid, PropertyKey, PropertyName, PropertyNameKind, WString};
 
-use super::compound::{Compound, ROOT};
 use crate::report::{Kind, Report};
 
-const STORAGE: &str = "__nameid_version1.0";
-const GUIDS: &str = "__substg1.0_00020102";
-const ENTRIES: &str = "__substg1.0_00030102";
-const STRINGS: &str = "__substg1.0_00040102";
-
-/// What the property ids from 0x8000 on are called in this file.
+/// What the property ids from 0x8000 on are called in a file.
 #[derive(Debug, Default)]
 pub struct Names(HashMap<u16, PropertyName>);
 
 impl Names {
-    pub fn read(file: &Compound<'_>, report: &mut Report) -> Names {
-        let Some(storage) = file.child(ROOT, STORAGE) else { return Names::default() };
-        let stream = |name| {
-            file.stream_child(storage, name).map(|id| file.stream(id).bytes).unwrap_or_default()
-        };
-        let (guids, entries, strings) = (stream(GUIDS), stream(ENTRIES), stream(STRINGS));
+    pub fn read(guids: &[u8], entries: &[u8], strings: &[u8], report: &mut Report) -> Names {
         let mut names = HashMap::new();
         for (index, entry) in entries.as_chunks::<8>().0.iter().enumerate() {
-            match read_entry(entry, &guids, &strings) {
+            match read_entry(entry, guids, strings) {
                 Ok((id, name)) => {
                     names.insert(id, name);
                 }
@@ -75,6 +65,7 @@ fn read_entry(
 // [MS-OXMSG] 2.2.3.1.2.
 fn property_set(index: u16, guids: &[u8]) -> Option<Guid> {
     match index {
+        0 => Some(Guid::NULL),
         1 => Some(PS_MAPI),
         2 => Some(PS_PUBLIC_STRINGS),
         _ => {

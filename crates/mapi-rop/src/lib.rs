@@ -1,1 +1,43 @@
-//! The remote operations protocol in both directions: MAPI/HTTP bodies, ROP buffers, the one table of ROPs ([MS-OXCROPS], [MS-OXCRPC], [MS-OXCMAPIHTTP]).
+//! The remote operations protocol in both directions, without I/O: servers read requests and write
+//! responses, clients write requests and read responses ([MS-OXCROPS], [MS-OXCRPC], [MS-OXCMAPIHTTP]).
+//!
+//! From the outside in:
+//!
+//! - [`rops`]: the one table of ROPs, and what comes from it: [`RopId`], [`RopRequest`], [`RopResponse`].
+//! - [`request`], [`response`]: one ROP with its handle indexes, its success or its failure.
+//! - [`logon`], [`folder`], [`table`], [`message`], [`transport`], [`property`], [`stream`],
+//!   [`permission`], [`rule`], [`fast_transfer`], [`ics`], [`notification`], [`control`]: the structures,
+//!   a file for each chapter of [MS-OXCROPS] 2.2. [`irregular`]: those that are not fields in a row.
+//!
+//! INVARIANT: no I/O, no clock; no bytes make a reader panic or allocate beyond what they could hold.
+
+#[macro_use]
+pub mod parts;
+
+pub mod control;
+pub mod fast_transfer;
+pub mod folder;
+pub mod handle;
+pub mod ics;
+pub mod irregular;
+pub mod logon;
+pub mod message;
+pub mod notification;
+pub mod permission;
+pub mod property;
+pub mod request;
+pub mod response;
+pub mod rops;
+pub mod rule;
+#[cfg(any(test, feature = "sample"))]
+pub mod sample;
+pub mod stream;
+pub mod table;
+mod trace;
+pub mod transport;
+
+pub use handle::{Handle, HandleIndex, LogonId};
+pub use parts::{Columns, Empty, LogonKind, Text};
+pub use request::{LogonKinds, Request};
+pub use response::{Failure, FailureDetail, Response, ResponseContext};
+pub use rops::{RopId, RopRequest, RopResponse};

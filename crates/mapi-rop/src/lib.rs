@@ -3,6 +3,7 @@
 //!
 //! From the outside in:
 //!
+//! - [`buffer`]: ROP input and output buffers with their handle tables.
 //! - [`rops`]: the one table of ROPs, and what comes from it: [`RopId`], [`RopRequest`], [`RopResponse`].
 //! - [`request`], [`response`]: one ROP with its handle indexes, its success or its failure.
 //! - [`logon`], [`folder`], [`table`], [`message`], [`transport`], [`property`], [`stream`],
@@ -14,6 +15,7 @@
 #[macro_use]
 pub mod parts;
 
+pub mod buffer;
 pub mod control;
 pub mod fast_transfer;
 pub mod folder;
@@ -23,6 +25,8 @@ pub mod irregular;
 pub mod logon;
 pub mod message;
 pub mod notification;
+#[cfg(any(test, feature = "sample"))]
+pub mod oracle;
 pub mod permission;
 pub mod property;
 pub mod request;
@@ -36,6 +40,7 @@ pub mod table;
 mod trace;
 pub mod transport;
 
+pub use buffer::{RequestBuffer, ResponseBuffer, ResponseWriter, write_requests};
 pub use handle::{Handle, HandleIndex, LogonId};
 pub use parts::{Columns, Empty, LogonKind, Text};
 pub use request::{LogonKinds, Request};

@@ -247,6 +247,12 @@ impl ResponseContext {
         ResponseContext { expected, next: 0 }
     }
 
+    /// The context of one answer.
+    #[cfg(any(test, feature = "sample"))]
+    pub(crate) fn of(rop: RopId, handle: HandleIndex, columns: Columns) -> Self {
+        ResponseContext { expected: vec![Expected { rop, handle, columns }], next: 0 }
+    }
+
     /// Finds the request that an answer belongs to: the next one of this id and index; or an earlier one,
     /// since a server may answer one request in several buffers (packed buffers).
     fn answer(&mut self, id: RopId, handle: HandleIndex) -> (RopId, Columns) {

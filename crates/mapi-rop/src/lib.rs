@@ -17,12 +17,14 @@ pub mod parts;
 
 pub mod buffer;
 pub mod control;
+pub mod ext;
 pub mod fast_transfer;
 pub mod folder;
 pub mod handle;
 pub mod ics;
 pub mod irregular;
 pub mod logon;
+pub mod lz77;
 pub mod message;
 pub mod notification;
 #[cfg(any(test, feature = "sample"))]

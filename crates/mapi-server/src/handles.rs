@@ -1,0 +1,312 @@
+//! The owner tree of one Session Context and the handles by which a client names its nodes.
+//!
+//! A handle is a slot's index with a generation, so that a late release of a handle whose slot has a new
+//! tenant harms nothing. Below a logon, an object may own others: a message its attachments, an attachment
+//! its embedded message and its streams. Clients should release what is owned before its owner
+//! ([MS-OXCROPS] 3.1.5.3), but many do not; so an owner that was released first loses its handle at once
+//! and goes when the last thing that it owns goes. A logon takes everything under it along at once.
+
+use mapi::ErrorCode;
+pub use mapi_rop::handle::Handle;
+
+/// The bits of a handle that are the slot's index; the others are its generation.
+const INDEX_BITS: u32 = 13;
+const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
+/// The last index is not used, so that no handle is 0xFFFFFFFF ([MS-OXCROPS] 3.2.5.1 R4560).
+const MAX_SLOTS: usize = INDEX_MASK as usize;
+const MAX_GENERATION: u32 = u32::MAX >> INDEX_BITS;
+
+fn index_of(handle: Handle) -> usize {
+    (handle.0 & INDEX_MASK) as usize
+}
+
+fn generation_of(handle: Handle) -> u32 {
+    handle.0 >> INDEX_BITS
+}
+
+/// A node that is known to be there: the result of resolving a handle. Good until the next release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeId(usize);
+
+/// All slots are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+pub struct Tree<T> {
+    slots: Vec<Slot<T>>,
+    free: Vec<usize>,
+    /// The Logon Map ([MS-OXCROPS] 3.2.1): logon ids with their nodes.
+    logons: Vec<(u8, NodeId)>,
+}
+
+struct Slot<T> {
+    /// Of the node in the slot, or of the last one that was. Handed out from 1 on.
+    generation: u32,
+    node: Option<Node<T>>,
+}
+
+struct Node<T> {
+    logon_id: u8,
+    owner: Option<NodeId>,
+    owned: u32,
+    /// False once the client released the handle.
+    has_handle: bool,
+    object: T,
+}
+
+impl<T> Default for Tree<T> {
+    fn default() -> Self {
+        Tree { slots: Vec::new(), free: Vec::new(), logons: Vec::new() }
+    }
+}
+
+impl<T> Tree<T> {
+    /// The node of a logon id.
+    pub fn logon(&self, logon_id: u8) -> Option<NodeId> {
+        self.logons.iter().find(|(id, _)| *id == logon_id).map(|(_, node)| *node)
+    }
+
+    /// Resolves a handle for a ROP that runs on `logon_id` ([MS-OXCROPS] 3.2.5.4).
+    ///
+    /// # Errors
+    /// ecNullObject for a handle that never stood for an object, ecInvalidObject for a released one,
+    /// ecAccessDenied for one of another logon.
+    pub fn resolve(&self, handle: Handle, logon_id: u8) -> Result<NodeId, ErrorCode> {
+        let never = ErrorCode::NULL_OBJECT;
+        if handle == Handle::NONE || generation_of(handle) == 0 {
+            return Err(never);
+        }
+        let slot = self.slots.get(index_of(handle)).ok_or(never)?;
+        if generation_of(handle) > slot.generation {
+            return Err(never);
+        }
+        let node = match &slot.node {
+            Some(node) if node.has_handle && slot.generation == generation_of(handle) => node,
+            _ => return Err(ErrorCode::INVALID_OBJECT),
+        };
+        match node.logon_id == logon_id {
+            true => Ok(NodeId(index_of(handle))),
+            false => Err(ErrorCode::ACCESS_DENIED),
+        }
+    }
+
+    /// Adds a logon. One that had the same id is dropped with everything under it ([MS-OXCROPS] 3.1.4.2
+    /// R4586).
+    pub fn insert_logon(&mut self, logon_id: u8, object: T) -> Result<Handle, Full> {
+        if let Some(old) = self.logon(logon_id) {
+            self.drop_logon(old, logon_id);
+        }
+        let handle = self.insert_node(logon_id, None, object)?;
+        self.logons.push((logon_id, NodeId(index_of(handle))));
+        Ok(handle)
+    }
+
+    /// Adds an object under a logon, owned by `owner` if it cannot be without it.
+    pub fn insert(
+        &mut self,
+        logon_id: u8,
+        owner: Option<NodeId>,
+        object: T,
+    ) -> Result<Handle, Full> {
+        let handle = self.insert_node(logon_id, owner, object)?;
+        if let Some(owner) = owner.and_then(|id| self.node_mut(id)) {
+            owner.owned += 1;
+        }
+        Ok(handle)
+    }
+
+    fn insert_node(
+        &mut self,
+        logon_id: u8,
+        owner: Option<NodeId>,
+        object: T,
+    ) -> Result<Handle, Full> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.slots.len() < MAX_SLOTS => {
+                self.slots.push(Slot { generation: 0, node: None });
+                self.slots.len() - 1
+            }
+            None => return Err(Full),
+        };
+        let slot = &mut self.slots[index];
+        slot.generation = match slot.generation {
+            MAX_GENERATION => 1,
+            generation => generation + 1,
+        };
+        slot.node = Some(Node { logon_id, owner, owned: 0, has_handle: true, object });
+        Ok(Handle(slot.generation << INDEX_BITS | index as u32))
+    }
+
+    pub fn get(&self, id: NodeId) -> Option<&T> {
+        self.slots.get(id.0)?.node.as_ref().map(|node| &node.object)
+    }
+
+    pub fn get_mut(&mut self, id: NodeId) -> Option<&mut T> {
+        self.node_mut(id).map(|node| &mut node.object)
+    }
+
+    /// Two nodes at once; None if one is not there or they are the same.
+    pub fn get_two_mut(&mut self, a: NodeId, b: NodeId) -> Option<(&mut T, &mut T)> {
+        let [a, b] = self.slots.get_disjoint_mut([a.0, b.0]).ok()?;
+        Some((&mut a.node.as_mut()?.object, &mut b.node.as_mut()?.object))
+    }
+
+    pub fn owner(&self, id: NodeId) -> Option<NodeId> {
+        self.slots.get(id.0)?.node.as_ref()?.owner
+    }
+
+    /// The nodes that a node owns.
+    pub fn owned_by(&self, id: NodeId) -> Vec<NodeId> {
+        let owned = self.slots.get(id.0).and_then(|slot| slot.node.as_ref()).map_or(0, |n| n.owned);
+        if owned == 0 {
+            return Vec::new();
+        }
+        let is_owned = |index: &usize| {
+            self.slots[*index].node.as_ref().is_some_and(|node| node.owner == Some(id))
+        };
+        (0..self.slots.len()).filter(is_owned).map(NodeId).collect()
+    }
+
+    /// Releases a node: the handle is gone at once; the object goes when nothing that it owns is left. A
+    /// logon goes with everything under it.
+    pub fn release(&mut self, id: NodeId) {
+        let Some(node) = self.node_mut(id) else { return };
+        node.has_handle = false;
+        let logon_id = node.logon_id;
+        if self.logon(logon_id) == Some(id) {
+            return self.drop_logon(id, logon_id);
+        }
+        self.drop_if_idle(id);
+    }
+
+    /// The objects, for counting and for ends that need a last act.
+    pub fn objects(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.node.as_ref()).map(|node| &node.object)
+    }
+
+    fn drop_if_idle(&mut self, id: NodeId) {
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let Some(node) = self.node_mut(id) else { return };
+            if node.has_handle || node.owned > 0 {
+                return;
+            }
+            next = node.owner;
+            self.vacate(id);
+            if let Some(owner) = next.and_then(|owner| self.node_mut(owner)) {
+                owner.owned -= 1;
+            }
+        }
+    }
+
+    fn drop_logon(&mut self, logon: NodeId, logon_id: u8) {
+        self.logons.retain(|(_, node)| *node != logon);
+        for index in 0..self.slots.len() {
+            let under =
+                self.slots[index].node.as_ref().is_some_and(|node| node.logon_id == logon_id);
+            if under && NodeId(index) != logon {
+                self.vacate(NodeId(index));
+            }
+        }
+        self.vacate(logon);
+    }
+
+    fn vacate(&mut self, id: NodeId) {
+        if self.slots[id.0].node.take().is_some() {
+            self.free.push(id.0);
+        }
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> Option<&mut Node<T>> {
+        self.slots.get_mut(id.0)?.node.as_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// Writes its name down when it is dropped.
+    struct Probe(&'static str, Rc<RefCell<Vec<&'static str>>>);
+
+    impl Drop for Probe {
+        fn drop(&mut self) {
+            self.1.borrow_mut().push(self.0);
+        }
+    }
+
+    #[test]
+    fn codes_for_handles_that_name_nothing() {
+        // MS-OXCROPS R457301, R457302, R457303
+        let mut tree = Tree::default();
+        let logon = tree.insert_logon(0, ()).unwrap();
+        tree.insert_logon(1, ()).unwrap();
+        let folder = tree.insert(0, None, ()).unwrap();
+        assert_eq!(tree.resolve(Handle::NONE, 0), Err(ErrorCode::NULL_OBJECT));
+        assert_eq!(tree.resolve(Handle(0), 0), Err(ErrorCode::NULL_OBJECT));
+        assert_eq!(tree.resolve(Handle(folder.0 + 1), 0), Err(ErrorCode::NULL_OBJECT));
+        assert_eq!(tree.resolve(folder, 1), Err(ErrorCode::ACCESS_DENIED));
+        let id = tree.resolve(folder, 0).unwrap();
+        tree.release(id);
+        assert_eq!(tree.resolve(folder, 0), Err(ErrorCode::INVALID_OBJECT));
+        let again = tree.insert(0, None, ()).unwrap();
+        assert_ne!(again, folder);
+        assert_eq!(tree.resolve(folder, 0), Err(ErrorCode::INVALID_OBJECT));
+        assert!(tree.resolve(logon, 0).is_ok());
+    }
+
+    #[test]
+    fn an_owner_released_first_waits_for_what_it_owns() {
+        let drops = Rc::new(RefCell::new(Vec::new()));
+        let probe = |name| Probe(name, Rc::clone(&drops));
+        let mut tree = Tree::default();
+        tree.insert_logon(7, probe("logon")).unwrap();
+        let message = tree.insert(7, None, probe("message")).unwrap();
+        let message_id = tree.resolve(message, 7).unwrap();
+        let attachment = tree.insert(7, Some(message_id), probe("attachment")).unwrap();
+        let attachment_id = tree.resolve(attachment, 7).unwrap();
+        let stream = tree.insert(7, Some(attachment_id), probe("stream")).unwrap();
+        tree.release(message_id);
+        assert_eq!(tree.resolve(message, 7), Err(ErrorCode::INVALID_OBJECT));
+        assert_eq!(tree.owner(attachment_id), Some(message_id));
+        tree.release(attachment_id);
+        assert!(drops.borrow().is_empty());
+        tree.release(tree.resolve(stream, 7).unwrap());
+        assert_eq!(*drops.borrow(), ["stream", "attachment", "message"]);
+    }
+
+    #[test]
+    fn a_logon_takes_everything_along() {
+        let drops = Rc::new(RefCell::new(Vec::new()));
+        let probe = |name| Probe(name, Rc::clone(&drops));
+        let mut tree = Tree::default();
+        let logon = tree.insert_logon(0, probe("logon")).unwrap();
+        tree.insert_logon(1, probe("other")).unwrap();
+        let message = tree.insert(0, None, probe("message")).unwrap();
+        let id = tree.resolve(message, 0).unwrap();
+        tree.insert(0, Some(id), probe("attachment")).unwrap();
+        tree.release(tree.resolve(logon, 0).unwrap());
+        assert_eq!(drops.borrow().len(), 3);
+        assert_eq!(drops.borrow().last(), Some(&"logon"));
+        // MS-OXCROPS R4586: the same logon id again releases the logon that had it.
+        tree.insert_logon(1, probe("again")).unwrap();
+        assert_eq!(drops.borrow().last(), Some(&"other"));
+        drop(tree);
+        assert_eq!(drops.borrow().len(), 5);
+    }
+
+    #[test]
+    fn slots_are_bounded_and_come_back() {
+        let mut tree = Tree::default();
+        let handles: Vec<Handle> =
+            (0..MAX_SLOTS).map(|_| tree.insert(0, None, ()).unwrap()).collect();
+        assert_eq!(tree.insert(0, None, ()), Err(Full));
+        assert!(!handles.contains(&Handle::NONE));
+        tree.release(tree.resolve(handles[5], 0).unwrap());
+        assert!(tree.insert(0, None, ()).is_ok());
+    }
+}

@@ -1,0 +1,133 @@
+//! The Server objects ([MS-OXCROPS] 1.3.1): what a handle stands for.
+
+use std::sync::Arc;
+
+use mapi::{FolderId, PropertyTag, Restriction, SortOrderSet};
+use mapi_rop::parts::Columns;
+use store::table::{RowKey, View};
+use store::{Mailbox, StagedValue, Staging, Value};
+
+use crate::ledger::Entry;
+use crate::lock::LockRecord;
+
+/// A node of the owner tree. Each variant holds its line in the ledger.
+pub enum Object {
+    Logon(Box<Logon>),
+    Folder(Folder),
+    Message(Box<Message>),
+    Attachment(Box<Attachment>),
+    Table(Box<Table>),
+    Stream(Box<Stream>),
+}
+
+impl Object {
+    pub fn entry(&self) -> &Entry {
+        match self {
+            Object::Logon(logon) => &logon.entry,
+            Object::Folder(folder) => &folder.entry,
+            Object::Message(message) => &message.entry,
+            Object::Attachment(attachment) => &attachment.entry,
+            Object::Table(table) => &table.entry,
+            Object::Stream(stream) => &stream.entry,
+        }
+    }
+}
+
+/// An open store.
+pub struct Logon {
+    pub mailbox: Arc<Mailbox>,
+    /// Where streams of this logon keep what is not saved.
+    pub staging: Staging,
+    pub lock: LockRecord,
+    pub entry: Entry,
+}
+
+/// An open folder. Its content is read anew by every ROP.
+pub struct Folder {
+    pub id: FolderId,
+    pub entry: Entry,
+}
+
+/// What may be done with a message or an attachment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
+/// An open message with its uncommitted changes; an embedded message if an attachment owns it.
+pub struct Message {
+    pub edit: store::message::Message,
+    pub access: Access,
+    /// There are changes that no save has taken.
+    pub dirty: bool,
+    /// Of 8-bit strings, if it is not that of the logon ([MS-OXCPRPT] 3.2.5.1 R461).
+    pub code_page: u32,
+    pub entry: Entry,
+}
+
+/// An open attachment with the changes that its message does not have yet.
+pub struct Attachment {
+    pub edit: store::message::Attachment,
+    pub access: Access,
+    pub dirty: bool,
+    pub entry: Entry,
+}
+
+/// A stream on one property.
+pub struct Stream {
+    pub tag: PropertyTag,
+    pub data: StreamData,
+    /// The seek pointer, in bytes.
+    pub position: u64,
+    /// Written since the property was set.
+    pub dirty: bool,
+    pub entry: Entry,
+}
+
+pub enum StreamData {
+    ReadOnly(Value),
+    Writable(StagedValue),
+}
+
+/// What a table shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableKind {
+    Contents,
+    Hierarchy,
+    /// Of the message that owns the table.
+    Attachments,
+}
+
+/// A table: its columns, its cursor, and the view that it looks at.
+pub struct Table {
+    pub kind: TableKind,
+    /// None for attachments, which stand in the message.
+    pub source: Option<TableSource>,
+    /// None until RopSetColumns succeeds ([MS-OXCTABL] 3.2.5.2 R428).
+    pub columns: Option<Columns>,
+    pub cursor: Cursor,
+    /// Strings of PtypUnspecified columns and of QueryColumnsAll are Unicode.
+    pub unicode: bool,
+    pub entry: Entry,
+}
+
+/// The query behind a table of folders or messages.
+pub struct TableSource {
+    pub folder: FolderId,
+    pub rows: store::table::QueryRows,
+    pub sort: SortOrderSet,
+    pub restriction: Option<Restriction>,
+    pub view: Arc<View>,
+}
+
+/// Where a table stands. It names a row and not a position, so that rows that come and go before it do
+/// not move it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cursor {
+    Beginning,
+    Row(RowKey),
+    /// An attachment's number.
+    Attachment(u32),
+    End,
+}

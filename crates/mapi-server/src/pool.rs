@@ -1,0 +1,135 @@
+//! A pool of threads of fixed size, on which everything runs that touches the store.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The queue is as long as it may be, or the pool ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no room for another job")]
+pub struct NoRoom;
+
+/// The threads end when the pool is dropped, after the jobs that are queued by then.
+pub struct Pool {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    ready: Condvar,
+    limit: usize,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    ended: bool,
+}
+
+impl Pool {
+    /// Starts `threads` threads; at most `limit` jobs wait for one.
+    ///
+    /// # Errors
+    /// The operating system starts no more threads.
+    pub fn start(name: &str, threads: usize, limit: usize) -> std::io::Result<Pool> {
+        let shared =
+            Arc::new(Shared { queue: Mutex::new(Queue::default()), ready: Condvar::new(), limit });
+        let mut pool = Pool { shared, threads: Vec::with_capacity(threads) };
+        for number in 0..threads.max(1) {
+            let shared = Arc::clone(&pool.shared);
+            pool.threads.push(
+                std::thread::Builder::new()
+                    .name(format!("{name}-{number}"))
+                    .spawn(move || work(&shared))?,
+            );
+        }
+        Ok(pool)
+    }
+
+    /// Queues a job. What it returns goes by its own way; a panic in it ends the job, not the thread.
+    pub fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NoRoom> {
+        let mut queue = self.shared.queue.lock();
+        if queue.ended || queue.jobs.len() >= self.shared.limit {
+            return Err(NoRoom);
+        }
+        queue.jobs.push_back(Box::new(job));
+        drop(queue);
+        self.shared.ready.notify_one();
+        Ok(())
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.queue.lock().ended = true;
+        self.shared.ready.notify_all();
+        for thread in self.threads.drain(..) {
+            // The pool may be dropped by its own last job; a thread cannot wait for itself.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn work(shared: &Shared) {
+    loop {
+        let mut queue = shared.queue.lock();
+        let job = loop {
+            if let Some(job) = queue.jobs.pop_front() {
+                break job;
+            }
+            if queue.ended {
+                return;
+            }
+            shared.ready.wait(&mut queue);
+        };
+        drop(queue);
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
+            tracing::error!("a job of the pool panicked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn runs_jobs_survives_a_panic_and_ends() {
+        let pool = Pool::start("test", 2, 8).unwrap();
+        let (send, receive) = mpsc::channel();
+        pool.submit(|| panic!("on purpose")).unwrap();
+        for number in 0..4 {
+            let send = send.clone();
+            pool.submit(move || send.send(number).unwrap()).unwrap();
+        }
+        let mut got: Vec<i32> = (0..4).map(|_| receive.recv().unwrap()).collect();
+        got.sort_unstable();
+        assert_eq!(got, [0, 1, 2, 3]);
+        drop(pool);
+    }
+
+    #[test]
+    fn a_full_queue_refuses() {
+        let pool = Pool::start("test", 1, 1).unwrap();
+        let (release, hold) = mpsc::channel::<()>();
+        let (started, running) = mpsc::channel();
+        pool.submit(move || {
+            started.send(()).unwrap();
+            let _ = hold.recv();
+        })
+        .unwrap();
+        running.recv().unwrap();
+        pool.submit(|| {}).unwrap();
+        assert_eq!(pool.submit(|| {}), Err(NoRoom));
+        drop(release);
+    }
+}

@@ -1,0 +1,246 @@
+//! Session Contexts ([MS-OXCMAPIHTTP] 3.2.1): who is connected, with what, and for how long.
+
+pub mod bell;
+pub mod table;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::handles::Tree;
+use crate::ledger::{Account, Entry};
+use crate::object::Object;
+use bell::Bell;
+use store::Account as User;
+
+/// What names a Session Context on the wire. Nobody can guess it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token([u8; 16]);
+
+impl Token {
+    pub fn random() -> Result<Token, getrandom::Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        Ok(Token(bytes))
+    }
+
+    /// 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Token> {
+        let digits = text.as_bytes();
+        if digits.len() != 32 {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let high = char::from(pair[0]).to_digit(16)?;
+            let low = char::from(pair[1]).to_digit(16)?;
+            *byte = (high << 4 | low) as u8;
+        }
+        Some(Token(bytes))
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A token opens a session, so logs show its beginning only.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02x}{:02x}...", self.0[0], self.0[1])
+    }
+}
+
+/// What a client asked for when it connected ([MS-OXCRPC] 3.1.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Locale {
+    /// Of PtypString8 values.
+    pub code_page: u32,
+    pub lcid_sort: u32,
+    pub lcid_string: u32,
+}
+
+impl Default for Locale {
+    fn default() -> Self {
+        Locale { code_page: 1252, lcid_sort: 0x0409, lcid_string: 0x0409 }
+    }
+}
+
+/// A Session Context: an authenticated user with everything that is open.
+///
+/// Dropping it drops the owner tree. The table of sessions holds it, and a request that is being worked on.
+pub struct SessionContext {
+    pub token: Token,
+    pub user: Arc<User>,
+    pub locale: Locale,
+    pub account: Arc<Account>,
+    gate: Mutex<Gate>,
+    /// Locked for the length of an Execute.
+    tree: Mutex<Tree<Object>>,
+    /// Rings when the session ends.
+    ended: Bell,
+    /// The session counts itself out of the ledger after its tree is gone: fields drop in this order.
+    _entry: Entry,
+}
+
+struct Gate {
+    /// The number that the next Execute has to bring.
+    sequence: u64,
+    executing: bool,
+    waiting: u32,
+    ended: bool,
+    used: Instant,
+}
+
+/// Why a session takes no request now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("the session ended")]
+    Ended,
+    #[error("another request of the session is being worked on")]
+    Busy,
+    #[error("the sequence number is not the next one")]
+    Sequence,
+}
+
+/// How many NotificationWait requests one session may have open.
+const MAX_WAITING: u32 = 4;
+
+impl SessionContext {
+    pub fn new(
+        token: Token,
+        user: Arc<User>,
+        locale: Locale,
+        account: Arc<Account>,
+        entry: Entry,
+    ) -> SessionContext {
+        SessionContext {
+            token,
+            user,
+            locale,
+            account,
+            gate: Mutex::new(Gate {
+                sequence: 1,
+                executing: false,
+                waiting: 0,
+                ended: false,
+                used: Instant::now(),
+            }),
+            tree: Mutex::new(Tree::default()),
+            ended: Bell::default(),
+            _entry: entry,
+        }
+    }
+
+    /// The number that the next Execute or Disconnect has to bring.
+    pub fn sequence(&self) -> u64 {
+        self.gate.lock().sequence
+    }
+
+    /// Begins an Execute or a Disconnect. The sequence number moves on at once, so that a second request
+    /// that brings the same one is refused whether this one is still running or not
+    /// ([MS-OXCMAPIHTTP] 3.2.5.1 R1227, R1228).
+    ///
+    /// `sequence` is what the client brought; None within a process, where there are no cookies.
+    pub fn begin(self: &Arc<Self>, sequence: Option<u64>) -> Result<Turn, Refused> {
+        let mut gate = self.gate.lock();
+        if gate.ended {
+            return Err(Refused::Ended);
+        }
+        if gate.executing {
+            return Err(Refused::Busy);
+        }
+        if sequence.is_some_and(|number| number != gate.sequence) {
+            return Err(Refused::Sequence);
+        }
+        gate.sequence += 1;
+        gate.executing = true;
+        Ok(Turn { session: Arc::clone(self) })
+    }
+
+    /// Begins a NotificationWait, which keeps the session alive while it lasts
+    /// ([MS-OXCMAPIHTTP] 3.2.5.5 R1260).
+    pub fn begin_wait(self: &Arc<Self>) -> Result<Waiting, Refused> {
+        let mut gate = self.gate.lock();
+        if gate.ended {
+            return Err(Refused::Ended);
+        }
+        if gate.waiting >= MAX_WAITING {
+            return Err(Refused::Busy);
+        }
+        gate.waiting += 1;
+        Ok(Waiting { session: Arc::clone(self) })
+    }
+
+    /// Starts the idle time anew ([MS-OXCMAPIHTTP] 3.2.5.3 R1248).
+    pub fn touch(&self) {
+        self.gate.lock().used = Instant::now();
+    }
+
+    /// No request is being worked on, and none was for `limit`.
+    pub fn is_idle_for(&self, limit: Duration) -> bool {
+        let gate = self.gate.lock();
+        !gate.executing && gate.waiting == 0 && gate.used.elapsed() >= limit
+    }
+
+    /// No request gets through from now on. What is open goes when the last request ends.
+    pub fn end(&self) {
+        self.gate.lock().ended = true;
+        self.ended.ring();
+    }
+
+    pub(crate) fn tree(&self) -> &Mutex<Tree<Object>> {
+        &self.tree
+    }
+}
+
+impl fmt::Debug for SessionContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionContext {{ {:?}, {:?} }}", self.token, self.account)
+    }
+}
+
+/// The right to work on a session; given back by Drop.
+#[derive(Debug)]
+pub struct Turn {
+    session: Arc<SessionContext>,
+}
+
+impl Turn {
+    pub fn session(&self) -> &Arc<SessionContext> {
+        &self.session
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut gate = self.session.gate.lock();
+        gate.executing = false;
+        gate.used = Instant::now();
+    }
+}
+
+/// A NotificationWait in progress.
+#[derive(Debug)]
+pub struct Waiting {
+    session: Arc<SessionContext>,
+}
+
+impl Waiting {
+    /// Ready when the session ended.
+    pub fn ended(&self) -> bell::Wait<'_> {
+        self.session.ended.wait()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut gate = self.session.gate.lock();
+        gate.waiting -= 1;
+        gate.used = Instant::now();
+    }
+}

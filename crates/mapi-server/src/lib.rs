@@ -1,1 +1,28 @@
-//! MAPI/HTTP server: http -> session -> processor -> handles -> dispatch -> rop/*.
+//! MAPI over HTTP, and the same without a web server inside one's own process.
+//!
+//! The files stand in the way of a request: [`http`] (behind the feature `http`), [`session`],
+//! [`processor`], [`dispatch`], [`rop`], with [`handles`], [`object`] and [`ledger`] for what is open.
+//!
+//! INVARIANT: handlers are synchronous and run on threads, never on a reactor.
+
+pub mod call;
+pub mod convert;
+pub mod dispatch;
+pub mod error;
+pub mod handles;
+pub mod ledger;
+pub mod limits;
+pub mod lock;
+pub mod object;
+pub mod pool;
+pub mod processor;
+pub mod rop;
+pub mod session;
+
+#[cfg(feature = "http")]
+pub mod http;
+
+pub use ledger::{Kind, Ledger};
+pub use limits::Limits;
+pub use lock::Control;
+pub use processor::{InProcess, Options, Processor};

@@ -1,0 +1,312 @@
+//! From a typed request to its handler: the only match over ROPs.
+
+use mapi::ErrorCode;
+use mapi_rop::buffer::RequestBuffer;
+use mapi_rop::irregular::LogonResponse;
+use mapi_rop::message::SaveChangesMessageResponse;
+use mapi_rop::stream::WriteStreamResponse;
+use mapi_rop::{Empty, HandleIndex, Request, Response, RopRequest as Rq, RopResponse as Rs};
+
+use crate::call::{Call, Opened};
+use crate::error::{Failure, Result};
+use crate::handles::{Handle, NodeId};
+use crate::rop::{
+    attachment, copy_move, folder, ids, logon, message, named, property, receive_folder, recipient,
+    stream, table,
+};
+
+/// What a ROP came to.
+pub struct Done {
+    /// None for RopRelease, which has no answer.
+    pub response: Option<Response>,
+    /// The handle of an object that was opened.
+    pub opened: Option<Handle>,
+}
+
+/// Executes one ROP and puts the handle of what it opened into the buffer's table.
+pub fn dispatch(call: &mut Call<'_>, buffer: &mut RequestBuffer, request: &Request) -> Done {
+    if let Rq::Release(_) = request.body {
+        if let Ok(node) = resolve(call, buffer, request.input) {
+            logon::release(call, node);
+        }
+        return Done { response: None, opened: None };
+    }
+    let mut opened = None;
+    let response = match run(call, buffer, request, &mut opened) {
+        Ok(body) => Response::to(request, body),
+        Err(Failure(code)) => Response::failed(request, code),
+    };
+    if let (Some(handle), Some(output)) = (opened, request.output()) {
+        buffer.set_handle(output, handle);
+    }
+    Done { response: Some(response), opened }
+}
+
+/// The node behind an index of the handle table ([MS-OXCROPS] 3.2.5.1 R4712, R4553).
+fn resolve(call: &Call<'_>, buffer: &RequestBuffer, index: HandleIndex) -> Result<NodeId> {
+    let handle = buffer.handle(index).ok_or(ErrorCode::NULL_OBJECT)?;
+    Ok(call.tree.resolve(handle, call.logon_id)?)
+}
+
+fn run(
+    call: &mut Call<'_>,
+    buffer: &RequestBuffer,
+    request: &Request,
+    opened: &mut Option<Handle>,
+) -> Result<Rs> {
+    if let Rq::Logon(body) = &request.body {
+        let Opened { handle, response } = logon::logon(call, body)?;
+        *opened = Some(handle);
+        return Ok(Rs::Logon(LogonResponse::Private(Box::new(response))));
+    }
+    // Looked at by those ROPs only that exist: the others answer that they do not, whatever their handle.
+    let input = resolve(call, buffer, request.input);
+    let target = |call: &Call<'_>| resolve(call, buffer, request.other).ok();
+    let mut keep = |handle| *opened = Some(handle);
+    Ok(match &request.body {
+        // RopLogon and RopRelease were dealt with above.
+        Rq::Logon(_) | Rq::Release(_) => return Err(ErrorCode::ERROR.into()),
+
+        // [MS-OXCSTOR]
+        Rq::GetReceiveFolder(body) => {
+            Rs::GetReceiveFolder(receive_folder::get_receive_folder(call, input?, body)?)
+        }
+        Rq::SetReceiveFolder(body) => {
+            receive_folder::set_receive_folder(call, input?, body)?;
+            Rs::SetReceiveFolder(Empty)
+        }
+        Rq::GetReceiveFolderTable(Empty) => {
+            Rs::GetReceiveFolderTable(receive_folder::get_receive_folder_table(call, input?)?)
+        }
+        Rq::LongTermIdFromId(body) => {
+            Rs::LongTermIdFromId(ids::long_term_id_from_id(call, input?, body)?)
+        }
+        Rq::IdFromLongTermId(body) => {
+            Rs::IdFromLongTermId(ids::id_from_long_term_id(call, input?, body)?)
+        }
+
+        // [MS-OXCFOLD]
+        Rq::OpenFolder(body) => {
+            Rs::OpenFolder(folder::open_folder(call, input?, body)?.keep(&mut keep))
+        }
+        Rq::CreateFolder(body) => {
+            Rs::CreateFolder(folder::create_folder(call, input?, body)?.keep(&mut keep))
+        }
+        Rq::DeleteFolder(body) => Rs::DeleteFolder(folder::delete_folder(call, input?, body)?),
+        Rq::EmptyFolder(body) => Rs::EmptyFolder(folder::empty_folder(call, input?, body)?),
+        Rq::MoveCopyMessages(body) => {
+            let target = target(call);
+            Rs::MoveCopyMessages(copy_move::move_copy_messages(call, input?, target, body)?)
+        }
+        Rq::MoveFolder(body) => {
+            let target = target(call);
+            Rs::MoveFolder(copy_move::move_folder(call, input?, target, body)?)
+        }
+        Rq::CopyFolder(body) => {
+            let target = target(call);
+            Rs::CopyFolder(copy_move::copy_folder(call, input?, target, body)?)
+        }
+        Rq::DeleteMessages(body) => {
+            Rs::DeleteMessages(copy_move::delete_messages(call, input?, body, false)?)
+        }
+        Rq::HardDeleteMessages(body) => {
+            Rs::HardDeleteMessages(copy_move::delete_messages(call, input?, body, true)?)
+        }
+        Rq::GetHierarchyTable(body) => {
+            Rs::GetHierarchyTable(table::get_hierarchy_table(call, input?, body)?.keep(&mut keep))
+        }
+        Rq::GetContentsTable(body) => {
+            Rs::GetContentsTable(table::get_contents_table(call, input?, body)?.keep(&mut keep))
+        }
+
+        // [MS-OXCTABL]
+        Rq::SetColumns(body) => Rs::SetColumns(table::set_columns(call, input?, body)?),
+        Rq::SortTable(body) => Rs::SortTable(table::sort_table(call, input?, body)?),
+        Rq::Restrict(body) => Rs::Restrict(table::restrict(call, input?, body)?),
+        Rq::QueryRows(body) => Rs::QueryRows(table::query_rows(call, input?, body)?),
+        Rq::Abort(Empty) => Rs::Abort(table::abort(call, input?)?),
+        Rq::GetStatus(Empty) => Rs::GetStatus(table::get_status(call, input?)?),
+        Rq::QueryPosition(Empty) => Rs::QueryPosition(table::query_position(call, input?)?),
+        Rq::SeekRow(body) => Rs::SeekRow(table::seek_row(call, input?, body)?),
+        Rq::QueryColumnsAll(Empty) => Rs::QueryColumnsAll(table::query_columns_all(call, input?)?),
+        Rq::FindRow(body) => Rs::FindRow(table::find_row(call, input?, body)?),
+        Rq::ResetTable(Empty) => {
+            table::reset_table(call, input?)?;
+            Rs::ResetTable(Empty)
+        }
+
+        // [MS-OXCMSG]
+        Rq::OpenMessage(body) => {
+            Rs::OpenMessage(message::open_message(call, input?, body)?.keep(&mut keep))
+        }
+        Rq::CreateMessage(body) => {
+            Rs::CreateMessage(message::create_message(call, input?, body)?.keep(&mut keep))
+        }
+        Rq::SaveChangesMessage(body) => Rs::SaveChangesMessage(SaveChangesMessageResponse {
+            input: request.input,
+            message: message::save_changes_message(call, input?, body)?,
+        }),
+        Rq::RemoveAllRecipients(_) => {
+            recipient::remove_all_recipients(call, input?)?;
+            Rs::RemoveAllRecipients(Empty)
+        }
+        Rq::ModifyRecipients(body) => {
+            recipient::modify_recipients(call, input?, body)?;
+            Rs::ModifyRecipients(Empty)
+        }
+        Rq::ReadRecipients(body) => {
+            Rs::ReadRecipients(recipient::read_recipients(call, input?, body)?)
+        }
+        Rq::ReloadCachedInformation(_) => {
+            Rs::ReloadCachedInformation(message::reload_cached_information(call, input?)?)
+        }
+        Rq::SetReadFlags(body) => Rs::SetReadFlags(message::set_read_flags(call, input?, body)?),
+        Rq::SetMessageReadFlag(body) => {
+            Rs::SetMessageReadFlag(message::set_message_read_flag(call, input?, body)?)
+        }
+        Rq::OpenAttachment(body) => {
+            Rs::OpenAttachment(attachment::open_attachment(call, input?, body)?.keep(&mut keep))
+        }
+        Rq::CreateAttachment(Empty) => {
+            Rs::CreateAttachment(attachment::create_attachment(call, input?)?.keep(&mut keep))
+        }
+        Rq::DeleteAttachment(body) => {
+            attachment::delete_attachment(call, input?, body)?;
+            Rs::DeleteAttachment(Empty)
+        }
+        Rq::SaveChangesAttachment(body) => {
+            attachment::save_changes_attachment(call, input?, body)?;
+            Rs::SaveChangesAttachment(Empty)
+        }
+        Rq::OpenEmbeddedMessage(body) => Rs::OpenEmbeddedMessage(
+            attachment::open_embedded_message(call, input?, body)?.keep(&mut keep),
+        ),
+        Rq::GetAttachmentTable(body) => {
+            Rs::GetAttachmentTable(table::get_attachment_table(call, input?, body)?.keep(&mut keep))
+        }
+
+        // [MS-OXCPRPT]
+        Rq::GetPropertyIdsFromNames(body) => {
+            Rs::GetPropertyIdsFromNames(named::get_property_ids_from_names(call, input?, body)?)
+        }
+        Rq::GetNamesFromPropertyIds(body) => {
+            Rs::GetNamesFromPropertyIds(named::get_names_from_property_ids(call, input?, body)?)
+        }
+        Rq::GetPropertiesSpecific(body) => {
+            Rs::GetPropertiesSpecific(property::get_properties_specific(call, input?, body)?)
+        }
+        Rq::GetPropertiesAll(body) => {
+            Rs::GetPropertiesAll(property::get_properties_all(call, input?, body)?)
+        }
+        Rq::GetPropertiesList(Empty) => {
+            Rs::GetPropertiesList(property::get_properties_list(call, input?)?)
+        }
+        Rq::SetProperties(body) => Rs::SetProperties(property::set_properties(call, input?, body)?),
+        Rq::DeleteProperties(body) => {
+            Rs::DeleteProperties(property::delete_properties(call, input?, body)?)
+        }
+        Rq::QueryNamedProperties(body) => {
+            Rs::QueryNamedProperties(named::query_named_properties(call, input?, body)?)
+        }
+        Rq::OpenStream(body) => {
+            Rs::OpenStream(stream::open_stream(call, input?, body)?.keep(&mut keep))
+        }
+        Rq::ReadStream(body) => Rs::ReadStream(stream::read_stream(call, input?, body)?),
+        Rq::WriteStream(body) => {
+            let written = stream::write_stream(call, input?, body)?;
+            Rs::WriteStream(WriteStreamResponse { written: written as u16 })
+        }
+        Rq::CommitStream(Empty) => {
+            stream::commit_stream(call, input?)?;
+            Rs::CommitStream(Empty)
+        }
+        Rq::GetStreamSize(Empty) => Rs::GetStreamSize(stream::get_stream_size(call, input?)?),
+        Rq::SetStreamSize(body) => {
+            stream::set_stream_size(call, input?, body)?;
+            Rs::SetStreamSize(Empty)
+        }
+        Rq::SeekStream(body) => Rs::SeekStream(stream::seek_stream(call, input?, body)?),
+        Rq::CopyToStream(body) => {
+            let target = target(call);
+            Rs::CopyToStream(stream::copy_to_stream(call, input?, target, body)?)
+        }
+
+        // Defined, and not there yet.
+        Rq::GetStoreState(_)
+        | Rq::GetOwningServers(_)
+        | Rq::PublicFolderIsGhosted(_)
+        | Rq::GetPerUserLongTermIds(_)
+        | Rq::GetPerUserGuid(_)
+        | Rq::ReadPerUserInformation(_)
+        | Rq::WritePerUserInformation(_)
+        | Rq::SetSearchCriteria(_)
+        | Rq::GetSearchCriteria(_)
+        | Rq::HardDeleteMessagesAndSubfolders(_)
+        | Rq::SeekRowBookmark(_)
+        | Rq::SeekRowFractional(_)
+        | Rq::CreateBookmark(_)
+        | Rq::FreeBookmark(_)
+        | Rq::ExpandRow(_)
+        | Rq::CollapseRow(_)
+        | Rq::GetCollapseState(_)
+        | Rq::SetCollapseState(_)
+        | Rq::SetMessageStatus(_)
+        | Rq::GetMessageStatus(_)
+        | Rq::GetValidAttachments(_)
+        | Rq::SubmitMessage(_)
+        | Rq::AbortSubmit(_)
+        | Rq::GetAddressTypes(_)
+        | Rq::SetSpooler(_)
+        | Rq::SpoolerLockMessage(_)
+        | Rq::TransportSend(_)
+        | Rq::TransportNewMail(_)
+        | Rq::GetTransportFolder(_)
+        | Rq::OptionsData(_)
+        | Rq::SetPropertiesNoReplicate(_)
+        | Rq::DeletePropertiesNoReplicate(_)
+        | Rq::CopyProperties(_)
+        | Rq::CopyTo(_)
+        | Rq::Progress(_)
+        | Rq::WriteStreamExtended(_)
+        | Rq::LockRegionStream(_)
+        | Rq::UnlockRegionStream(_)
+        | Rq::WriteAndCommitStream(_)
+        | Rq::CloneStream(_)
+        | Rq::ModifyPermissions(_)
+        | Rq::GetPermissionsTable(_)
+        | Rq::ModifyRules(_)
+        | Rq::GetRulesTable(_)
+        | Rq::UpdateDeferredActionMessages(_)
+        | Rq::FastTransferDestinationConfigure(_)
+        | Rq::FastTransferDestinationPutBuffer(_)
+        | Rq::FastTransferDestinationPutBufferExtended(_)
+        | Rq::FastTransferSourceGetBuffer(_)
+        | Rq::FastTransferSourceCopyFolder(_)
+        | Rq::FastTransferSourceCopyMessages(_)
+        | Rq::FastTransferSourceCopyTo(_)
+        | Rq::FastTransferSourceCopyProperties(_)
+        | Rq::TellVersion(_)
+        | Rq::SynchronizationConfigure(_)
+        | Rq::SynchronizationImportMessageChange(_)
+        | Rq::SynchronizationImportReadStateChanges(_)
+        | Rq::SynchronizationImportHierarchyChange(_)
+        | Rq::SynchronizationImportDeletes(_)
+        | Rq::SynchronizationImportMessageMove(_)
+        | Rq::SynchronizationOpenCollector(_)
+        | Rq::SynchronizationGetTransferState(_)
+        | Rq::SynchronizationUploadStateStreamBegin(_)
+        | Rq::SynchronizationUploadStateStreamContinue(_)
+        | Rq::SynchronizationUploadStateStreamEnd(_)
+        | Rq::SetLocalReplicaMidsetDeleted(_)
+        | Rq::GetLocalReplicaIds(_)
+        | Rq::RegisterNotification(_) => return Err(ErrorCode::NOT_IMPLEMENTED.into()),
+    })
+}
+
+impl<T> Opened<T> {
+    /// Hands the handle on and leaves the answer.
+    fn keep(self, keep: &mut impl FnMut(Handle)) -> T {
+        keep(self.handle);
+        self.response
+    }
+}

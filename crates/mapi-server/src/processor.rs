@@ -1,0 +1,252 @@
+//! ROP buffers in, ROP buffers out ([MS-OXCROPS] 3.2.5.1, 3.2.5.2): what HTTP and sessions of one's own
+//! process have in common.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use mapi::ErrorCode;
+use mapi_rop::buffer::{RequestBuffer, ResponseWriter};
+use mapi_rop::{LogonKinds, RopId, RopRequest};
+use store::{Account, Store};
+
+use crate::call::Call;
+use crate::dispatch::{Done, dispatch};
+use crate::handles::Tree;
+use crate::ledger::Ledger;
+use crate::limits::Limits;
+use crate::lock::Control;
+use crate::object::Object;
+use crate::session::table::{ConnectError, Sessions};
+use crate::session::{Locale, Refused, SessionContext, Turn};
+
+/// Told every ROP and its answer, a line each.
+pub type Trace = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How ROPs are processed.
+#[derive(Clone, Default)]
+pub struct Options {
+    pub limits: Limits,
+    /// The fault of Q237174, for a check that has to prove that it would be seen.
+    pub control: Control,
+    pub trace: Option<Trace>,
+}
+
+/// A store that is served: its sessions, their ledger and limits.
+pub struct Processor {
+    pub store: Store,
+    pub ledger: Arc<Ledger>,
+    pub limits: Arc<Limits>,
+    pub sessions: Sessions,
+    pub control: Control,
+    trace: Option<Trace>,
+}
+
+/// The largest payload behind one RPC_HEADER_EXT, in bytes ([MS-OXCRPC] 3.1.4.2.1 R1628).
+pub const MAX_PAYLOAD: usize = 32 * 1024;
+
+impl Processor {
+    pub fn new(store: Store, options: Options) -> Arc<Processor> {
+        let ledger = Ledger::new();
+        let limits = Arc::new(options.limits);
+        Arc::new(Processor {
+            store,
+            sessions: Sessions::new(Arc::clone(&ledger), Arc::clone(&limits)),
+            ledger,
+            limits,
+            control: options.control,
+            trace: options.trace,
+        })
+    }
+
+    /// Makes a Session Context for somebody whose identity is established.
+    pub fn connect(
+        &self,
+        user: Arc<Account>,
+        locale: Locale,
+        client: String,
+    ) -> Result<Arc<SessionContext>, ConnectError> {
+        self.sessions.connect(user, locale, client)
+    }
+
+    /// Executes the requests of one ROP input buffer and returns the ROP output buffer, of at most `limit`
+    /// bytes.
+    ///
+    /// # Errors
+    /// ecRpcFormat if the buffer cannot be read: nothing of it was executed (MS-OXCROPS R4551);
+    /// ecBufferTooSmall if the limit has no room for an answer; ecError if a handler panicked.
+    pub fn execute(&self, turn: &Turn, input: &[u8], limit: usize) -> Result<Vec<u8>, ErrorCode> {
+        let session = turn.session();
+        let work = || {
+            let mut tree = session.tree().lock();
+            self.run(session, &mut tree, input, limit)
+        };
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            self.ledger.count_panic();
+            tracing::error!(
+                session = session.account.session(),
+                user = session.account.user(),
+                client = session.account.client(),
+                "a handler panicked; the request failed"
+            );
+            Err(ErrorCode::ERROR)
+        })
+    }
+
+    fn run(
+        &self,
+        session: &SessionContext,
+        tree: &mut Tree<Object>,
+        input: &[u8],
+        limit: usize,
+    ) -> Result<Vec<u8>, ErrorCode> {
+        let mut buffer =
+            RequestBuffer::read(input, &mut LogonKinds::default()).map_err(|error| {
+                tracing::debug!(%error, "a ROP buffer cannot be read");
+                ErrorCode::RPC_FORMAT
+            })?;
+        let requests = std::mem::take(&mut buffer.requests);
+        let largest = requests.iter().map(|r| r.input.0.max(r.other.0)).max();
+        let handles = buffer.handles.len().max(largest.map_or(0, |index| usize::from(index) + 1));
+        let mut writer = ResponseWriter::new(limit.min(MAX_PAYLOAD), handles);
+
+        for (index, request) in requests.iter().enumerate() {
+            // What may not be executed any more has to be sent back, and needs room for that.
+            let rest = match buffer.raw_from(index + 1) {
+                [] => 0,
+                rest => rest.len() + TOO_SMALL_HEAD,
+            };
+            let room = writer.room().saturating_sub(rest);
+            if request.id().is_answered() && room < least_room(request.id()) {
+                let size = least_room(request.id());
+                return too_small(writer, &buffer, index, size, limit, request.id());
+            }
+            let mut call = Call { processor: self, session, tree, logon_id: request.logon.0, room };
+            let Done { response, opened } = dispatch(&mut call, &mut buffer, request);
+            self.tell(session, request, response.as_ref());
+            let Some(response) = response else { continue };
+            let failed = !response.code().is_success();
+            let fits = response.encoded_len() <= room;
+            let pushed = if fits { writer.push(&response) } else { Err(response.encoded_len()) };
+            if let Err(size) = pushed {
+                // The client does not learn of the object, so it cannot release it.
+                if let Some(handle) = opened {
+                    undo(tree, &mut buffer, handle, request);
+                }
+                return too_small(writer, &buffer, index, size, limit, request.id());
+            }
+            // MS-OXCTABL R501: after this failure nothing more of the buffer is processed.
+            if failed && matches!(request.body, RopRequest::SeekRow(_)) {
+                break;
+            }
+        }
+        Ok(writer.finish(&buffer.handles))
+    }
+
+    fn tell(
+        &self,
+        session: &SessionContext,
+        request: &mapi_rop::Request,
+        response: Option<&mapi_rop::Response>,
+    ) {
+        let Some(trace) = &self.trace else { return };
+        let number = session.account.session();
+        trace(&format!("{number} > {request}"));
+        if let Some(response) = response {
+            trace(&format!("{number} < {response}"));
+        }
+    }
+}
+
+/// RopId and SizeNeeded of RopBufferTooSmall.
+const TOO_SMALL_HEAD: usize = 3;
+
+/// The room without which a ROP is not begun, so that one with an effect never has an answer that does not
+/// fit. Those that only tell something may find out when they are done.
+fn least_room(id: RopId) -> usize {
+    match id {
+        // The largest fixed answer: 166 bytes ([MS-OXCROPS] 2.2.3.1.2).
+        RopId::Logon => 166,
+        // Problems are told for each property, ten bytes each; few requests have more than a hundred.
+        RopId::SetProperties | RopId::DeleteProperties => 1_024,
+        _ => 64,
+    }
+}
+
+/// Sends the requests from `index` on back, unexecuted ([MS-OXCROPS] 3.2.4.3).
+fn too_small(
+    mut writer: ResponseWriter,
+    buffer: &RequestBuffer,
+    index: usize,
+    size: usize,
+    limit: usize,
+    id: RopId,
+) -> Result<Vec<u8>, ErrorCode> {
+    // A larger buffer would not help (MS-OXCROPS R4546, MS-OXCPRPT R466).
+    if limit >= MAX_PAYLOAD && index == 0 {
+        return Err(match id {
+            RopId::GetPropertiesAll => ErrorCode::SERVER_MEMORY,
+            _ => ErrorCode::BUFFER_TOO_SMALL,
+        });
+    }
+    match writer.push_too_small(size, buffer.raw_from(index)) {
+        true => Ok(writer.finish(&buffer.handles)),
+        false => Err(ErrorCode::BUFFER_TOO_SMALL),
+    }
+}
+
+/// Takes an object back whose handle never reached the client.
+fn undo(
+    tree: &mut Tree<Object>,
+    buffer: &mut RequestBuffer,
+    handle: mapi_rop::Handle,
+    request: &mapi_rop::Request,
+) {
+    if let Ok(node) = tree.resolve(handle, request.logon.0) {
+        tree.release(node);
+    }
+    if let Some(output) = request.output() {
+        buffer.set_handle(output, mapi_rop::Handle::NONE);
+    }
+}
+
+/// A session of one's own process: the same path as over HTTP, without the web server. Dropping it ends
+/// the session.
+pub struct InProcess {
+    processor: Arc<Processor>,
+    session: Arc<SessionContext>,
+}
+
+impl InProcess {
+    /// Connects a trusted user: whoever holds the store may be anybody in it.
+    pub fn connect(
+        processor: &Arc<Processor>,
+        user: Arc<Account>,
+        locale: Locale,
+        client: &str,
+    ) -> Result<InProcess, ConnectError> {
+        let session = processor.connect(user, locale, client.to_owned())?;
+        Ok(InProcess { processor: Arc::clone(processor), session })
+    }
+
+    pub fn session(&self) -> &Arc<SessionContext> {
+        &self.session
+    }
+
+    /// Executes one ROP input buffer; see [`Processor::execute`].
+    ///
+    /// # Errors
+    /// Besides those of [`Processor::execute`], ecRejected while another thread executes one.
+    pub fn execute(&self, input: &[u8], limit: usize) -> Result<Vec<u8>, ErrorCode> {
+        let turn = self.session.begin(None).map_err(|refused| match refused {
+            Refused::Ended => ErrorCode::LOGIN_FAILURE,
+            Refused::Busy | Refused::Sequence => ErrorCode::BUSY,
+        })?;
+        self.processor.execute(&turn, input, limit)
+    }
+}
+
+impl Drop for InProcess {
+    fn drop(&mut self) {
+        drop(self.processor.sessions.end(self.session.token));
+    }
+}

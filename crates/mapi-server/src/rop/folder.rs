@@ -1,0 +1,154 @@
+//! Folders: opening, making, deleting, emptying ([MS-OXCFOLD] 3.2.5).
+
+use mapi::text::String8;
+use mapi::{ErrorCode, FolderId};
+use mapi_rop::folder::{
+    CreateFolderResponse, DeleteFolderFlags, DeleteFolderRequest, EmptyFolderRequest, FolderType,
+    OpenFolderRequest, OpenFolderResponse, PartialCompletionResponse,
+};
+use mapi_rop::irregular::{CreateFolderRequest, FolderTexts};
+use mapi_rop::parts::{Flagged, Text};
+use store::folder::{DeleteOptions, NewFolder};
+use store::{SpecialFolder, StoreError, folder};
+
+use crate::call::{Call, Opened};
+use crate::convert::text_of;
+use crate::error::Result;
+use crate::handles::NodeId;
+use crate::ledger::Kind;
+use crate::object::{Folder, Object};
+
+/// RopOpenFolder ([MS-OXCFOLD] 3.2.5.1). Called on a logon or a folder (R473).
+pub fn open_folder(
+    call: &mut Call<'_>,
+    input: NodeId,
+    request: &OpenFolderRequest,
+) -> Result<Opened<OpenFolderResponse>> {
+    need_folder_or_logon(call, input)?;
+    folder::info(&*call.mailbox()?, request.folder)?;
+    open(call, request.folder, NO_RULES)
+}
+
+const NO_RULES: OpenFolderResponse =
+    OpenFolderResponse { has_rules: false, ghosted: Flagged(None) };
+
+fn open<T>(call: &mut Call<'_>, id: FolderId, response: T) -> Result<Opened<T>> {
+    let entry = call.count(Kind::Folder)?;
+    call.open(None, Object::Folder(Folder { id, entry }), response)
+}
+
+fn need_folder_or_logon(call: &Call<'_>, input: NodeId) -> Result<()> {
+    match call.tree.get(input) {
+        Some(Object::Folder(_) | Object::Logon(_)) => Ok(()),
+        _ => Err(ErrorCode::NOT_SUPPORTED.into()),
+    }
+}
+
+/// RopCreateFolder ([MS-OXCFOLD] 3.2.5.2).
+pub fn create_folder(
+    call: &mut Call<'_>,
+    input: NodeId,
+    request: &CreateFolderRequest,
+) -> Result<Opened<CreateFolderResponse>> {
+    let parent = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
+    let search = match request.folder_type {
+        FolderType::Generic => false,
+        // A search folder that never finds anything would be a success that does nothing.
+        FolderType::Search => return Err(ErrorCode::NOT_SUPPORTED.into()),
+        // MS-OXCFOLD R487
+        FolderType::Unknown(_) => return Err(ErrorCode::INVALID_PARAMETER.into()),
+    };
+    let (display_name, comment) = match &request.texts {
+        FolderTexts::Unicode { display_name, comment } => {
+            (display_name.to_string_lossy().into_owned(), comment.to_string_lossy().into_owned())
+        }
+        FolderTexts::Bytes { display_name, comment } => {
+            (text8(call, display_name), text8(call, comment))
+        }
+    };
+    let new = NewFolder {
+        display_name,
+        comment,
+        open_existing: request.open_existing,
+        search,
+        ..NewFolder::default()
+    };
+    let created = folder::create(&*call.mailbox()?, parent, &new)?;
+    let response = CreateFolderResponse {
+        folder: created.id,
+        // MS-OXCFOLD R482
+        existing: Flagged(created.existed.then_some(NO_RULES)),
+    };
+    open(call, created.id, response)
+}
+
+/// Text of a request whose width the request says.
+pub(super) fn text(call: &Call<'_>, text: &Text) -> String {
+    match text {
+        Text::Unicode(text) => text.to_string_lossy().into_owned(),
+        Text::Bytes(bytes) => text8(call, bytes),
+    }
+}
+
+fn text8(call: &Call<'_>, bytes: &String8) -> String {
+    text_of(bytes, call.session.locale.code_page).to_string_lossy().into_owned()
+}
+
+/// RopDeleteFolder ([MS-OXCFOLD] 3.2.5.3).
+pub fn delete_folder(
+    call: &Call<'_>,
+    input: NodeId,
+    request: &DeleteFolderRequest,
+) -> Result<PartialCompletionResponse> {
+    call.folder(input, ErrorCode::NOT_SUPPORTED)?;
+    let known = DeleteFolderFlags::DEL_MESSAGES
+        | DeleteFolderFlags::DEL_FOLDERS
+        | DeleteFolderFlags::DELETE_HARD_DELETE;
+    // MS-OXCFOLD R1234
+    if request.flags.0 & !known.0 != 0 {
+        return Err(ErrorCode::INVALID_PARAMETER.into());
+    }
+    // MS-OXCFOLD R2509
+    if request.folder == SpecialFolder::Root.id() {
+        return Err(ErrorCode::NOT_SUPPORTED.into());
+    }
+    let options = DeleteOptions {
+        messages: request.flags.contains(DeleteFolderFlags::DEL_MESSAGES),
+        folders: request.flags.contains(DeleteFolderFlags::DEL_FOLDERS),
+        hard: request.flags.contains(DeleteFolderFlags::DELETE_HARD_DELETE),
+        associated: true,
+    };
+    // A folder that is not empty stays as it is, and that is no error (MS-OXCFOLD R816, R817, R1081).
+    partial(folder::delete(&*call.mailbox()?, request.folder, options))
+}
+
+/// RopEmptyFolder ([MS-OXCFOLD] 3.2.5.9).
+pub fn empty_folder(
+    call: &Call<'_>,
+    input: NodeId,
+    request: &EmptyFolderRequest,
+) -> Result<PartialCompletionResponse> {
+    let id = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
+    // MS-OXCFOLD R1248
+    if id == SpecialFolder::Root.id() {
+        return Err(ErrorCode::NOT_SUPPORTED.into());
+    }
+    let options = DeleteOptions {
+        messages: true,
+        folders: true,
+        hard: false,
+        associated: request.want_delete_associated,
+    };
+    partial(folder::empty(&*call.mailbox()?, id, options))
+}
+
+/// The answer of an operation that may have left something undone.
+pub(super) fn partial(result: Result<(), StoreError>) -> Result<PartialCompletionResponse> {
+    match result {
+        Ok(()) => Ok(PartialCompletionResponse { partial_completion: false }),
+        Err(StoreError::PartialCompletion | StoreError::NotEmpty) => {
+            Ok(PartialCompletionResponse { partial_completion: true })
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,250 @@
+//! Messages: opening, making, saving, read flags ([MS-OXCMSG] 3.2.5.1 to 3.2.5.3, 3.2.5.7 to 3.2.5.11).
+
+use mapi::{ErrorCode, MessageId, WString, tags};
+use mapi_rop::folder::PartialCompletionResponse;
+use mapi_rop::message::{
+    CreateMessageRequest, CreateMessageResponse, LOGON_CODE_PAGE, OpenMessageFlags,
+    OpenMessageRequest, OpenMessageResponse, ReadFlags, SaveChangesRequest, SaveFlags,
+    SetMessageReadFlagRequest, SetMessageReadFlagResponse, SetReadFlagsRequest,
+};
+use mapi_rop::parts::{Flagged, TypedString};
+use store::message::{self, SaveOptions};
+use store::{StoreError, folder};
+
+use super::attachment::access_after;
+use super::recipient;
+use crate::call::{Call, Opened};
+use crate::error::Result;
+use crate::handles::NodeId;
+use crate::ledger::Kind;
+use crate::object::{Access, Message, Object};
+
+/// RopOpenMessage ([MS-OXCMSG] 3.2.5.1). Called on a logon or any folder of the same store (R650).
+pub fn open_message(
+    call: &mut Call<'_>,
+    input: NodeId,
+    request: &OpenMessageRequest,
+) -> Result<Opened<OpenMessageResponse>> {
+    need_store(call, input)?;
+    let code_page = code_page_of(call, request.code_page)?;
+    let mailbox = call.mailbox()?;
+    let edit = message::open(&mailbox, request.message)?;
+    // MS-OXCMSG R1477, R335
+    let hidden = edit.soft_deleted && !request.flags.contains(OpenMessageFlags::OPEN_SOFT_DELETED);
+    if edit.folder != request.folder || hidden {
+        return Err(ErrorCode::NOT_FOUND.into());
+    }
+    // Whoever may open the mailbox may write in it.
+    let access = match request.flags.0 & OpenMessageFlags::BEST_ACCESS.0 {
+        0 => Access::ReadOnly,
+        _ => Access::ReadWrite,
+    };
+    let entry = call.count(Kind::Message)?;
+    let message = Message { edit, access, dirty: false, code_page, entry };
+    let response = opened(call, &message)?;
+    call.open(None, Object::Message(Box::new(message)), response)
+}
+
+fn need_store(call: &Call<'_>, input: NodeId) -> Result<()> {
+    match call.tree.get(input) {
+        Some(Object::Folder(_) | Object::Logon(_)) => Ok(()),
+        // MS-OXCMSG R1478
+        _ => Err(ErrorCode::NULL_OBJECT.into()),
+    }
+}
+
+/// The code page that a request names ([MS-OXCMSG] 2.2.3.1.1 R656).
+pub(super) fn code_page_of(call: &Call<'_>, asked: u16) -> Result<u32> {
+    let logon = call.session.locale.code_page;
+    match asked {
+        LOGON_CODE_PAGE | 0 => Ok(logon),
+        asked if formats::text::charsets::is_known(u32::from(asked)) => Ok(u32::from(asked)),
+        // UTF-16 is no code page of 8-bit strings; the message opens as if none had been named.
+        1200 | 1201 => Ok(logon),
+        _ => Err(ErrorCode::UNKNOWN_CODE_PAGE.into()),
+    }
+}
+
+/// What opening a message tells of it ([MS-OXCMSG] 2.2.3.1.2).
+pub(super) fn opened(call: &Call<'_>, message: &Message) -> Result<OpenMessageResponse> {
+    let mailbox = call.mailbox()?;
+    let text = |tag| -> Result<WString> {
+        let value = message::get(&mailbox, &message.edit, tag)?;
+        let inline = value.as_ref().and_then(|value| value.inline());
+        Ok(inline.and_then(|value| value.as_text()).cloned().unwrap_or_default())
+    };
+    let has_named_properties = message.edit.body.properties.tags().any(|tag| tag.is_named());
+    let mut response = OpenMessageResponse {
+        has_named_properties,
+        subject_prefix: TypedString::from(text(tags::SUBJECT_PREFIX)?),
+        normalized_subject: TypedString::from(text(tags::NORMALIZED_SUBJECT)?),
+        recipient_count: u16::try_from(message.edit.body.recipients.len()).unwrap_or(u16::MAX),
+        columns: recipient::columns(&message.edit.body.recipients),
+        rows: Vec::new(),
+    };
+    let head = mapi::Wire::to_wire(&response).len() + ANSWER_HEAD;
+    response.rows = recipient::open_rows(message, &response.columns, call.room, head);
+    Ok(response)
+}
+
+/// RopId, handle index, ReturnValue, and what an embedded message has before.
+const ANSWER_HEAD: usize = 6 + 9;
+
+/// RopReloadCachedInformation ([MS-OXCMSG] 3.2.5.7).
+pub fn reload_cached_information(
+    call: &mut Call<'_>,
+    input: NodeId,
+) -> Result<OpenMessageResponse> {
+    match call.tree.get(input) {
+        Some(Object::Message(message)) => opened(call, message),
+        // MS-OXCMSG R1498
+        _ => Err(ErrorCode::NULL_OBJECT.into()),
+    }
+}
+
+/// RopCreateMessage ([MS-OXCMSG] 3.2.5.2). Nothing is stored before RopSaveChangesMessage (R339).
+pub fn create_message(
+    call: &mut Call<'_>,
+    input: NodeId,
+    request: &CreateMessageRequest,
+) -> Result<Opened<CreateMessageResponse>> {
+    need_store(call, input)?;
+    let code_page = code_page_of(call, request.code_page)?;
+    let mailbox = call.mailbox()?;
+    folder::info(&mailbox, request.folder)?;
+    let edit = message::Message::new(&mailbox, request.folder, request.associated);
+    let entry = call.count(Kind::Message)?;
+    let message = Message { edit, access: Access::ReadWrite, dirty: true, code_page, entry };
+    let response = CreateMessageResponse { message: Flagged(None) };
+    call.open(None, Object::Message(Box::new(message)), response)
+}
+
+/// RopSaveChangesMessage ([MS-OXCMSG] 3.2.5.3). The answer goes out when the message is on disk; for an
+/// embedded message, when it is in its attachment.
+pub fn save_changes_message(
+    call: &mut Call<'_>,
+    input: NodeId,
+    request: &SaveChangesRequest,
+) -> Result<MessageId> {
+    // MS-OXCMSG R1699
+    if call.message(input)?.access == Access::ReadOnly {
+        return Err(ErrorCode::ERROR.into());
+    }
+    super::stream::flush(call, input)?;
+    if let Some(attachment) = call.tree.owner(input) {
+        return save_embedded(call, input, attachment, request.flags);
+    }
+    let mailbox = call.mailbox()?;
+    let object = call.message(input)?;
+    let options = SaveOptions { force: request.flags.contains(SaveFlags::FORCE_SAVE) };
+    let saved = message::save(&mailbox, &mut object.edit, options)?;
+    object.dirty = false;
+    object.access = access_after(request.flags);
+    Ok(saved.id)
+}
+
+/// An embedded message goes into its attachment, which has to be saved in its turn (MS-OXCMSG R481).
+fn save_embedded(
+    call: &mut Call<'_>,
+    input: NodeId,
+    owner: NodeId,
+    flags: SaveFlags,
+) -> Result<MessageId> {
+    let (Object::Message(object), Object::Attachment(attachment)) =
+        call.tree.get_two_mut(input, owner).ok_or(ErrorCode::NULL_OBJECT)?
+    else {
+        return Err(ErrorCode::NULL_OBJECT.into());
+    };
+    attachment.edit.embedded = Some(Box::new(object.edit.body.clone()));
+    attachment.dirty = true;
+    object.dirty = false;
+    object.access = access_after(flags);
+    Ok(MessageId::NONE)
+}
+
+/// What read flags ask for ([MS-OXCMSG] 2.2.3.10.1): read, unread, or only something about receipts, of
+/// which this server sends none.
+fn wanted_state(flags: ReadFlags) -> Result<Option<bool>> {
+    let about_receipts = ReadFlags::GENERATE_RECEIPT_ONLY
+        | ReadFlags::CLEAR_NOTIFY_READ
+        | ReadFlags::CLEAR_NOTIFY_UNREAD;
+    let receipts = flags.0 & about_receipts.0 != 0;
+    let unread = flags.contains(ReadFlags::CLEAR_READ_FLAG);
+    match (receipts, unread) {
+        // MS-OXCMSG R812
+        (true, true) => Err(ErrorCode::INVALID_PARAMETER.into()),
+        (true, false) => Ok(None),
+        (false, unread) => Ok(Some(!unread)),
+    }
+}
+
+/// RopSetReadFlags ([MS-OXCMSG] 3.2.5.10).
+pub fn set_read_flags(
+    call: &mut Call<'_>,
+    input: NodeId,
+    request: &SetReadFlagsRequest,
+) -> Result<PartialCompletionResponse> {
+    // MS-OXCMSG R1516
+    let folder = call.folder(input, ErrorCode::NULL_OBJECT)?;
+    let mailbox = call.mailbox()?;
+    let mut response = PartialCompletionResponse { partial_completion: false };
+    let Some(read) = wanted_state(request.flags)? else { return Ok(response) };
+    let all;
+    let ids: &[MessageId] = match request.messages.items.as_slice() {
+        [] => {
+            all = all_messages(&mailbox, folder)?;
+            &all
+        }
+        some => some,
+    };
+    for id in ids {
+        match message::set_read(&mailbox, *id, read) {
+            Ok(_) => {}
+            Err(StoreError::NotFound(_) | StoreError::ObjectDeleted(_)) => {
+                response.partial_completion = true;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(response)
+}
+
+/// Without ids, RopSetReadFlags is for all messages of the folder.
+fn all_messages(
+    mailbox: &std::sync::Arc<store::Mailbox>,
+    folder: mapi::FolderId,
+) -> Result<Vec<MessageId>> {
+    let query = store::table::Query {
+        folder,
+        rows: store::table::QueryRows::Contents(store::table::Contents::Normal),
+        sort: Default::default(),
+        restriction: None,
+    };
+    let view = store::table::open(mailbox, query)?;
+    let rows = view.rows(0, view.len()?, &[])?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| match row.object {
+            store::table::RowObject::Message(id) => Some(id),
+            store::table::RowObject::Folder(_) => None,
+        })
+        .collect())
+}
+
+/// RopSetMessageReadFlag ([MS-OXCMSG] 3.2.5.11). In a private mailbox the answer says nothing (R1841).
+pub fn set_message_read_flag(
+    call: &mut Call<'_>,
+    input: NodeId,
+    request: &SetMessageReadFlagRequest,
+) -> Result<SetMessageReadFlagResponse> {
+    let mailbox = call.mailbox()?;
+    let state = wanted_state(request.flags)?;
+    let object = call.message(input)?;
+    if let Some(read) = state {
+        if !object.edit.id.is_none() {
+            message::set_read(&mailbox, object.edit.id, read)?;
+        }
+        object.edit.read = read;
+    }
+    Ok(SetMessageReadFlagResponse { changed: Flagged(None) })
+}

@@ -1,0 +1,14 @@
+//! The handlers, one file a chapter: free functions from a typed request to a typed answer.
+
+pub mod attachment;
+pub mod copy_move;
+pub mod folder;
+pub mod ids;
+pub mod logon;
+pub mod message;
+pub mod named;
+pub mod property;
+pub mod receive_folder;
+pub mod recipient;
+pub mod stream;
+pub mod table;

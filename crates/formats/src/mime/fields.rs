@@ -130,7 +130,7 @@ impl Field<'_> {
     fn source(&self) -> Vec<u8> {
         let mut source = match std::str::from_utf8(self.value) {
             Ok(_) => self.value.to_vec(),
-            Err(_) => charsets::decode_label(None, self.value).text.into_bytes(),
+            Err(_) => unlabelled_to_utf8(self.value),
         };
         // NUL has no place in a property's text and would end it on the wire.
         source.retain(|byte| *byte != 0);
@@ -210,6 +210,29 @@ impl Field<'_> {
     }
 }
 
+/// 8-bit bytes as UTF-8, except those in encoded words, which name their character set and wrongly hold such
+/// bytes.
+fn unlabelled_to_utf8(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len() * 2);
+    let mut rest = value;
+    while !rest.is_empty() {
+        let start = find(rest, b"=?").unwrap_or(rest.len());
+        let (plain, word) = rest.split_at(start);
+        out.extend(charsets::decode_label(None, plain).text.into_bytes());
+        // The third `?` ends the word's encoding, the next `?=` its text.
+        let marks = word.iter().enumerate().filter(|(_, byte)| **byte == b'?').map(|(at, _)| at);
+        let text = marks.take(200).nth(2).map_or(word.len(), |third| third + 1);
+        let end = find(&word[text..], b"?=").map_or(word.len().min(2), |end| text + end + 2);
+        out.extend_from_slice(&word[..end]);
+        rest = &word[end..];
+    }
+    out
+}
+
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    bytes.windows(needle.len()).position(|window| window == needle)
+}
+
 /// A Content-Type or Content-Disposition, its words in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ContentType {
@@ -249,6 +272,10 @@ fn mailbox(address: Addr<'_>) -> Option<Mailbox> {
     let address = clean(address.address.as_deref().unwrap_or(""));
     match (name.is_empty(), address.is_empty()) {
         (true, true) => None,
+        // A bare word is a mailbox of the sender's own system.
+        (false, true) if !name.contains(char::is_whitespace) => {
+            Some(Mailbox { address: name.clone(), name })
+        }
         (true, false) => Some(Mailbox { name: address.clone(), address }),
         (false, _) => Some(Mailbox { name, address }),
     }
@@ -292,6 +319,9 @@ mod tests {
         assert_eq!(date.to_string(), "2009-06-10T03:58:45Z");
         assert_eq!(field("from a by b; Tue, 9 Jun 2009 23:58:45 -0400").received(), Some(date));
         assert_eq!(field("yesterday").date(), None);
+        assert_eq!(field("root").addresses()[0].address, "root");
+        let raw = Field { name: String::new(), value: b"\xe9 =?iso-8859-1?q?\xe9?= \xe9" };
+        assert_eq!(raw.text(), "é é é");
         let ct = field("Text/HTML; name*0*=utf-8''%C3%A9; name*1=\".txt\"").content_type().unwrap();
         assert!(ct.is("text", "html"));
         assert_eq!(ct.attribute("name"), Some("é.txt"));

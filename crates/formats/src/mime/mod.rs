@@ -1,16 +1,19 @@
 //! Internet messages ([RFC 5322], MIME) to and from [`MessageContent`](mapi::MessageContent), after
 //! [MS-OXCMAIL].
 //!
-//! [`read`] keeps the received bytes beside the properties, so writing gives the very bytes back;
+//! [`read`] keeps the received bytes beside the properties, so [`write()`] gives the very bytes back;
 //! a message that never was MIME is generated.
 
 mod address;
 mod attachments;
 mod bodies;
+mod compose;
 mod fields;
 mod headers;
 mod parts;
 mod read;
+mod write;
 
 pub use headers::split_subject;
 pub use read::{MimeError, read};
+pub use write::write;

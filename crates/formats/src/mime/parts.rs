@@ -93,7 +93,7 @@ fn split_parts<'a>(
         at = end;
     }
     // No closing line: what is there until the end is the last part.
-    let rest = &body[start?..];
+    let rest = before_boundary(body, start?, body.len());
     if *parts >= MAX_PARTS {
         children.push(Part {
             header: Header::default(),
@@ -163,8 +163,8 @@ pub(crate) fn decode_base64(bytes: &[u8]) -> Vec<u8> {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
             b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
+            b'+' => 62,
+            b'/' => 63,
             b'=' => {
                 flush_base64(&mut out, bits, count);
                 (bits, count) = (0, 0);

@@ -1,0 +1,329 @@
+//! A message of MAPI as an Internet message ([MS-OXCMAIL] 2.1).
+
+use mail_builder::encoders::base64::Base64Encoder;
+use mail_builder::headers::HeaderType;
+use mail_builder::headers::content_type::ContentType;
+use mail_builder::headers::message_id::MessageId;
+use mail_builder::headers::text::Text;
+use mail_builder::mime::{BodyPart, MimePart};
+use mapi::generated::tags;
+use mapi::{
+    AttachedContent, AttachmentContent, MessageContent, PropertyBag, PropertyTag, PropertyValue,
+};
+
+use super::compose;
+use crate::text::{charsets, html, rtf};
+
+/// Messages in messages; deeper ones are left out with a note in their place.
+const MAX_EMBEDDED: usize = 32;
+
+/// The message as bytes of an Internet message: the very bytes if it came as one, else generated.
+///
+/// Generated messages hold UTF-8, the bodies as alternatives, pictures of the HTML beside it, and every
+/// attachment byte for byte. Rich text that encapsulates HTML or text goes out as that; of genuine rich text
+/// the words do. The same content gives the same bytes.
+pub fn write(content: &MessageContent) -> Vec<u8> {
+    write_at(content, 0)
+}
+
+fn write_at(content: &MessageContent, depth: usize) -> Vec<u8> {
+    if let Some(bytes) = &content.mime {
+        return bytes.clone();
+    }
+    let headers = compose::headers(content);
+    if let Some(bytes) = write_signed(content, &headers) {
+        return bytes;
+    }
+    let mut root = body_tree(content, depth);
+    let mut all = compose::to_header_types(&headers);
+    all.push(("MIME-Version".into(), HeaderType::Raw("1.0".into())));
+    all.append(&mut root.headers);
+    root.headers = all;
+    let mut out = Vec::with_capacity(root.size() * 4 / 3 + 1_024);
+    let word = free_word(&root);
+    settle_boundaries(&mut root, &word, &mut 0);
+    root.write_part(&mut out);
+    out
+}
+
+/// S/MIME: what was signed or enveloped goes out as it is ([MS-OXOSMIME] 2.1.3, 2.1.4).
+fn write_signed(content: &MessageContent, headers: &[compose::Line]) -> Option<Vec<u8>> {
+    let class = content.properties.text(tags::MESSAGE_CLASS)?.to_ascii_lowercase();
+    let [attachment] = content.attachments.as_slice() else { return None };
+    let AttachedContent::Bytes(data) = &attachment.content else { return None };
+    let mut out = Vec::with_capacity(data.len() * 4 / 3 + 1_024);
+    match class.as_str() {
+        "ipm.note.smime.multipartsigned" if data.len() > 13 => {
+            let starts = data[..13].eq_ignore_ascii_case(b"content-type:");
+            if !starts {
+                return None;
+            }
+            compose::write_lines(headers, &mut out);
+            out.extend_from_slice(b"MIME-Version: 1.0\r\n");
+            out.extend_from_slice(data);
+        }
+        "ipm.note.smime" => {
+            let mut part = file_part(attachment, data);
+            let mut all = compose::to_header_types(headers);
+            all.push(("MIME-Version".into(), HeaderType::Raw("1.0".into())));
+            all.append(&mut part.headers);
+            part.headers = all;
+            part.write_part(&mut out);
+        }
+        _ => return None,
+    }
+    Some(out)
+}
+
+/// The parts of a message, multiparts with a place for their boundary.
+fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
+    let bodies = bodies(&content.properties);
+    let has_html = bodies.html.is_some();
+    let (related, attached): (Vec<_>, Vec<_>) = content
+        .attachments
+        .iter()
+        .partition(|attachment| has_html && is_related(&attachment.properties));
+    let plain = bodies.plain.map(|text| MimePart::new("text/plain", BodyPart::Text(text.into())));
+    let html = bodies.html.map(|text| {
+        let html = MimePart::new("text/html", BodyPart::Text(text.into()));
+        match related.is_empty() {
+            true => html,
+            false => {
+                let parts = related.iter().map(|attachment| part_of(attachment, depth));
+                let parts: Vec<_> = std::iter::once(html).chain(parts).collect();
+                multipart("multipart/related", parts)
+            }
+        }
+    });
+    let body = match (plain, html) {
+        (Some(plain), Some(html)) => Some(multipart("multipart/alternative", vec![plain, html])),
+        (plain, html) => plain.or(html),
+    };
+    if attached.is_empty() {
+        return body
+            .unwrap_or_else(|| MimePart::new("text/plain", BodyPart::Text(String::new().into())));
+    }
+    let parts = attached.iter().map(|attachment| part_of(attachment, depth));
+    let parts: Vec<_> = body.into_iter().chain(parts).collect();
+    multipart("multipart/mixed", parts)
+}
+
+struct Bodies {
+    plain: Option<String>,
+    html: Option<String>,
+}
+
+/// The bodies as text ([MS-OXCMAIL] 2.1.3.3): HTML as it is, or out of rich text.
+fn bodies(bag: &PropertyBag) -> Bodies {
+    let plain = bag.text(tags::BODY).filter(|text| !text.is_empty());
+    if let Some(html) = html_of(bag) {
+        return Bodies { plain: plain.or_else(|| Some(html::to_text(&html))), html: Some(html) };
+    }
+    let compressed = bag.get(tags::RTF_COMPRESSED).and_then(PropertyValue::as_binary);
+    let Some(document) = compressed.and_then(|bytes| rtf::decompress(bytes).ok()) else {
+        return Bodies { plain, html: None };
+    };
+    match rtf::de_encapsulate(&document) {
+        Some(rtf::Encapsulated::Html(html)) => {
+            Bodies { plain: plain.or_else(|| Some(html::to_text(&html))), html: Some(html) }
+        }
+        Some(rtf::Encapsulated::Text(text)) => Bodies { plain: plain.or(Some(text)), html: None },
+        None => Bodies { plain: plain.or_else(|| Some(rtf::to_text(&document))), html: None },
+    }
+}
+
+fn html_of(bag: &PropertyBag) -> Option<String> {
+    match bag.get(tags::HTML)? {
+        PropertyValue::Binary(bytes) if !bytes.is_empty() => {
+            let page = bag.get(tags::INTERNET_CODEPAGE).and_then(PropertyValue::as_i32);
+            let page = page.and_then(|page| u32::try_from(page).ok());
+            // Nothing says what the bytes are: what the document itself names, or what they look like.
+            let text = match page.filter(|page| charsets::is_known(*page)) {
+                Some(charsets::UTF_8) | Some(20127) | None => {
+                    let label = html::declared_charset(bytes);
+                    let is_utf8 = std::str::from_utf8(bytes).is_ok();
+                    charsets::decode_label(label.as_deref().filter(|_| !is_utf8), bytes).text
+                }
+                Some(page) => charsets::decode(page, bytes),
+            };
+            Some(text)
+        }
+        // PidTagBodyHtml has the same id ([MS-OXCMSG] 2.2.1.58.3).
+        PropertyValue::String(text) if !text.is_empty() => Some(text.to_string_lossy().into()),
+        _ => None,
+    }
+}
+
+/// Whether an attachment belongs beside the HTML: it is drawn there by its id or its location.
+fn is_related(bag: &PropertyBag) -> bool {
+    let flags = bag.get(tags::ATTACH_FLAGS).and_then(PropertyValue::as_i32).unwrap_or(0);
+    let hidden = bag.get(tags::ATTACHMENT_HIDDEN).and_then(PropertyValue::as_bool) == Some(true);
+    let named = [tags::ATTACH_CONTENT_ID, tags::ATTACH_CONTENT_LOCATION];
+    (flags & 4 != 0 || hidden) && named.iter().any(|tag| filled(bag, *tag).is_some())
+}
+
+fn part_of(attachment: &AttachmentContent, depth: usize) -> MimePart<'static> {
+    match &attachment.content {
+        AttachedContent::Bytes(data) => file_part(attachment, data),
+        AttachedContent::Message(message) if depth < MAX_EMBEDDED => {
+            message_part(attachment, message, depth)
+        }
+        AttachedContent::Message(_) => {
+            note_part("A message that is nested too deep was left out here.")
+        }
+        AttachedContent::Ole(data) => {
+            let description = format!("OLE object: {}", file_name(attachment));
+            let mut part = file_part(attachment, data);
+            part.headers.push(("Content-Description".into(), Text::new(description).into()));
+            part
+        }
+        AttachedContent::Nothing => {
+            let path = filled(&attachment.properties, tags::ATTACH_LONG_PATHNAME);
+            let name = path.unwrap_or_else(|| file_name(attachment));
+            note_part(&format!("An attachment without data stood here: {name}"))
+        }
+    }
+}
+
+/// A file ([MS-OXCMAIL] 2.1.3.4): always in base64, so that no line end changes.
+fn file_part(attachment: &AttachmentContent, data: &[u8]) -> MimePart<'static> {
+    let bag = &attachment.properties;
+    let name = file_name(attachment);
+    let mime_tag = match attachment.content {
+        AttachedContent::Ole(_) => "application/x-ole-storage".to_owned(),
+        _ => mime_tag(bag),
+    };
+    let mut content_type = ContentType::new(mime_tag).attribute("name", name.clone());
+    if let Some(charset) = filled(bag, tags::TEXT_ATTACHMENT_CHARSET) {
+        content_type = content_type.attribute("charset", charset);
+    }
+    let mut encoded = Vec::with_capacity(data.len() / 3 * 4 + data.len() / 50 + 8);
+    Base64Encoder::new().wrap_lines().encode_into(data, &mut encoded);
+    let mut part = MimePart::raw(BodyPart::Binary(encoded.into()))
+        .header("Content-Type", content_type)
+        .header("Content-Transfer-Encoding", HeaderType::Raw("base64".into()));
+    let kind = if is_related(bag) { "inline" } else { "attachment" };
+    part = part.header("Content-Disposition", ContentType::new(kind).attribute("filename", name));
+    for (tag, field) in [
+        (tags::ATTACH_CONTENT_LOCATION, "Content-Location"),
+        (tags::ATTACH_CONTENT_BASE, "Content-Base"),
+    ] {
+        if let Some(value) = filled(bag, tag) {
+            part = part.header(field, HeaderType::Raw(compose::ascii(&value).into()));
+        }
+    }
+    if let Some(id) = filled(bag, tags::ATTACH_CONTENT_ID) {
+        let id = compose::ascii(id.trim_matches(['<', '>']));
+        part = part.header("Content-ID", MessageId::new(id));
+    }
+    part
+}
+
+/// A message in the message, in 7 or 8 bits as RFC 2046 5.2.1 wants it.
+fn message_part(
+    attachment: &AttachmentContent,
+    message: &MessageContent,
+    depth: usize,
+) -> MimePart<'static> {
+    let bytes = write_at(message, depth + 1);
+    let encoding = if bytes.is_ascii() { "7bit" } else { "8bit" };
+    let subject = message.properties.text(tags::SUBJECT).unwrap_or_default();
+    let name = filled(&attachment.properties, tags::DISPLAY_NAME).filter(|name| *name != subject);
+    let mut disposition = ContentType::new("attachment");
+    if let Some(name) = name {
+        disposition = disposition.attribute("filename", name);
+    }
+    MimePart::raw(BodyPart::Binary(bytes.into()))
+        .header("Content-Type", ContentType::new("message/rfc822"))
+        .header("Content-Transfer-Encoding", HeaderType::Raw(encoding.into()))
+        .header("Content-Disposition", disposition)
+}
+
+fn note_part(note: &str) -> MimePart<'static> {
+    MimePart::new("text/plain", BodyPart::Text(note.to_owned().into()))
+        .header("Content-Disposition", ContentType::new("attachment"))
+}
+
+fn filled(bag: &PropertyBag, tag: PropertyTag) -> Option<String> {
+    bag.text(tag).map(|text| compose::one_line(&text)).filter(|text| !text.is_empty())
+}
+
+fn file_name(attachment: &AttachmentContent) -> String {
+    let named = [tags::ATTACH_LONG_FILENAME, tags::ATTACH_FILENAME, tags::DISPLAY_NAME];
+    let name = named.iter().find_map(|tag| filled(&attachment.properties, *tag));
+    name.unwrap_or_else(|| "attachment".to_owned())
+}
+
+/// PidTagAttachMimeTag if it can stand in a Content-Type. Types whose parts have a structure of their own
+/// would be taken apart by the reader, so they go as bytes.
+fn mime_tag(bag: &PropertyBag) -> String {
+    let tag = filled(bag, tags::ATTACH_MIME_TAG).unwrap_or_default().to_ascii_lowercase();
+    let token = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-+._!#$&^".contains(&b))
+    };
+    match tag.split_once('/') {
+        Some((kind, subtype))
+            if token(kind)
+                && token(subtype)
+                && kind != "multipart"
+                && tag != "message/rfc822"
+                && tag != "message/global" =>
+        {
+            tag
+        }
+        _ => "application/octet-stream".to_owned(),
+    }
+}
+
+/// A multipart whose boundary is settled when all its parts are there.
+fn multipart(kind: &'static str, parts: Vec<MimePart<'static>>) -> MimePart<'static> {
+    MimePart::raw(BodyPart::Multipart(parts)).header("Content-Type", ContentType::new(kind))
+}
+
+/// A word for the boundaries that stands in no part. `=_` cannot stand in quoted-printable or base64, and a
+/// number is counted up until the word is in no part that is written as it is.
+fn free_word(root: &MimePart<'_>) -> String {
+    let mut number = 0_u32;
+    loop {
+        let word = format!("=_coffer_{number:04}");
+        if !contains(root, word.as_bytes()) {
+            return word;
+        }
+        number = number.saturating_add(1);
+    }
+}
+
+fn contains(part: &MimePart<'_>, word: &[u8]) -> bool {
+    let found = |bytes: &[u8]| bytes.windows(word.len()).any(|window| window == word);
+    match &part.contents {
+        BodyPart::Text(text) => found(text.as_bytes()),
+        BodyPart::Binary(_) if is_base64(part) => false,
+        BodyPart::Binary(bytes) => found(bytes),
+        BodyPart::Multipart(parts) => parts.iter().any(|part| contains(part, word)),
+    }
+}
+
+fn is_base64(part: &MimePart<'_>) -> bool {
+    part.headers.iter().any(|(name, value)| {
+        let value = matches!(value, HeaderType::Raw(raw) if raw.raw == "base64");
+        value && name == "Content-Transfer-Encoding"
+    })
+}
+
+/// Gives each multipart its boundary. They are three deep: mixed, alternative, related.
+fn settle_boundaries(part: &mut MimePart<'_>, word: &str, number: &mut u32) {
+    let BodyPart::Multipart(parts) = &mut part.contents else { return };
+    *number += 1;
+    for (name, value) in &mut part.headers {
+        if let HeaderType::ContentType(content_type) = value
+            && name == "Content-Type"
+        {
+            let boundary = format!("{word}_{number}");
+            content_type.attributes.push(("boundary".into(), boundary.into()));
+        }
+    }
+    for part in parts {
+        settle_boundaries(part, word, number);
+    }
+}

@@ -3,6 +3,9 @@
 //!
 //! From the outside in:
 //!
+//! - [`http`]: the bodies of MAPI/HTTP, its codes and its meta-tags.
+//! - [`ext`], [`lz77`]: payloads behind their headers, compressed and obfuscated. [`auxiliary`]: what stands
+//!   in the payload beside the ROPs.
 //! - [`buffer`]: ROP input and output buffers with their handle tables.
 //! - [`rops`]: the one table of ROPs, and what comes from it: [`RopId`], [`RopRequest`], [`RopResponse`].
 //! - [`request`], [`response`]: one ROP with its handle indexes, its success or its failure.
@@ -15,14 +18,18 @@
 #[macro_use]
 pub mod parts;
 
+pub mod auxiliary;
 pub mod buffer;
 pub mod control;
+pub mod ext;
 pub mod fast_transfer;
 pub mod folder;
 pub mod handle;
+pub mod http;
 pub mod ics;
 pub mod irregular;
 pub mod logon;
+pub mod lz77;
 pub mod message;
 pub mod notification;
 #[cfg(any(test, feature = "sample"))]

@@ -1,1 +1,74 @@
-//! A MAPI session for programs: Session, MsgStore, Folder, Message, Table, Stream over HTTP or a store in this process.
+//! A MAPI session for programs, in MAPI's own terms: [`Session`] -> [`MsgStore`] -> [`Folder`] ->
+//! [`Message`], with [`Table`], [`Attachment`] and [`Stream`], over a store in this process
+//! ([`Loopback`]) or a server ([`MapiHttp`]).
+//!
+//! ```
+//! # #[cfg(feature = "loopback")] {
+//! use mapi::tags;
+//! use mapi_session::{Loopback, MapiProp, Profile, Session};
+//!
+//! let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+//! let inbox = session.open_default_msg_store()?.inbox()?;
+//! let message = inbox.create_message()?;
+//! message.set(tags::SUBJECT, "Hello, MAPI")?;
+//! message.save()?;
+//! for row in inbox.contents_table()?.with_columns(&[tags::SUBJECT])?.rows() {
+//!     println!("{}", row?.text(tags::SUBJECT).unwrap_or_default());
+//! }
+//! # }
+//! # Ok::<(), mapi_session::Error>(())
+//! ```
+//!
+//! For a server, the profile is another, and nothing else changes:
+//!
+//! ```no_run
+//! # #[cfg(feature = "http-client")] {
+//! use mapi_session::{MapiHttp, Profile, Session};
+//!
+//! let service = MapiHttp::new("http://127.0.0.1:8480", "me@example.test", "the password")?;
+//! let session = Session::logon(Profile::new(service))?;
+//! # }
+//! # Ok::<(), mapi_session::Error>(())
+//! ```
+//!
+//! Everything is synchronous and can be used from many threads. Everything is released by Drop, in any
+//! order, and `close` or `logoff` do it at once and say whether it worked (docs/q237174.md).
+
+mod attachment;
+mod buffer;
+mod connection;
+mod entry_ids;
+mod error;
+mod folder;
+#[cfg(feature = "http-client")]
+mod http;
+mod message;
+mod object;
+mod profile;
+mod props;
+mod provider;
+mod recipient;
+mod releases;
+mod row;
+mod session;
+mod store;
+mod stream;
+mod table;
+
+pub use attachment::Attachment;
+pub use error::{Error, Result};
+pub use folder::Folder;
+#[cfg(feature = "http-client")]
+pub use http::{Limits, MapiHttp};
+pub use mapi_rop::logon::SpecialFolder;
+pub use message::Message;
+pub use object::live_objects;
+pub use profile::Profile;
+pub use props::MapiProp;
+pub use provider::{Connected, MessageStoreProvider, Transport};
+pub use recipient::{NewRecipient, Recipient, RecipientKind};
+pub use row::Row;
+pub use session::{MSG_STORES_COLUMNS, OpenFlags, Session};
+pub use store::{Entry, MsgStore};
+pub use stream::Stream;
+pub use table::{Origin, Rows, Table};

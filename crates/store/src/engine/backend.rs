@@ -15,6 +15,19 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// Reads the newest durable state, or the frozen one.
     fn get(&self, at: Option<&Self::Snapshot>, space: Space, key: &[u8]) -> Result<Option<Value>>;
 
+    /// Whether the key has a value.
+    fn contains(&self, at: Option<&Self::Snapshot>, space: Space, key: &[u8]) -> Result<bool>;
+
+    /// As [`Reader::keys`](super::Reader::keys); the range is not empty.
+    fn keys(
+        &self,
+        at: Option<&Self::Snapshot>,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Key>>;
+
     /// As [`Reader::scan`](super::Reader::scan); the range is not empty.
     fn scan(
         &self,

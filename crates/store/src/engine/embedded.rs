@@ -205,6 +205,31 @@ impl FjallBackend {
         })
     }
 
+    fn range<T>(
+        &self,
+        at: Option<&FjallSnapshot>,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+        read: impl Fn(fjall::Guard) -> fjall::Result<T>,
+    ) -> Result<Vec<T>> {
+        self.at(at, |open| {
+            let snapshot = at.map_or_else(|| open.newest(), |at| at.snapshot.clone());
+            let keyspace = open.space(space);
+            let pairs = match &range.to {
+                Some(to) => snapshot.range(keyspace, &range.from[..]..&to[..]),
+                None => snapshot.range(keyspace, &range.from[..]..),
+            };
+            let read =
+                |pair| read(pair).map_err(|error| self.read_error(space, &range.from, error));
+            match direction {
+                Direction::Forward => pairs.take(limit).map(read).collect(),
+                Direction::Reverse => pairs.rev().take(limit).map(read).collect(),
+            }
+        })
+    }
+
     fn error(&self, error: fjall::Error) -> Error {
         match error {
             fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => {
@@ -317,6 +342,14 @@ impl Backend for FjallBackend {
         })
     }
 
+    fn contains(&self, at: Option<&FjallSnapshot>, space: Space, key: &[u8]) -> Result<bool> {
+        self.at(at, |open| {
+            let snapshot = at.map_or_else(|| open.newest(), |at| at.snapshot.clone());
+            let found = snapshot.contains_key(open.space(space), key);
+            found.map_err(|error| self.read_error(space, key, error))
+        })
+    }
+
     fn scan(
         &self,
         at: Option<&FjallSnapshot>,
@@ -325,24 +358,21 @@ impl Backend for FjallBackend {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<KeyValue>> {
-        self.at(at, |open| {
-            let snapshot = at.map_or_else(|| open.newest(), |at| at.snapshot.clone());
-            let keyspace = open.space(space);
-            let pairs = match &range.to {
-                Some(to) => snapshot.range(keyspace, &range.from[..]..&to[..]),
-                None => snapshot.range(keyspace, &range.from[..]..),
-            };
-            let read = |pair: fjall::Guard| -> Result<KeyValue> {
-                let (key, value) = pair
-                    .into_inner()
-                    .map_err(|error| self.read_error(space, &range.from, error))?;
-                Ok((own(key), own(value)))
-            };
-            match direction {
-                Direction::Forward => pairs.take(limit).map(read).collect(),
-                Direction::Reverse => pairs.rev().take(limit).map(read).collect(),
-            }
+        self.range(at, space, range, direction, limit, |pair| {
+            let (key, value) = pair.into_inner()?;
+            Ok((own(key), own(value)))
         })
+    }
+
+    fn keys(
+        &self,
+        at: Option<&FjallSnapshot>,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Key>> {
+        self.range(at, space, range, direction, limit, |pair| Ok(own(pair.key()?)))
     }
 
     fn snapshot(&self) -> Result<FjallSnapshot> {

@@ -77,6 +77,22 @@ pub enum Error {
     /// The engine was opened again since the snapshot was taken; take a new one.
     #[error("the snapshot is gone because the engine was opened again; read again")]
     SnapshotLost,
+    /// A blob, or a part of it, is not there. A reference to it that is not saved yet is too
+    /// old: write the blob again.
+    #[error("the content of a large value is gone; write it again")]
+    BlobLost,
+    /// A staging area is at its bound.
+    #[error(
+        "{wanted} more bytes of unsaved data are refused: {used} are in use, {limit} are allowed"
+    )]
+    StagingFull {
+        /// Bytes in use.
+        used: u64,
+        /// Bytes asked for.
+        wanted: u64,
+        /// The bound.
+        limit: u64,
+    },
     /// The engine was closed.
     #[error("the engine is closed")]
     Closed,
@@ -110,7 +126,7 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Error {
+    pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Error {
         Error::Io { doing, path: path.to_owned(), source: Arc::new(source) }
     }
 }

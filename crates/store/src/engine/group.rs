@@ -17,7 +17,7 @@ use super::room::Room;
 use super::seal;
 use super::ticket::Completion;
 use super::{
-    Basis, Batch, Direction, Engine, Epoch, Error, Gauges, KeyRange, KeyValue, MAX_BATCH,
+    Basis, Batch, Direction, Engine, Epoch, Error, Gauges, Key, KeyRange, KeyValue, MAX_BATCH,
     MailboxNumber, Outcome, Reader, Result, Space, Ticket, Value,
 };
 
@@ -102,6 +102,20 @@ impl<B: Backend> GroupCommit<B> {
 impl<B: Backend> Reader for GroupCommit<B> {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
         self.shared.get(None, space, key)
+    }
+
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+        self.shared.backend.contains(None, space, key)
+    }
+
+    fn keys(
+        &self,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Key>> {
+        self.shared.keys(None, space, range, direction, limit)
     }
 
     fn scan(
@@ -204,6 +218,20 @@ impl<B: Backend> Reader for Frozen<B> {
         self.shared.get(Some(&self.snapshot), space, key)
     }
 
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+        self.shared.backend.contains(Some(&self.snapshot), space, key)
+    }
+
+    fn keys(
+        &self,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Key>> {
+        self.shared.keys(Some(&self.snapshot), space, range, direction, limit)
+    }
+
     fn scan(
         &self,
         space: Space,
@@ -226,6 +254,14 @@ impl<B: Backend> Reader for Latest<'_, B> {
         match pending {
             Some(value) => Ok(value),
             None => self.0.get(None, space, key),
+        }
+    }
+
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+        let pending = self.0.state.lock().pending.get(space, key);
+        match pending {
+            Some(value) => Ok(value.is_some()),
+            None => self.0.backend.contains(None, space, key),
         }
     }
 
@@ -267,6 +303,20 @@ impl<B: Backend> Shared<B> {
             *value = seal::open(space, key, std::mem::take(value))?;
         }
         Ok(pairs)
+    }
+
+    fn keys(
+        &self,
+        at: Option<&B::Snapshot>,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Key>> {
+        if range.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        self.backend.keys(at, space, range, direction, limit)
     }
 
     fn enqueue(&self, batch: Batch) -> Result<Ticket> {
@@ -502,13 +552,18 @@ impl<B: Backend> Shared<B> {
                 Some(None) => Ok(None),
                 None => self.get(None, space, key),
             };
+        let present =
+            |space: Space, key: &[u8]| match before.get(&(space, Value::copy_from_slice(key))) {
+                Some(value) => Ok(value.is_some()),
+                None => self.backend.contains(None, space, key),
+            };
         for (index, check) in job.checks.iter().enumerate() {
             let holds = match check {
                 Check::Equals(space, key, value) => {
                     current(*space, key)?.is_some_and(|current| current == *value)
                 }
-                Check::Absent(space, key) => current(*space, key)?.is_none(),
-                Check::Present(space, key) => current(*space, key)?.is_some(),
+                Check::Absent(space, key) => !present(*space, key)?,
+                Check::Present(space, key) => present(*space, key)?,
                 Check::Epoch(mailbox, epoch) => {
                     let key = lease_key(*mailbox);
                     match current(Space::Directory, &key)? {
@@ -569,6 +624,20 @@ macro_rules! delegate_engine {
         impl Reader for $engine {
             fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
                 self.core.get(space, key)
+            }
+
+            fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+                self.core.contains(space, key)
+            }
+
+            fn keys(
+                &self,
+                space: Space,
+                range: &KeyRange,
+                direction: Direction,
+                limit: usize,
+            ) -> Result<Vec<Key>> {
+                self.core.keys(space, range, direction, limit)
             }
 
             fn scan(

@@ -100,7 +100,7 @@ pub(super) fn extent(path: &Path, from: u64, below: Option<u64>) -> Result<Exten
 /// Where the bytes other than zero end, behind `from`, to the next 64 KiB; `from` if there are
 /// none.
 pub(super) fn written_end(path: &Path, from: u64) -> Result<u64> {
-    const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
     let io = |error| Error::io("read", path, error);
     let mut file = File::open(path).map_err(io)?;
     let mut at = file.seek(SeekFrom::Start(from)).map_err(io)?;

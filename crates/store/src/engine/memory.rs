@@ -254,6 +254,22 @@ impl Backend for MemoryBackend {
         })
     }
 
+    fn contains(&self, at: Option<&MemorySnapshot>, space: Space, key: &[u8]) -> Result<bool> {
+        Ok(self.get(at, space, key)?.is_some())
+    }
+
+    fn keys(
+        &self,
+        at: Option<&MemorySnapshot>,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Key>> {
+        let pairs = self.scan(at, space, range, direction, limit)?;
+        Ok(pairs.into_iter().map(|(key, _)| key).collect())
+    }
+
     fn snapshot(&self) -> Result<MemorySnapshot> {
         let mut disk = self.disk.lock();
         let version = disk.version;

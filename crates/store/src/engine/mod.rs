@@ -69,6 +69,24 @@ pub trait Reader {
         keys.iter().map(|key| self.get(space, key)).collect()
     }
 
+    /// Whether a key has a value; does not read it.
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+        Ok(self.get(space, key)?.is_some())
+    }
+
+    /// At most `limit` keys of `range`, as [`scan`](Self::scan) gives them; does not read the
+    /// values.
+    fn keys(
+        &self,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Key>> {
+        let pairs = self.scan(space, range, direction, limit)?;
+        Ok(pairs.into_iter().map(|(key, _)| key).collect())
+    }
+
     /// At most `limit` pairs of `range`: its first ones in ascending order, or with
     /// [`Direction::Reverse`] its last ones in descending order.
     fn scan(
@@ -89,11 +107,14 @@ pub trait Reader {
         direction: Direction,
         each: &mut dyn FnMut(Key, Value) -> ControlFlow<()>,
     ) -> Result<()> {
-        const PAGE: usize = 256;
+        const PAGE_BYTES: usize = 256 * 1024;
         let mut rest = range.clone();
+        let mut limit = 16;
         loop {
-            let page = self.scan(space, &rest, direction, PAGE)?;
-            let full = page.len() == PAGE;
+            let page = self.scan(space, &rest, direction, limit)?;
+            let full = page.len() == limit;
+            let bytes: usize = page.iter().map(|(key, value)| key.len() + value.len()).sum();
+            limit = if bytes > PAGE_BYTES { 16 } else { 512 };
             let last = page.last().map(|(key, _)| key.clone());
             for (key, value) in page {
                 if each(key, value).is_break() {

@@ -78,10 +78,14 @@ fn reads_what_was_committed(engine: &Arc<dyn Engine>) {
     let values = engine.multi_get(Space::Mailbox, &keys).unwrap();
     let expected = [Some("second".into()), None, Some(Value::new()), None];
     assert_eq!(values, expected);
+    for (key, value) in keys.iter().zip(&values) {
+        assert_eq!(engine.contains(Space::Mailbox, key).unwrap(), value.is_some());
+    }
     let mut batch = Batch::new();
     batch.delete(Space::Mailbox, *b"key");
     assert!(engine.commit(batch).unwrap().is_committed());
     assert_eq!(engine.get(Space::Mailbox, b"key").unwrap(), None);
+    assert!(!engine.contains(Space::Mailbox, b"key").unwrap());
     assert!(engine.get(Space::Queue, b"key").unwrap().is_some());
 }
 
@@ -104,6 +108,11 @@ fn scans_in_both_directions_with_limits(engine: &Arc<dyn Engine>) {
     assert_eq!(numbers(Direction::Forward, 3), [100, 101, 102]);
     assert_eq!(numbers(Direction::Reverse, 3), [899, 898, 897]);
     assert_eq!(numbers(Direction::Forward, 0), [0; 0]);
+    for direction in [Direction::Forward, Direction::Reverse] {
+        let keys = engine.keys(Space::Mailbox, &range, direction, 5).unwrap();
+        let expected = numbers(direction, 5).into_iter().map(u32::to_be_bytes);
+        assert!(keys.iter().map(|key| &key[..]).eq(expected.collect::<Vec<_>>().iter()));
+    }
     let all: Vec<u32> = (100..900).collect();
     assert_eq!(numbers(Direction::Forward, usize::MAX), all);
     for direction in [Direction::Forward, Direction::Reverse] {

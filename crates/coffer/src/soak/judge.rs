@@ -1,0 +1,207 @@
+//! From samples to a verdict: does anything grow?
+
+use super::fit::{Fit, fit};
+
+/// What one process held at one quiescent moment. None where it cannot be known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// Cycles done by then.
+    pub cycles: u64,
+    pub objects: Option<i64>,
+    pub allocated: Option<i64>,
+    pub resident: Option<i64>,
+    pub descriptors: Option<i64>,
+    pub threads: Option<i64>,
+}
+
+/// What the samples of one process say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    pub objects: Option<Fit>,
+    pub allocated: Option<Fit>,
+    pub resident: Option<Fit>,
+    pub descriptors: Option<Fit>,
+    pub threads: Option<Fit>,
+    /// What the last sample has more than the first.
+    pub objects_left: Option<i64>,
+    pub allocated_growth: Option<i64>,
+    pub resident_growth: Option<i64>,
+    pub descriptors_left: Option<i64>,
+    pub threads_left: Option<i64>,
+    /// What grows, in words; empty if the process is flat.
+    pub growing: Vec<String>,
+}
+
+impl Verdict {
+    pub fn is_flat(&self) -> bool {
+        self.growing.is_empty()
+    }
+}
+
+/// Growth below this many bytes over a whole run is not held against allocated bytes, as long as nothing
+/// says that it goes on.
+const ALLOCATED_NOISE: f64 = 1024.0;
+/// When the interval is wider than this, the samples are too noisy to call the process flat.
+const ALLOCATED_UNSURE: f64 = 65536.0;
+/// Resident bytes come in pages and arenas, and what was freed is not always given back.
+const RESIDENT_NOISE: f64 = 1_048_576.0;
+
+/// Judges one process by its samples, the first of which is the base line after the warm-up.
+pub fn judge(samples: &[Sample]) -> Verdict {
+    let cycles = match (samples.first(), samples.last()) {
+        (Some(first), Some(last)) => (last.cycles - first.cycles) as f64,
+        _ => 0.0,
+    };
+    let line = |of: fn(&Sample) -> Option<i64>| fit_of(samples, of);
+    let grown = |of: fn(&Sample) -> Option<i64>| growth(samples, of);
+    let mut growing = Vec::new();
+
+    let allocated = line(|s| s.allocated);
+    if let Some(fit) = allocated {
+        let allowed = ALLOCATED_UNSURE.max(0.01 * cycles);
+        if fit.lower() * cycles > ALLOCATED_NOISE {
+            growing.push(format!(
+                "allocated bytes grow by {:.2} a cycle (95 %: {:.2} to {:.2})",
+                fit.slope,
+                fit.lower(),
+                fit.upper()
+            ));
+        } else if fit.upper() * cycles > allowed {
+            growing.push(format!(
+                "allocated bytes move too much to be called flat (95 %: {:.2} to {:.2} a cycle): \
+                 run more cycles, or on a target that nobody else uses",
+                fit.lower(),
+                fit.upper()
+            ));
+        }
+    }
+
+    // A process that has found its working set stays level in the second half; a leak does not.
+    let resident = line(|s| s.resident);
+    let second_half = fit_of(&samples[samples.len() / 2..], |s| s.resident);
+    if let (Some(whole), Some(half)) = (resident, second_half)
+        && whole.lower() * cycles > RESIDENT_NOISE
+        && half.lower() * cycles / 2.0 > RESIDENT_NOISE / 4.0
+    {
+        growing.push(format!(
+            "resident bytes grow by {:.2} a cycle (95 %: {:.2} to {:.2})",
+            whole.slope,
+            whole.lower(),
+            whole.upper()
+        ));
+    }
+
+    let mut counted = |name: &str, of: fn(&Sample) -> Option<i64>| {
+        let (fit, left) = (line(of), grown(of));
+        if left.is_some_and(|left| left > 0) {
+            growing.push(format!("{} {name} more than at the start", left.unwrap_or_default()));
+        } else if fit.is_some_and(|fit| fit.lower() * cycles > 1.0) {
+            growing.push(format!("{name} rise during the run"));
+        }
+        (fit, left)
+    };
+    let (objects, objects_left) = counted("live objects", |s| s.objects);
+    let (descriptors, descriptors_left) = counted("descriptors", |s| s.descriptors);
+    let (threads, threads_left) = counted("threads", |s| s.threads);
+
+    Verdict {
+        objects,
+        allocated,
+        resident,
+        descriptors,
+        threads,
+        objects_left,
+        allocated_growth: grown(|s| s.allocated),
+        resident_growth: grown(|s| s.resident),
+        descriptors_left,
+        threads_left,
+        growing,
+    }
+}
+
+fn fit_of(samples: &[Sample], of: fn(&Sample) -> Option<i64>) -> Option<Fit> {
+    fit(samples.iter().filter_map(move |s| Some((s.cycles as f64, of(s)? as f64))))
+}
+
+fn growth(samples: &[Sample], of: fn(&Sample) -> Option<i64>) -> Option<i64> {
+    Some(of(samples.last()?)? - of(samples.first()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(count: u64, step: u64, at: impl Fn(u64) -> Sample) -> Vec<Sample> {
+        (0..count).map(|i| Sample { cycles: i * step, ..at(i * step) }).collect()
+    }
+
+    fn level() -> Sample {
+        Sample {
+            objects: Some(3),
+            allocated: Some(1_000_000),
+            resident: Some(8_000_000),
+            descriptors: Some(20),
+            threads: Some(6),
+            ..Sample::default()
+        }
+    }
+
+    #[test]
+    fn a_level_process_is_flat() {
+        let verdict = judge(&samples(200, 500, |_| level()));
+        assert!(verdict.is_flat(), "{verdict:?}");
+        assert_eq!(verdict.objects_left, Some(0));
+    }
+
+    #[test]
+    fn forty_bytes_a_cycle_are_caught_in_a_hundred_cycles() {
+        let leak = |cycles: u64| Sample { allocated: Some(1_000_000 + 40 * cycles as i64), ..level() };
+        let verdict = judge(&samples(90, 1, leak));
+        assert!(!verdict.is_flat());
+        assert!((verdict.allocated.unwrap().slope - 40.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_step_while_caches_fill_is_not_growth_but_a_leak_of_pages_is() {
+        let step = |cycles: u64| Sample {
+            resident: Some(8_000_000 + if cycles > 2_000 { 3_000_000 } else { 0 }),
+            ..level()
+        };
+        assert!(judge(&samples(200, 500, step)).is_flat());
+        let leak = |cycles: u64| Sample {
+            resident: Some(8_000_000 + (cycles as i64 * 40) / 4096 * 4096),
+            ..level()
+        };
+        assert!(!judge(&samples(200, 500, leak)).is_flat());
+    }
+
+    #[test]
+    fn one_object_descriptor_or_thread_left_is_growth() {
+        type Change = fn(Sample, i64) -> Sample;
+        let changes: [Change; 3] = [
+            |s, more| Sample { objects: s.objects.map(|v| v + more), ..s },
+            |s, more| Sample { descriptors: s.descriptors.map(|v| v + more), ..s },
+            |s, more| Sample { threads: s.threads.map(|v| v + more), ..s },
+        ];
+        for change in changes {
+            let last = |cycles: u64| change(level(), i64::from(cycles == 99 * 500));
+            assert!(!judge(&samples(100, 500, last)).is_flat());
+        }
+    }
+
+    #[test]
+    fn noise_that_hides_a_leak_is_not_called_flat() {
+        let noisy = |cycles: u64| Sample {
+            allocated: Some(1_000_000 + if cycles / 500 % 2 == 0 { 0 } else { 10_000_000 }),
+            ..level()
+        };
+        assert!(!judge(&samples(100, 500, noisy)).is_flat());
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_judged() {
+        let foreign = |_| Sample { resident: Some(1), ..Sample::default() };
+        let verdict = judge(&samples(100, 500, foreign));
+        assert!(verdict.is_flat() && verdict.allocated.is_none() && verdict.objects_left.is_none());
+    }
+}

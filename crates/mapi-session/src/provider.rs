@@ -1,0 +1,46 @@
+//! Message services: where a session's stores come from.
+
+use std::fmt;
+
+use crate::Result;
+
+/// A message service of a profile: the way to one server and one user on it.
+///
+/// A session asks it for a [`Transport`] once, at logon. Everything above it (handles, tables, streams)
+/// is the same whatever stands here.
+pub trait MessageStoreProvider: Send + Sync + fmt::Debug {
+    /// What the message stores table shows as PidTagProviderDisplay, such as the address of a server.
+    fn display_name(&self) -> String;
+
+    /// The legacy distinguished name (or, where the server understands it, the address) of the user on
+    /// whose behalf the service connects.
+    fn user_dn(&self) -> &str;
+
+    /// Begins a session context.
+    fn connect(&self) -> Result<Connected>;
+}
+
+/// A session context that has begun.
+pub struct Connected {
+    pub transport: Box<dyn Transport>,
+    /// The user's name as the server knows it; empty where it says none.
+    pub display_name: String,
+}
+
+/// A session context: one conversation with a server, one request at a time.
+///
+/// Dropping it ends the session context as far as that is possible without waiting;
+/// [`Transport::disconnect`] ends it and says whether that worked.
+pub trait Transport: Send {
+    /// Sends extended ROP buffers ([MS-OXCRPC] 2.2.2.1: RPC_HEADER_EXT and payload) and returns the
+    /// server's, at most `max_out` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Any error means that no answer came, or a refusal of the request as a whole; a ROP's own error
+    /// stands in its answer.
+    fn execute(&mut self, rops: &[u8], max_out: u32) -> Result<Vec<u8>>;
+
+    /// Ends the session context and waits for the server's word.
+    fn disconnect(&mut self) -> Result<()>;
+}

@@ -30,6 +30,9 @@ const TOP_HEADER: usize = 32;
 const EMBEDDED_HEADER: usize = 24;
 const PART_HEADER: usize = 8;
 
+/// Why a recipient or attachment without a single property is not carried.
+const NOTHING_LEFT: &str = "nothing of it is left";
+
 /// afEmbeddedMessage ([MS-OXCMSG] 2.2.2.9).
 const EMBEDDED_MESSAGE: i32 = 5;
 
@@ -76,14 +79,19 @@ fn message(
     for (number, part) in recipients {
         let mut of_part = Report::default();
         let (raw, _) = properties(source, part, PART_HEADER, &mut of_part);
-        let properties = values::to_unicode(raw, code_page);
-        of_part.carry(Kind::Recipient);
-        content.recipients.push(RecipientContent { properties });
+        if raw.is_empty() {
+            of_part.refuse(Kind::Recipient, "storage", NOTHING_LEFT);
+        } else {
+            of_part.carry(Kind::Recipient);
+            let properties = values::to_unicode(raw, code_page);
+            content.recipients.push(RecipientContent { properties });
+        }
         report.absorb(of_part, &format!("recipient {number}"));
     }
     for (number, part) in attachments {
         let mut of_part = Report::default();
-        content.attachments.push(attachment(source, part, code_page, depth, &mut of_part));
+        let read = attachment(source, part, code_page, depth, &mut of_part);
+        content.attachments.extend(read);
         report.absorb(of_part, &format!("attachment {number}"));
     }
     strangers(source, storage, report);
@@ -96,11 +104,15 @@ fn attachment(
     code_page: u32,
     depth: usize,
     report: &mut Report,
-) -> AttachmentContent {
+) -> Option<AttachmentContent> {
     let (raw, _) = properties(source, storage, PART_HEADER, report);
     let properties = values::to_unicode(raw, code_page);
     let method = properties.get(tags::ATTACH_METHOD).and_then(PropertyValue::as_i32);
     let content = match attached(source, storage, method, code_page, depth, report) {
+        Ok(AttachedContent::Nothing) if properties.is_empty() => {
+            report.refuse(Kind::Attachment, "storage", NOTHING_LEFT);
+            return None;
+        }
         Ok(content) => {
             report.carry(Kind::Attachment);
             content
@@ -110,7 +122,7 @@ fn attachment(
             kept
         }
     };
-    AttachmentContent { properties, content }
+    Some(AttachmentContent { properties, content })
 }
 
 /// What is attached; on failure what is left of it, and why that is not all.

@@ -306,6 +306,9 @@ impl Database {
         if !super::has_signature(&header) {
             return Err(PstError::NotPst);
         }
+        if header[9] != b'M' {
+            return Err(PstError::OtherClient);
+        }
         let version = u16::from_le_bytes([header[10], header[11]]);
         reader.seek(SeekFrom::Start(0))?;
         let reader: Box<dyn PstReader> = Box::new(reader);

@@ -1,5 +1,7 @@
 //! Tables: shared views of a folder's messages or of a hierarchy, sorted and restricted.
 
+pub(crate) mod registry;
+
 use std::sync::Arc;
 
 use mapi::{Cell, FolderId, MessageId, PropertyTag, Restriction, SortOrderSet};
@@ -14,6 +16,37 @@ pub enum Contents {
     Associated,
     SoftDeleted,
     SoftDeletedAssociated,
+}
+
+impl Contents {
+    pub fn of(associated: bool, deleted: bool) -> Contents {
+        match (associated, deleted) {
+            (false, false) => Contents::Normal,
+            (true, false) => Contents::Associated,
+            (false, true) => Contents::SoftDeleted,
+            (true, true) => Contents::SoftDeletedAssociated,
+        }
+    }
+
+    pub fn is_associated(self) -> bool {
+        matches!(self, Contents::Associated | Contents::SoftDeletedAssociated)
+    }
+
+    /// Whether it is soft-deleted messages.
+    pub fn is_deleted(self) -> bool {
+        matches!(self, Contents::SoftDeleted | Contents::SoftDeletedAssociated)
+    }
+
+    /// As it stands in keys and records.
+    #[allow(dead_code, reason = "records of messages use it")]
+    pub(crate) fn to_byte(self) -> u8 {
+        u8::from(self.is_associated()) | u8::from(self.is_deleted()) << 1
+    }
+
+    #[allow(dead_code, reason = "records of messages use it")]
+    pub(crate) fn from_byte(byte: u8) -> Contents {
+        Contents::of(byte & 1 != 0, byte & 2 != 0)
+    }
 }
 
 /// What a table shows.

@@ -76,6 +76,8 @@ impl From<engine::Error> for StoreError {
         match error {
             engine::Error::DiskFull { .. } => StoreError::DiskFull,
             engine::Error::Closed => StoreError::Closed,
+            engine::Error::StagingFull { .. } => StoreError::Quota("streams that are not saved"),
+            engine::Error::BlobLost => StoreError::Corrupt(error.to_string()),
             engine::Error::Corrupt { .. } => StoreError::Corrupt(error.to_string()),
             other => StoreError::Engine(other),
         }

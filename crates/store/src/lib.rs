@@ -9,9 +9,15 @@ pub mod engine;
 pub mod folder;
 pub mod mailbox;
 pub mod message;
+pub mod notify;
 pub mod table;
 
 mod error;
+mod gauge;
+mod jobs;
+mod keys;
+mod large;
+mod record;
 mod staging;
 mod store;
 mod value;

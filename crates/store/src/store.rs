@@ -1,14 +1,19 @@
 //! The store: an engine, a directory, and the mailboxes that are open.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
 use mapi::FileTime;
+use parking_lot::Mutex;
 
+use crate::blob::{Blobs, Budget, clear_staging, staging_directory};
+use crate::engine::{Engine, Epoch, FjallEngine, MemoryEngine, Options};
+use crate::gauge::Gauge;
 use crate::mailbox::Mailbox;
 use crate::staging::Staging;
 use crate::value::{LargeValue, Value};
-use crate::{MailboxNumber, Result, StoreError};
+use crate::{MailboxNumber, Result, large};
 
 /// Tells the time; replaced in tests.
 pub type Clock = Arc<dyn Fn() -> FileTime + Send + Sync>;
@@ -56,28 +61,99 @@ pub struct Store {
 
 pub(crate) struct StoreInner {
     pub(crate) options: StoreOptions,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) blobs: Blobs,
+    /// Bytes of unsaved values, of all sessions.
+    pub(crate) staged: Arc<Budget>,
+    /// Where longer ones are; without it they are in memory.
+    pub(crate) staging_directory: Option<PathBuf>,
+    pub(crate) gauges: Gauges,
+    /// Open mailboxes. An entry leaves with its mailbox.
+    mailboxes: Mutex<HashMap<MailboxNumber, Weak<Mailbox>>>,
+    /// Leases taken by this process: taken at a mailbox's first write, kept until it is removed.
+    epochs: Mutex<HashMap<MailboxNumber, Epoch>>,
+    /// Held while the directory is read, checked and written.
+    pub(crate) directory: Mutex<()>,
+}
+
+#[derive(Default)]
+pub(crate) struct Gauges {
+    pub(crate) mailboxes: Gauge,
+    pub(crate) views: Gauge,
+    pub(crate) view_bytes: Gauge,
+    pub(crate) subscribers: Gauge,
 }
 
 impl Store {
-    /// Opens the store in a data directory, or makes one there.
-    pub fn open(_dir: &Path, _options: StoreOptions) -> Result<Store> {
-        Err(StoreError::NotImplemented("Store::open"))
+    /// Opens the store in a data directory, or makes one there. Jobs that a crash left are finished first.
+    ///
+    /// Errors: [`StoreError::Engine`](crate::StoreError::Engine) where the directory is in use, of a newer
+    /// format or no data directory.
+    pub fn open(dir: &Path, options: StoreOptions) -> Result<Store> {
+        let engine_options =
+            Options { memory_budget: options.memory_budget / 4 * 3, ..Options::default() };
+        let engine = FjallEngine::open(dir, &engine_options)?;
+        let staging = staging_directory(dir);
+        clear_staging(&staging)?;
+        Store::start(Arc::new(engine), Some(staging), options)
     }
 
     /// A store in memory, for tests and throw-away servers. Large values are in memory as well.
-    pub fn in_memory(_options: StoreOptions) -> Result<Store> {
-        Err(StoreError::NotImplemented("Store::in_memory"))
+    pub fn in_memory(options: StoreOptions) -> Result<Store> {
+        Store::with_engine(Arc::new(MemoryEngine::new()), options)
+    }
+
+    /// A store on an engine; unsaved values are in memory.
+    pub fn with_engine(engine: Arc<dyn Engine>, options: StoreOptions) -> Result<Store> {
+        Store::start(engine, None, options)
+    }
+
+    fn start(
+        engine: Arc<dyn Engine>,
+        staging_directory: Option<PathBuf>,
+        options: StoreOptions,
+    ) -> Result<Store> {
+        let store = Store {
+            inner: Arc::new(StoreInner {
+                staged: Arc::new(Budget::new(options.staging_budget)),
+                staging_directory,
+                options,
+                blobs: Blobs::new(engine.clone()),
+                engine,
+                gauges: Gauges::default(),
+                mailboxes: Mutex::default(),
+                epochs: Mutex::default(),
+                directory: Mutex::default(),
+            }),
+        };
+        crate::directory::prepare(&store)?;
+        crate::jobs::resume(&store)?;
+        Ok(store)
     }
 
     /// Finishes what is under way and writes what is held in memory; later calls answer
-    /// [`StoreError::Closed`].
+    /// [`StoreError::Closed`](crate::StoreError::Closed).
     pub fn close(&self) -> Result<()> {
-        Err(StoreError::NotImplemented("Store::close"))
+        Ok(self.inner.engine.close()?)
     }
 
     /// An open mailbox. All handles to one mailbox are the same object.
-    pub fn mailbox(&self, _number: MailboxNumber) -> Result<Arc<Mailbox>> {
-        Err(StoreError::NotImplemented("Store::mailbox"))
+    ///
+    /// Errors: [`StoreError::NotFound`](crate::StoreError::NotFound).
+    pub fn mailbox(&self, number: MailboxNumber) -> Result<Arc<Mailbox>> {
+        if let Some(open) = self.inner.mailboxes.lock().get(&number).and_then(Weak::upgrade) {
+            return Ok(open);
+        }
+        // Read without the lock; whoever registers first wins.
+        let opened = Arc::new(Mailbox::load(self, number)?);
+        let mut mailboxes = self.inner.mailboxes.lock();
+        if let Some(open) = mailboxes.get(&number).and_then(Weak::upgrade) {
+            // The loser's Drop takes the lock as well.
+            drop(mailboxes);
+            return Ok(open);
+        }
+        mailboxes.insert(number, Arc::downgrade(&opened));
+        Ok(opened)
     }
 
     /// A place for values that are written piece by piece and not saved yet. What it holds is dropped
@@ -87,13 +163,14 @@ impl Store {
     }
 
     /// At most `len` bytes of a large value from `offset` on.
-    pub fn read_large(&self, _value: &LargeValue, _offset: u64, _len: usize) -> Result<Vec<u8>> {
-        Err(StoreError::NotImplemented("Store::read_large"))
+    pub fn read_large(&self, value: &LargeValue, offset: u64, len: usize) -> Result<Vec<u8>> {
+        large::read(self, value, offset, len)
     }
 
-    /// The whole value, large or not, if it has at most `limit` bytes; else [`StoreError::TooBig`].
-    pub fn load(&self, _value: &Value, _limit: u64) -> Result<mapi::PropertyValue> {
-        Err(StoreError::NotImplemented("Store::load"))
+    /// The whole value, large or not, if it has at most `limit` bytes; else
+    /// [`StoreError::TooBig`](crate::StoreError::TooBig).
+    pub fn load(&self, value: &Value, limit: u64) -> Result<mapi::PropertyValue> {
+        large::load(self, value, limit)
     }
 
     pub fn now(&self) -> FileTime {
@@ -101,6 +178,45 @@ impl Store {
     }
 
     pub fn gauges(&self) -> StoreGauges {
-        StoreGauges::default()
+        let gauges = &self.inner.gauges;
+        StoreGauges {
+            mailboxes: gauges.mailboxes.get(),
+            views: gauges.views.get(),
+            view_bytes: gauges.view_bytes.get(),
+            subscribers: gauges.subscribers.get(),
+            staged_bytes: self.inner.staged.used(),
+        }
+    }
+
+    /// What the engine holds now.
+    pub fn engine_gauges(&self) -> crate::engine::Gauges {
+        self.inner.engine.gauges()
+    }
+
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        &*self.inner.engine
+    }
+
+    /// The epoch under which this process writes a mailbox; the first call leases it.
+    pub(crate) fn epoch(&self, mailbox: MailboxNumber) -> Result<Epoch> {
+        let mut epochs = self.inner.epochs.lock();
+        if let Some(epoch) = epochs.get(&mailbox) {
+            return Ok(*epoch);
+        }
+        let epoch = self.inner.engine.lease(mailbox)?;
+        epochs.insert(mailbox, epoch);
+        Ok(epoch)
+    }
+
+    pub(crate) fn forget_epoch(&self, mailbox: MailboxNumber) {
+        self.inner.epochs.lock().remove(&mailbox);
+    }
+
+    /// Called by a mailbox that is being dropped.
+    pub(crate) fn forget_mailbox(&self, number: MailboxNumber) {
+        let mut mailboxes = self.inner.mailboxes.lock();
+        if mailboxes.get(&number).is_some_and(|open| open.strong_count() == 0) {
+            mailboxes.remove(&number);
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use mapi::{PropertyTag, PropertyType, PropertyValue};
 
+use crate::blob::{BlobRef, StagedBytes};
+
 /// A value of more than this many bytes is kept outside its record.
 pub const INLINE_LIMIT: usize = 8 * 1024;
 
@@ -67,14 +69,19 @@ pub struct LargeValue {
 
 #[derive(Debug, Clone)]
 pub(crate) enum LargeSource {
-    /// In memory, not yet saved.
-    Memory(Arc<Vec<u8>>),
+    /// Not yet saved; counted until the last clone is dropped.
+    Staged(Arc<StagedBytes>),
+    /// Saved.
+    Blob(BlobRef),
 }
 
 impl PartialEq for LargeSource {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (LargeSource::Memory(a), LargeSource::Memory(b)) => a == b,
+            // Not yet saved: the same only if it is the same one.
+            (LargeSource::Staged(a), LargeSource::Staged(b)) => Arc::ptr_eq(a, b),
+            (LargeSource::Blob(a), LargeSource::Blob(b)) => a == b,
+            _ => false,
         }
     }
 }
@@ -123,6 +130,10 @@ impl Properties {
     /// Tags in the order of the ids, each with the type of its value.
     pub fn tags(&self) -> impl Iterator<Item = PropertyTag> + '_ {
         self.0.iter().map(|(id, value)| PropertyTag::from_parts(*id, value.property_type()))
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.0.values_mut()
     }
 
     pub fn len(&self) -> usize {

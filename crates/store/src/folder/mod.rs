@@ -1,9 +1,32 @@
 //! Folders: the hierarchy, their properties, and what is done to whole folders.
 
-use mapi::{ChangeNumber, FileTime, FolderId, PropertyProblem, PropertyTag};
+use std::ops::ControlFlow;
 
+use mapi::{ChangeNumber, ErrorCode, FileTime, FolderId, PropertyProblem, PropertyTag, tags};
+
+use crate::engine::{Direction, KeyRange, Reader, Space};
+use crate::keys::{self, Kind};
+use crate::mailbox::changes::{Change, ChangeKind};
+use crate::mailbox::store_properties::problem;
+use crate::mailbox::writer::{self, Tx};
+use crate::record::folder::FolderRecord;
+use crate::record::{parts, properties};
 use crate::value::{Properties, Value};
-use crate::{Mailbox, Result, StoreError};
+use crate::{Mailbox, Result, StoreError, large};
+
+pub(crate) mod computed;
+mod copy;
+mod delete;
+
+pub use computed::is_computed;
+pub use copy::{copy_to, move_to};
+pub(crate) use delete::remove_detached;
+pub use delete::{delete, empty};
+
+/// Characters of a display name at most, as Exchange has it.
+const MAX_NAME: usize = 255;
+/// Folders above a folder at most.
+pub(crate) const MAX_DEPTH: usize = 128;
 
 /// PidTagFolderType ([MS-OXCFOLD] 2.2.2.2.2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,95 +102,406 @@ pub struct DeleteOptions {
 /// Makes a folder.
 ///
 /// Errors: [`StoreError::NotFound`] without the parent, [`StoreError::DuplicateName`],
-/// [`StoreError::Invalid`] for an empty name.
-pub fn create(_mailbox: &Mailbox, _parent: FolderId, _new: &NewFolder) -> Result<Created> {
-    Err(StoreError::NotImplemented("folder::create"))
+/// [`StoreError::Invalid`] for an empty name, [`StoreError::TooBig`] for a long one.
+pub fn create(mailbox: &Mailbox, parent: FolderId, new: &NewFolder) -> Result<Created> {
+    let name = check_name(&new.display_name)?;
+    let mut given = new.properties.clone();
+    let computed: Vec<PropertyTag> = given.tags().filter(|tag| is_stored_by_record(*tag)).collect();
+    computed.into_iter().for_each(|tag| drop(given.remove(tag)));
+    if !new.comment.is_empty() {
+        given.set(tags::COMMENT, new.comment.as_str());
+    }
+    large::store_properties(&mailbox.store, &mut given)?;
+    writer::write(mailbox, |tx| {
+        if let Some(existing) = find_child(tx.mailbox, tx.reader(), parent, name)? {
+            return match new.open_existing {
+                true => Ok(Created { id: existing, existed: true }),
+                false => Err(StoreError::DuplicateName),
+            };
+        }
+        if tx.folder(parent)?.kind == FolderKind::Search {
+            return Err(StoreError::Invalid("a search folder has no subfolders"));
+        }
+        if depth(tx, parent)? >= MAX_DEPTH {
+            return Err(StoreError::TooBig {
+                what: "depth of folders",
+                size: MAX_DEPTH as u64 + 1,
+                limit: MAX_DEPTH as u64,
+            });
+        }
+        let mut properties = given.clone();
+        let class = match &new.container_class {
+            Some(class) => Some(Value::from(class.as_str())),
+            None => properties_of(tx.mailbox, tx.reader(), parent)?
+                .0
+                .get(tags::CONTAINER_CLASS)
+                .cloned(),
+        };
+        if let Some(class) = class
+            && properties.get(tags::CONTAINER_CLASS).is_none()
+        {
+            properties.set(tags::CONTAINER_CLASS, class);
+        }
+        let kind = if new.search { FolderKind::Search } else { FolderKind::Generic };
+        let id = insert(tx, parent, name, kind, &properties)?;
+        Ok(Created { id, existed: false })
+    })
+}
+
+/// Adds a folder under a parent that has no child of that name.
+fn insert(
+    tx: &mut Tx<'_>,
+    parent: FolderId,
+    name: &str,
+    kind: FolderKind,
+    properties: &Properties,
+) -> Result<FolderId> {
+    let id = tx.next_folder()?;
+    let change = tx.next_change()?;
+    let now = tx.now;
+    let record = FolderRecord {
+        parent,
+        kind,
+        detached: false,
+        change,
+        contents: 0,
+        unread: 0,
+        associated: 0,
+        soft_deleted: 0,
+        size: 0,
+        children: 0,
+        deleted_total: 0,
+        created: now,
+        modified: now,
+        last_commit: now,
+        // Grows with each folder, so a folder that takes the name of a deleted one is told apart from it.
+        uid_validity: id.counter.get() as u32,
+        uid_next: 1,
+        sequence: tx.next_sequence(),
+        name: name.into(),
+    };
+    tx.add_folder(id, record);
+    tx.folder(parent)?.children += 1;
+    tx.put(keys::child(tx.mailbox.number(), parent, name), keys::fid(id));
+    put_properties(tx, id, properties, 0);
+    large::mark_folder(tx, id, &Properties::new(), properties)?;
+    tx.log(Change::of_folder(ChangeKind::FolderCreated, id, change))?;
+    Ok(id)
 }
 
 /// The folder's record.
 ///
 /// Errors: [`StoreError::NotFound`].
-pub fn info(_mailbox: &Mailbox, _id: FolderId) -> Result<FolderInfo> {
-    Err(StoreError::NotImplemented("folder::info"))
+pub fn info(mailbox: &Mailbox, id: FolderId) -> Result<FolderInfo> {
+    Ok(to_info(id, record(mailbox, mailbox.reader(), id)?))
 }
 
 /// The child of that name, case-insensitively.
-pub fn child_by_name(
-    _mailbox: &Mailbox,
-    _parent: FolderId,
-    _name: &str,
-) -> Result<Option<FolderId>> {
-    Err(StoreError::NotImplemented("folder::child_by_name"))
+pub fn child_by_name(mailbox: &Mailbox, parent: FolderId, name: &str) -> Result<Option<FolderId>> {
+    find_child(mailbox, mailbox.reader(), parent, name)
 }
 
 /// The direct children, by name.
-pub fn children(_mailbox: &Mailbox, _parent: FolderId) -> Result<Vec<FolderInfo>> {
-    Err(StoreError::NotImplemented("folder::children"))
+pub fn children(mailbox: &Mailbox, parent: FolderId) -> Result<Vec<FolderInfo>> {
+    let reader = mailbox.store.engine().snapshot()?;
+    record(mailbox, &*reader, parent)?;
+    let mut children = Vec::new();
+    for id in child_ids(mailbox, &*reader, parent)? {
+        children.push(to_info(id, record(mailbox, &*reader, id)?));
+    }
+    children.sort_by_cached_key(|child| keys::fold_name(&child.display_name));
+    Ok(children)
 }
 
 /// Values by id, stored and computed, in the order of the tags; None where there is none.
-pub fn get(_mailbox: &Mailbox, _id: FolderId, _tags: &[PropertyTag]) -> Result<Vec<Option<Value>>> {
-    Err(StoreError::NotImplemented("folder::get"))
+pub fn get(mailbox: &Mailbox, id: FolderId, tags: &[PropertyTag]) -> Result<Vec<Option<Value>>> {
+    let reader = mailbox.reader();
+    let view = computed::FolderView::new(mailbox, reader, id, record(mailbox, reader, id)?);
+    tags.iter().map(|tag| view.get(*tag)).collect()
 }
 
 /// Every property that the folder has, computed ones included.
-pub fn tags(_mailbox: &Mailbox, _id: FolderId) -> Result<Vec<PropertyTag>> {
-    Err(StoreError::NotImplemented("folder::tags"))
+pub fn tags(mailbox: &Mailbox, id: FolderId) -> Result<Vec<PropertyTag>> {
+    let reader = mailbox.reader();
+    computed::FolderView::new(mailbox, reader, id, record(mailbox, reader, id)?).tags()
 }
 
 /// Sets properties at once; those that cannot be set (computed ones) come back as problems.
 ///
 /// Errors: [`StoreError::DuplicateName`] for a new display name.
 pub fn set(
-    _mailbox: &Mailbox,
-    _id: FolderId,
-    _values: Vec<(PropertyTag, Value)>,
+    mailbox: &Mailbox,
+    id: FolderId,
+    values: Vec<(PropertyTag, Value)>,
 ) -> Result<Vec<PropertyProblem>> {
-    Err(StoreError::NotImplemented("folder::set"))
+    let (accepted, problems) = split_computed(values, is_computed);
+    let mut new: Properties = accepted.into_iter().collect();
+    let name = match new.remove(tags::DISPLAY_NAME) {
+        Some(name) => {
+            let text = name.inline().and_then(|value| value.as_text()).cloned();
+            Some(text.ok_or(StoreError::Invalid("a display name is a text"))?)
+        }
+        None => None,
+    };
+    let name = name.as_ref().map(|text| text.to_string_lossy());
+    let name = name.as_deref().map(check_name).transpose()?;
+    if new.is_empty() && name.is_none() {
+        info(mailbox, id)?;
+        return Ok(problems);
+    }
+    large::store_properties(&mailbox.store, &mut new)?;
+    change(mailbox, id, |tx, properties| {
+        if let Some(name) = name {
+            rename(tx, id, name)?;
+        }
+        for (id, value) in new.iter() {
+            properties.set_id(id, value.clone());
+        }
+        Ok(())
+    })?;
+    Ok(problems)
 }
 
 pub fn delete_properties(
-    _mailbox: &Mailbox,
-    _id: FolderId,
-    _tags: &[PropertyTag],
+    mailbox: &Mailbox,
+    id: FolderId,
+    tags: &[PropertyTag],
 ) -> Result<Vec<PropertyProblem>> {
-    Err(StoreError::NotImplemented("folder::delete_properties"))
+    let fixed = |tag: PropertyTag| is_stored_by_record(tag);
+    let problems = computed_problems(tags, fixed);
+    change(mailbox, id, |_, properties| {
+        for tag in tags.iter().filter(|tag| !fixed(**tag)) {
+            properties.remove(*tag);
+        }
+        Ok(())
+    })?;
+    Ok(problems)
 }
 
-/// Deletes a folder. It disappears at once; its content goes in bounded batches, also after a restart.
-///
-/// Errors: [`StoreError::NotEmpty`], [`StoreError::Access`] for a special folder.
-pub fn delete(_mailbox: &Mailbox, _id: FolderId, _options: DeleteOptions) -> Result<()> {
-    Err(StoreError::NotImplemented("folder::delete"))
-}
-
-/// Deletes the messages and folders in a folder.
-pub fn empty(_mailbox: &Mailbox, _id: FolderId, _options: DeleteOptions) -> Result<()> {
-    Err(StoreError::NotImplemented("folder::empty"))
-}
-
-/// Moves a folder within its mailbox under another parent, with another name if one is given.
-///
-/// Errors: [`StoreError::FolderCycle`], [`StoreError::DuplicateName`], [`StoreError::Access`] for a
-/// special folder.
-pub fn move_to(
-    _mailbox: &Mailbox,
-    _id: FolderId,
-    _parent: FolderId,
-    _name: Option<&str>,
+/// Edits a folder's properties under a new change number.
+fn change(
+    mailbox: &Mailbox,
+    id: FolderId,
+    edit: impl Fn(&mut Tx<'_>, &mut Properties) -> Result<()>,
 ) -> Result<()> {
-    Err(StoreError::NotImplemented("folder::move_to"))
+    writer::write(mailbox, |tx| {
+        let before_name = tx.folder(id)?.name.clone();
+        let (mut properties, old_parts) = properties_of(tx.mailbox, tx.reader(), id)?;
+        let before = properties.clone();
+        edit(tx, &mut properties)?;
+        if properties == before && tx.folder(id)?.name == before_name {
+            return Ok(());
+        }
+        let change = tx.next_change()?;
+        let now = tx.now;
+        let record = tx.folder(id)?;
+        record.change = change;
+        record.modified = now;
+        if properties != before {
+            put_properties(tx, id, &properties, old_parts);
+            large::mark_folder(tx, id, &before, &properties)?;
+        }
+        tx.log(Change::of_folder(ChangeKind::FolderModified, id, change))?;
+        Ok(())
+    })
 }
 
-/// Copies a folder with its messages, and with its subfolders if `recursive`, also into another mailbox.
-/// Returns the copy.
-pub fn copy_to(
-    _source: &Mailbox,
-    _id: FolderId,
-    _target: &Mailbox,
-    _parent: FolderId,
-    _name: Option<&str>,
-    _recursive: bool,
-) -> Result<FolderId> {
-    Err(StoreError::NotImplemented("folder::copy_to"))
+fn rename(tx: &mut Tx<'_>, id: FolderId, name: &str) -> Result<()> {
+    let record = tx.folder(id)?;
+    let (parent, old) = (record.parent, record.name.clone());
+    if old == name {
+        return Ok(());
+    }
+    if record.kind == FolderKind::Root {
+        return Err(StoreError::Access);
+    }
+    let existing = find_child(tx.mailbox, tx.reader(), parent, name)?;
+    if existing.is_some_and(|existing| existing != id) {
+        return Err(StoreError::DuplicateName);
+    }
+    tx.delete(keys::child(tx.mailbox.number(), parent, &old));
+    tx.put(keys::child(tx.mailbox.number(), parent, name), keys::fid(id));
+    tx.folder(id)?.name = name.into();
+    Ok(())
+}
+
+/// A folder's record.
+///
+/// Errors: [`StoreError::NotFound`], also for one that is being removed.
+pub(crate) fn record(mailbox: &Mailbox, reader: &dyn Reader, id: FolderId) -> Result<FolderRecord> {
+    let bytes = reader
+        .get(Space::Mailbox, &keys::folder(mailbox.number(), id))?
+        .ok_or(StoreError::NotFound("folder"))?;
+    let record = FolderRecord::read(&bytes)?;
+    if record.detached { Err(StoreError::NotFound("folder")) } else { Ok(record) }
+}
+
+/// The stored properties and how many parts they have.
+pub(crate) fn properties_of(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    id: FolderId,
+) -> Result<(Properties, usize)> {
+    let prefix = mailbox.key(Kind::FolderProperties, &[&keys::fid(id)]);
+    let (bytes, parts) = parts::get(reader, &prefix)?;
+    match parts {
+        0 => Ok((Properties::new(), 0)),
+        _ => Ok((properties::read(&mut mapi::Reader::new(&bytes))?, parts)),
+    }
+}
+
+fn put_properties(tx: &mut Tx<'_>, id: FolderId, properties: &Properties, old_parts: usize) {
+    let mut w = Vec::new();
+    properties::write(&mut w, properties);
+    let prefix = tx.mailbox.key(Kind::FolderProperties, &[&keys::fid(id)]);
+    parts::put(&mut tx.batch, &prefix, &w, old_parts);
+}
+
+fn find_child(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    parent: FolderId,
+    name: &str,
+) -> Result<Option<FolderId>> {
+    let key = keys::child(mailbox.number(), parent, name);
+    let value = reader.get(Space::Mailbox, &key)?;
+    Ok(value.and_then(|value| keys::tail_id(&value)).map(|(r, c)| FolderId::new(r, c)))
+}
+
+/// The ids of the direct children, in no order that means anything.
+pub(crate) fn child_ids(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    parent: FolderId,
+) -> Result<Vec<FolderId>> {
+    let prefix = mailbox.key(Kind::Child, &[&keys::fid(parent)]);
+    let mut ids = Vec::new();
+    reader.visit(
+        Space::Mailbox,
+        &KeyRange::prefix(prefix),
+        Direction::Forward,
+        &mut |_, value| {
+            ids.extend(keys::tail_id(&value).map(|(r, c)| FolderId::new(r, c)));
+            ControlFlow::Continue(())
+        },
+    )?;
+    Ok(ids)
+}
+
+/// Whether a folder is another one or lies below it.
+pub(crate) fn is_within(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    id: FolderId,
+    top: FolderId,
+) -> Result<bool> {
+    let mut at = id;
+    for _ in 0..=MAX_DEPTH {
+        if at == top {
+            return Ok(true);
+        }
+        let parent = record(mailbox, reader, at)?.parent;
+        if parent == at {
+            return Ok(false);
+        }
+        at = parent;
+    }
+    Ok(false)
+}
+
+fn depth(tx: &mut Tx<'_>, id: FolderId) -> Result<usize> {
+    let mut at = id;
+    for depth in 0..=MAX_DEPTH {
+        let key = keys::folder(tx.mailbox.number(), at);
+        let Some(bytes) = tx.get(&key)? else { return Ok(depth) };
+        let parent = FolderRecord::read(&bytes)?.parent;
+        if parent == at {
+            return Ok(depth);
+        }
+        at = parent;
+    }
+    Ok(MAX_DEPTH)
+}
+
+/// Bytes of all messages of the mailbox.
+pub(crate) fn total_size(mailbox: &Mailbox) -> Result<u64> {
+    let prefix = mailbox.key(Kind::Folder, &[]);
+    let mut size = 0u64;
+    mailbox.reader().visit(
+        Space::Mailbox,
+        &KeyRange::prefix(prefix),
+        Direction::Forward,
+        &mut |_, value| {
+            size += FolderRecord::read(&value).map_or(0, |record| record.size);
+            ControlFlow::Continue(())
+        },
+    )?;
+    Ok(size)
+}
+
+pub(crate) fn to_info(id: FolderId, record: FolderRecord) -> FolderInfo {
+    FolderInfo {
+        id,
+        parent: record.parent,
+        kind: record.kind,
+        display_name: record.name,
+        change: record.change,
+        contents: record.contents,
+        unread: record.unread,
+        associated: record.associated,
+        soft_deleted: record.soft_deleted,
+        size: record.size,
+        children: record.children,
+        deleted_total: record.deleted_total,
+        created: record.created,
+        last_commit: record.last_commit,
+        uid_validity: record.uid_validity,
+        uid_next: record.uid_next,
+        sequence: record.sequence,
+    }
+}
+
+fn check_name(name: &str) -> Result<&str> {
+    if name.is_empty() {
+        return Err(StoreError::Invalid("a folder needs a name"));
+    }
+    let length = name.chars().count();
+    if length > MAX_NAME {
+        return Err(StoreError::TooBig {
+            what: "name of a folder",
+            size: length as u64,
+            limit: MAX_NAME as u64,
+        });
+    }
+    Ok(name)
+}
+
+/// Properties that stand in the record, so none of them is kept among the stored ones. (A source key that
+/// a client brings is kept.)
+fn is_stored_by_record(tag: PropertyTag) -> bool {
+    is_computed(tag) || tag.id() == tags::DISPLAY_NAME.id()
+}
+
+/// Parts what may be set from what is computed.
+pub(crate) fn split_computed(
+    values: Vec<(PropertyTag, Value)>,
+    is_computed: impl Fn(PropertyTag) -> bool,
+) -> (Vec<(u16, Value)>, Vec<PropertyProblem>) {
+    let mut accepted = Vec::new();
+    let mut problems = Vec::new();
+    for (index, (tag, value)) in values.into_iter().enumerate() {
+        match is_computed(tag) {
+            true => problems.push(problem(index, tag, ErrorCode::COMPUTED)),
+            false => accepted.push((tag.id(), value)),
+        }
+    }
+    (accepted, problems)
+}
+
+pub(crate) fn computed_problems(
+    tags: &[PropertyTag],
+    is_computed: impl Fn(PropertyTag) -> bool,
+) -> Vec<PropertyProblem> {
+    let computed = tags.iter().enumerate().filter(|(_, tag)| is_computed(**tag));
+    computed.map(|(index, tag)| problem(index, *tag, ErrorCode::COMPUTED)).collect()
 }

@@ -1,41 +1,112 @@
 //! A mailbox: the unit of consistency, of writing and of placement.
 
-use mapi::Guid;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::{MailboxNumber, Store};
+use mapi::{Guid, ReplId};
+use parking_lot::{Mutex, RwLock};
+
+use crate::engine::{Reader, Space};
+use crate::gauge::Counted;
+use crate::keys::{self, Kind};
+use crate::notify::Hub;
+use crate::record::head::Info;
+use crate::table::registry::Views;
+use crate::{MailboxNumber, Result, Store, StoreError};
 
 pub mod changes;
+pub(crate) mod entry_ids;
 pub mod ids;
 pub mod names;
+pub(crate) mod read_state;
 pub mod receive;
 pub mod special;
 pub mod store_properties;
+pub(crate) mod writer;
 
 /// An open mailbox. The functions on it stand in the modules of their subjects: [`crate::folder`],
-/// [`crate::message`], [`crate::table`], [`ids`], [`names`], [`receive`], [`store_properties`].
+/// [`crate::message`], [`crate::table`], [`ids`], [`names`], [`receive`], [`store_properties`],
+/// [`changes`].
 pub struct Mailbox {
     pub(crate) store: Store,
     number: MailboxNumber,
-    guid: Guid,
-    replica: Guid,
+    info: Info,
+    /// The critical section: read, check, build the batch, enqueue it. Never held while waiting for the
+    /// disk.
+    pub(crate) writing: Mutex<()>,
+    /// Loaded when first asked for; append-only like what it mirrors.
+    pub(crate) names: RwLock<Option<Arc<names::NameMap>>>,
+    pub(crate) replicas: RwLock<Option<BTreeMap<u16, Guid>>>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) views: Views,
+    _counted: Counted,
 }
 
 impl Mailbox {
+    pub(crate) fn load(store: &Store, number: MailboxNumber) -> Result<Mailbox> {
+        let key = keys::key(number, Kind::Info, &[]);
+        let bytes =
+            store.engine().get(Space::Mailbox, &key)?.ok_or(StoreError::NotFound("mailbox"))?;
+        Ok(Mailbox {
+            number,
+            info: Info::read(&bytes)?,
+            writing: Mutex::new(()),
+            names: RwLock::new(None),
+            replicas: RwLock::new(None),
+            hub: Arc::new(Hub::default()),
+            views: Views::default(),
+            _counted: store.inner.gauges.mailboxes.count(1),
+            store: store.clone(),
+        })
+    }
+
     pub fn number(&self) -> MailboxNumber {
         self.number
     }
 
     /// The mailbox GUID (MailboxId of MAPI/HTTP, PidTagMailboxGuid).
     pub fn guid(&self) -> Guid {
-        self.guid
+        self.info.guid
     }
 
     /// The GUID of the mailbox's own replica: the origin of its ids.
     pub fn replica(&self) -> Guid {
-        self.replica
+        self.info.replica
     }
 
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// When it was made.
+    pub fn created(&self) -> mapi::FileTime {
+        self.info.created
+    }
+
+    /// Hands every durable change to a new subscription from now on.
+    pub fn subscribe(&self) -> crate::notify::Subscription {
+        let counted = self.store.inner.gauges.subscribers.count(1);
+        Hub::subscribe(&self.hub, counted)
+    }
+
+    /// The newest durable state.
+    pub(crate) fn reader(&self) -> &dyn Reader {
+        // An engine's own reads see what is durable only.
+        let engine: &dyn crate::engine::Engine = self.store.engine();
+        engine
+    }
+
+    pub(crate) fn key(&self, kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
+        keys::key(self.number, kind, parts)
+    }
+
+    pub(crate) fn replica_of(&self, replica: ReplId) -> Result<Guid> {
+        ids::replica_guid(self, replica)
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.store.forget_mailbox(self.number);
     }
 }

@@ -1,7 +1,12 @@
 //! The receive folder table ([MS-OXCSTOR] 2.2.1.2 to 2.2.1.4).
 
-use mapi::{FileTime, FolderId};
+use std::ops::ControlFlow;
 
+use mapi::{FileTime, FolderId, Wire};
+
+use super::writer;
+use crate::engine::{Direction, KeyRange, Space};
+use crate::keys::Kind;
 use crate::{Mailbox, Result, StoreError};
 
 /// Where messages of a class are delivered.
@@ -13,19 +18,102 @@ pub struct ReceiveFolder {
     pub modified: FileTime,
 }
 
-/// The entry with the longest class that is a prefix of `class`, case-insensitively.
-pub fn folder_for(_mailbox: &Mailbox, _class: &str) -> Result<ReceiveFolder> {
-    Err(StoreError::NotImplemented("receive::folder_for"))
+/// Entries that a mailbox takes at most.
+const MAX_ENTRIES: usize = 1024;
+
+/// The entry with the longest class that is a prefix of `class`, case-insensitively
+/// ([MS-OXCSTOR] 3.2.5.2).
+pub fn folder_for(mailbox: &Mailbox, class: &str) -> Result<ReceiveFolder> {
+    check_class(class)?;
+    let folded = class.to_ascii_lowercase();
+    all(mailbox)?
+        .into_iter()
+        .filter(|entry| {
+            let prefix = entry.class.to_ascii_lowercase();
+            folded
+                .strip_prefix(&prefix)
+                .is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('.'))
+        })
+        .max_by_key(|entry| entry.class.len())
+        .ok_or(StoreError::NotFound("receive folder"))
 }
 
 /// Sets the folder of a class; `None` removes the entry.
 ///
-/// Errors: [`StoreError::Invalid`] for a class that is not allowed; [`StoreError::Access`] for "IPM" and
-/// "Report.IPM"; [`StoreError::NotFound`].
-pub fn set_folder(_mailbox: &Mailbox, _class: &str, _folder: Option<FolderId>) -> Result<()> {
-    Err(StoreError::NotImplemented("receive::set_folder"))
+/// Errors: [`StoreError::Invalid`] for a class that is not allowed, and for removing the entry of all other
+/// classes; [`StoreError::Access`] for "IPM" and "Report.IPM", which the server keeps
+/// ([MS-OXCSTOR] 3.2.5.3); [`StoreError::NotFound`].
+pub fn set_folder(mailbox: &Mailbox, class: &str, folder: Option<FolderId>) -> Result<()> {
+    check_class(class)?;
+    if ["ipm", "report.ipm"].contains(&class.to_ascii_lowercase().as_str()) {
+        return Err(StoreError::Access);
+    }
+    if class.is_empty() && folder.is_none() {
+        return Err(StoreError::Invalid("the default receive folder cannot be removed"));
+    }
+    let entries = all(mailbox)?.len();
+    writer::write(mailbox, |tx| {
+        let key = mailbox.key(Kind::Receive, &[class.to_ascii_lowercase().as_bytes()]);
+        let Some(folder) = folder else {
+            if tx.get(&key)?.is_none() {
+                return Err(StoreError::NotFound("receive folder"));
+            }
+            tx.delete(key);
+            return Ok(());
+        };
+        if tx.find_folder(folder)?.is_none_or(|record| record.detached) {
+            return Err(StoreError::NotFound("folder"));
+        }
+        if entries >= MAX_ENTRIES && tx.get(&key)?.is_none() {
+            return Err(StoreError::Quota("receive folders"));
+        }
+        let entry = ReceiveFolder { class: class.into(), folder, modified: tx.now };
+        tx.put(key, to_bytes(&entry));
+        Ok(())
+    })
 }
 
-pub fn all(_mailbox: &Mailbox) -> Result<Vec<ReceiveFolder>> {
-    Err(StoreError::NotImplemented("receive::all"))
+pub fn all(mailbox: &Mailbox) -> Result<Vec<ReceiveFolder>> {
+    let prefix = mailbox.key(Kind::Receive, &[]);
+    let mut entries = Vec::new();
+    mailbox.reader().visit(
+        Space::Mailbox,
+        &KeyRange::prefix(prefix),
+        Direction::Forward,
+        &mut |_, value| {
+            entries.push(from_bytes(&value));
+            ControlFlow::Continue(())
+        },
+    )?;
+    entries.into_iter().collect()
+}
+
+/// [MS-OXCSTOR] 2.2.1.2.1.1: printable ASCII, no period at an end and no two in a row, at most 255
+/// characters with the terminating null.
+fn check_class(class: &str) -> Result<()> {
+    let printable = class.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if class.len() >= 255 || !printable || class.starts_with('.') || class.ends_with('.') {
+        return Err(StoreError::Invalid("no valid message class"));
+    }
+    if class.contains("..") {
+        return Err(StoreError::Invalid("no valid message class"));
+    }
+    Ok(())
+}
+
+pub(crate) fn to_bytes(entry: &ReceiveFolder) -> Vec<u8> {
+    let mut w = Vec::new();
+    entry.folder.write(&mut w);
+    entry.modified.write(&mut w);
+    w.extend_from_slice(entry.class.as_bytes());
+    w
+}
+
+fn from_bytes(bytes: &[u8]) -> Result<ReceiveFolder> {
+    let mut r = mapi::Reader::new(bytes);
+    Ok(ReceiveFolder {
+        folder: FolderId::read(&mut r)?,
+        modified: FileTime::read(&mut r)?,
+        class: String::from_utf8_lossy(r.rest()).into_owned(),
+    })
 }

@@ -1,25 +1,188 @@
 //! Properties of the store object itself ([MS-OXCSTOR] 2.2.2).
 
-use mapi::{PropertyProblem, PropertyTag};
+use mapi::entry_id::{AddressBookEntryId, STORE_PROVIDER, StoreEntryId};
+use mapi::{ErrorCode, PropertyProblem, PropertyTag, PropertyType, Wire, tags};
 
-use crate::value::Value;
-use crate::{Mailbox, Result, StoreError};
+use super::special::SpecialFolder;
+use super::{entry_ids, writer};
+use crate::engine::Reader;
+use crate::keys::Kind;
+use crate::record::{parts, properties};
+use crate::value::{Properties, Value};
+use crate::{Mailbox, Result, folder, large};
+
+/// What this store can do (PidTagStoreSupportMask): entry ids unique, search, modify, create, attachments,
+/// OLE, submit, notify, multi-value, categories, RTF, restrictions, sorting, HTML, Unicode...
+const SUPPORT_MASK: i32 = 0x0004_3fff;
+/// PidTagValidFolderMask: subtree, inbox, outbox, wastebasket, sent mail, views, common views, finder.
+const VALID_FOLDERS: i32 = 0xff;
+/// Display type of a mailbox user in an address book entry id ([MS-OXCDATA] 2.2.5.2).
+const MAIL_USER: u32 = 0;
+
+/// Computed properties of the store object.
+const COMPUTED: &[PropertyTag] = &[
+    tags::ACCESS,
+    tags::ACCESS_LEVEL,
+    tags::COMMON_VIEWS_ENTRY_ID,
+    tags::DISPLAY_NAME,
+    tags::ENTRY_ID,
+    tags::FINDER_ENTRY_ID,
+    tags::IPM_OUTBOX_ENTRY_ID,
+    tags::IPM_SENT_MAIL_ENTRY_ID,
+    tags::IPM_SUBTREE_ENTRY_ID,
+    tags::IPM_WASTEBASKET_ENTRY_ID,
+    tags::MAILBOX_OWNER_ENTRY_ID,
+    tags::MAILBOX_OWNER_NAME,
+    tags::MAPPING_SIGNATURE,
+    tags::MESSAGE_SIZE,
+    tags::MESSAGE_SIZE_EXTENDED,
+    tags::OBJECT_TYPE,
+    tags::RECORD_KEY,
+    tags::STORE_ENTRY_ID,
+    tags::STORE_PROVIDER,
+    tags::STORE_RECORD_KEY,
+    tags::STORE_STATE,
+    tags::STORE_SUPPORT_MASK,
+    tags::STORE_UNICODE_MASK,
+    tags::USER_ENTRY_ID,
+    tags::VALID_FOLDER_MASK,
+    tags::VIEWS_ENTRY_ID,
+];
 
 /// The values by id, in the order of the tags; None where there is none.
-pub fn get(_mailbox: &Mailbox, _tags: &[PropertyTag]) -> Result<Vec<Option<Value>>> {
-    Err(StoreError::NotImplemented("store_properties::get"))
+pub fn get(mailbox: &Mailbox, tags: &[PropertyTag]) -> Result<Vec<Option<Value>>> {
+    let stored = read(mailbox, mailbox.reader())?.0;
+    tags.iter()
+        .map(|tag| match computed(mailbox, *tag)? {
+            Some(value) => Ok(Some(value)),
+            None => Ok(stored.get(*tag).cloned()),
+        })
+        .collect()
 }
 
 /// Every property that the store object has.
-pub fn tags(_mailbox: &Mailbox) -> Result<Vec<PropertyTag>> {
-    Err(StoreError::NotImplemented("store_properties::tags"))
+pub fn tags(mailbox: &Mailbox) -> Result<Vec<PropertyTag>> {
+    let mut tags = COMPUTED.to_vec();
+    let stored = read(mailbox, mailbox.reader())?.0;
+    tags.extend(stored.tags().filter(|tag| !is_computed(*tag)));
+    Ok(tags)
+}
+
+/// Whether clients may not set or delete the property of a store.
+pub fn is_computed(tag: PropertyTag) -> bool {
+    COMPUTED.iter().any(|computed| computed.id() == tag.id())
 }
 
 /// Sets properties; those that cannot be set come back as problems.
-pub fn set(_mailbox: &Mailbox, _values: Vec<(PropertyTag, Value)>) -> Result<Vec<PropertyProblem>> {
-    Err(StoreError::NotImplemented("store_properties::set"))
+pub fn set(mailbox: &Mailbox, values: Vec<(PropertyTag, Value)>) -> Result<Vec<PropertyProblem>> {
+    let (accepted, problems) = folder::split_computed(values, is_computed);
+    if accepted.is_empty() {
+        return Ok(problems);
+    }
+    let mut new: Properties = accepted.into_iter().collect();
+    large::store_properties(&mailbox.store, &mut new)?;
+    change(mailbox, |properties| {
+        for (id, value) in new.iter() {
+            properties.set_id(id, value.clone());
+        }
+    })?;
+    Ok(problems)
 }
 
-pub fn delete(_mailbox: &Mailbox, _tags: &[PropertyTag]) -> Result<Vec<PropertyProblem>> {
-    Err(StoreError::NotImplemented("store_properties::delete"))
+pub fn delete(mailbox: &Mailbox, tags: &[PropertyTag]) -> Result<Vec<PropertyProblem>> {
+    let problems = folder::computed_problems(tags, is_computed);
+    change(mailbox, |properties| {
+        for tag in tags.iter().filter(|tag| !is_computed(**tag)) {
+            properties.remove(*tag);
+        }
+    })?;
+    Ok(problems)
+}
+
+fn change(mailbox: &Mailbox, edit: impl Fn(&mut Properties)) -> Result<()> {
+    writer::write(mailbox, |tx| {
+        let (mut properties, old_parts) = read(mailbox, tx.reader())?;
+        let before = properties.clone();
+        edit(&mut properties);
+        if properties == before {
+            return Ok(());
+        }
+        let mut w = Vec::new();
+        properties::write(&mut w, &properties);
+        parts::put(&mut tx.batch, &mailbox.key(Kind::StoreProperties, &[]), &w, old_parts);
+        large::mark_store(tx, &before, &properties)
+    })
+}
+
+fn read(mailbox: &Mailbox, reader: &dyn Reader) -> Result<(Properties, usize)> {
+    let (bytes, parts) = parts::get(reader, &mailbox.key(Kind::StoreProperties, &[]))?;
+    match parts {
+        0 => Ok((Properties::new(), 0)),
+        _ => Ok((properties::read(&mut mapi::Reader::new(&bytes))?, parts)),
+    }
+}
+
+fn computed(mailbox: &Mailbox, tag: PropertyTag) -> Result<Option<Value>> {
+    let folder = |folder: SpecialFolder| -> Result<Option<Value>> {
+        Ok(Some(entry_ids::folder(mailbox, folder.id())?.into()))
+    };
+    let Some(known) = COMPUTED.iter().find(|known| known.id() == tag.id()) else { return Ok(None) };
+    Ok(Some(match *known {
+        tags::IPM_SUBTREE_ENTRY_ID => return folder(SpecialFolder::IpmSubtree),
+        tags::IPM_OUTBOX_ENTRY_ID => return folder(SpecialFolder::Outbox),
+        tags::IPM_SENT_MAIL_ENTRY_ID => return folder(SpecialFolder::SentItems),
+        tags::IPM_WASTEBASKET_ENTRY_ID => return folder(SpecialFolder::DeletedItems),
+        tags::COMMON_VIEWS_ENTRY_ID => return folder(SpecialFolder::CommonViews),
+        tags::VIEWS_ENTRY_ID => return folder(SpecialFolder::Views),
+        tags::FINDER_ENTRY_ID => return folder(SpecialFolder::Search),
+        // [MS-OXCPRPT] 2.2.1.1: read and write.
+        tags::ACCESS => 0x3i32.into(),
+        tags::ACCESS_LEVEL => 1i32.into(),
+        // MAPI_STORE ([MS-OXCPRPT] 2.2.1.7).
+        tags::OBJECT_TYPE => 1i32.into(),
+        tags::STORE_SUPPORT_MASK | tags::STORE_UNICODE_MASK => SUPPORT_MASK.into(),
+        tags::STORE_STATE => 0i32.into(),
+        tags::VALID_FOLDER_MASK => VALID_FOLDERS.into(),
+        tags::RECORD_KEY | tags::STORE_RECORD_KEY | tags::MAPPING_SIGNATURE => {
+            mailbox.guid().0.to_vec().into()
+        }
+        tags::STORE_PROVIDER => STORE_PROVIDER.0.to_vec().into(),
+        tags::ENTRY_ID | tags::STORE_ENTRY_ID => store_entry_id(mailbox)?.into(),
+        tags::MESSAGE_SIZE | tags::MESSAGE_SIZE_EXTENDED => {
+            let size = folder::total_size(mailbox)?;
+            match tag.property_type() == PropertyType::INTEGER64 {
+                true => (size as i64).into(),
+                false => i32::try_from(size).unwrap_or(i32::MAX).into(),
+            }
+        }
+        tags::DISPLAY_NAME | tags::MAILBOX_OWNER_NAME => match owner(mailbox)? {
+            Some(owner) if tag.id() == tags::DISPLAY_NAME.id() => {
+                format!("Mailbox - {}", owner.display_name).into()
+            }
+            Some(owner) => owner.display_name.into(),
+            None => return Ok(None),
+        },
+        tags::MAILBOX_OWNER_ENTRY_ID | tags::USER_ENTRY_ID => match owner(mailbox)? {
+            Some(owner) => AddressBookEntryId::new(&owner.legacy_dn, MAIL_USER).to_wire().into(),
+            None => return Ok(None),
+        },
+        _ => return Ok(None),
+    }))
+}
+
+/// The entry id by which the store is opened ([MS-OXCDATA] 2.2.4.3).
+pub fn store_entry_id(mailbox: &Mailbox) -> Result<Vec<u8>> {
+    let server = mailbox.store.server_dn()?;
+    let dn = owner(mailbox)?.map(|owner| owner.legacy_dn).unwrap_or_default();
+    let server = server.rsplit("/cn=").next().unwrap_or(&server);
+    Ok(StoreEntryId::mailbox(server, &dn).to_wire())
+}
+
+fn owner(mailbox: &Mailbox) -> Result<Option<crate::Account>> {
+    mailbox.store.account_by_mailbox_guid(mailbox.guid())
+}
+
+/// A problem for one property of a request.
+pub(crate) fn problem(index: usize, tag: PropertyTag, error: ErrorCode) -> PropertyProblem {
+    PropertyProblem { index: u16::try_from(index).unwrap_or(u16::MAX), tag, error }
 }

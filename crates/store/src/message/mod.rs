@@ -1,9 +1,31 @@
 //! Messages: opening, saving, importing, deleting, moving, and what is computed about them.
 
-use mapi::{ChangeNumber, FileTime, FolderId, MessageContent, MessageId, PropertyTag};
+use mapi::{ChangeNumber, FolderId, Guid, MessageId, tags};
 
+use crate::Mailbox;
+use crate::record::hot::Hot;
+use crate::record::node;
 use crate::value::{Properties, Value};
-use crate::{Mailbox, Result, StoreError};
+
+mod computed;
+mod delete;
+pub mod flags;
+mod import;
+mod open;
+mod read;
+mod relocate;
+mod save;
+pub(crate) mod subject;
+
+pub(crate) use computed::summary_flags;
+pub use computed::{attachment_property, attachment_tags, get, is_computed, tags};
+pub use delete::delete;
+pub(crate) use delete::erase;
+pub use import::{ImportOptions, Imported, export, import};
+pub use open::{mime, open};
+pub use read::{set_read, set_read_many, set_status};
+pub use relocate::{copy_to, move_to};
+pub use save::{SaveOptions, Saved, save};
 
 /// How deep messages may be embedded in messages.
 pub const MAX_EMBEDDING: usize = 32;
@@ -43,6 +65,8 @@ pub struct MessageBody {
     pub attachments: Vec<Attachment>,
     /// The number of the next attachment; numbers are not reused while the message lives.
     pub next_attachment: u32,
+    /// The Internet message as it was received, if it came as one and was not edited since.
+    pub mime: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -62,22 +86,23 @@ pub struct Attachment {
 }
 
 impl Message {
-    /// A new message in a folder, with the properties of a fresh one ([MS-OXCMSG] 3.2.5.2).
+    /// A new message in a folder, with the properties of a fresh one ([MS-OXCMSG] 3.2.5.2). Nothing is
+    /// written.
     pub fn new(mailbox: &Mailbox, folder: FolderId, associated: bool) -> Message {
-        let _ = mailbox;
+        let now = mailbox.store().now();
+        let mut properties = Properties::new();
+        properties.set(tags::IMPORTANCE, 1);
+        properties.set(tags::MESSAGE_CLASS, "IPM.Note");
+        properties.set(tags::SENSITIVITY, 0);
+        properties.set(tags::CREATION_TIME, now);
+        properties.set(tags::LAST_MODIFICATION_TIME, now);
+        properties.set(tags::SEARCH_KEY, Guid::random().0.to_vec());
         Message {
-            id: MessageId::NONE,
             folder,
             associated,
-            soft_deleted: false,
-            base: ChangeNumber::NONE,
-            flags: 0,
-            status: 0,
-            read: false,
-            uid: 0,
-            sequence: 0,
-            size: 0,
-            body: MessageBody::default(),
+            flags: flags::UNSENT | flags::UNMODIFIED,
+            read: true,
+            ..Message::embedded(MessageBody { properties, ..MessageBody::default() })
         }
     }
 
@@ -94,139 +119,53 @@ impl Message {
             read: true,
             uid: 0,
             sequence: 0,
-            size: 0,
+            size: body.size(),
+            body,
+        }
+    }
+
+    pub(crate) fn from_hot(id: MessageId, hot: &Hot, body: MessageBody) -> Message {
+        Message {
+            id,
+            folder: hot.folder,
+            associated: hot.contents.is_associated(),
+            soft_deleted: hot.contents.is_deleted(),
+            base: hot.change,
+            flags: hot.flags,
+            status: hot.status,
+            read: crate::mailbox::read_state::is_read(hot),
+            uid: hot.uid,
+            sequence: hot.sequence,
+            size: hot.size,
             body,
         }
     }
 }
 
-/// How a save deals with others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SaveOptions {
-    /// Overwrite what somebody else saved since (ForceSave, [MS-OXCMSG] 2.2.3.3.1).
-    pub force: bool,
-}
+impl MessageBody {
+    /// Bytes of all values, recipients, attachments and embedded messages (PidTagMessageSize). The MIME
+    /// is the same content once more and does not count.
+    pub fn size(&self) -> u64 {
+        let mime = self.mime.as_ref().map_or(0, Value::size);
+        node::values(self).iter().map(|value| 4 + value.size()).sum::<u64>()
+            - self.mime.as_ref().map_or(0, |_| 4 + mime)
+    }
 
-/// What a save did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Saved {
-    pub id: MessageId,
-    pub change: ChangeNumber,
-    pub uid: u32,
-}
+    /// The attachment of a number.
+    pub fn attachment(&self, number: u32) -> Option<&Attachment> {
+        self.attachments.iter().find(|attachment| attachment.number == number)
+    }
 
-/// Reads a message.
-///
-/// Errors: [`StoreError::NotFound`]; a soft-deleted message opens, and says so.
-pub fn open(_mailbox: &Mailbox, _id: MessageId) -> Result<Message> {
-    Err(StoreError::NotImplemented("message::open"))
-}
+    pub fn attachment_mut(&mut self, number: u32) -> Option<&mut Attachment> {
+        self.attachments.iter_mut().find(|attachment| attachment.number == number)
+    }
 
-/// Makes the message's state durable, then returns. On success `message` stands on the new change.
-///
-/// Errors: [`StoreError::ObjectModified`] if another saved it since `message.base`;
-/// [`StoreError::ObjectDeleted`]; [`StoreError::TooBig`].
-pub fn save(_mailbox: &Mailbox, _message: &mut Message, _options: SaveOptions) -> Result<Saved> {
-    Err(StoreError::NotImplemented("message::save"))
-}
-
-/// The value of a property, stored or computed; None where there is none.
-pub fn get(_mailbox: &Mailbox, _message: &Message, _tag: PropertyTag) -> Result<Option<Value>> {
-    Err(StoreError::NotImplemented("message::get"))
-}
-
-/// Every property that the message has, computed ones included.
-pub fn tags(_mailbox: &Mailbox, _message: &Message) -> Result<Vec<PropertyTag>> {
-    Err(StoreError::NotImplemented("message::tags"))
-}
-
-/// Whether clients may not set or delete the property of a message, since it is computed.
-pub fn is_computed(_tag: PropertyTag) -> bool {
-    false
-}
-
-/// How a whole message is taken in.
-#[derive(Debug, Clone, Default)]
-pub struct ImportOptions {
-    /// The same key in the same mailbox imports once; running an import again makes no doubles.
-    pub key: Option<Vec<u8>>,
-    pub associated: bool,
-    /// The read state; else what PidTagMessageFlags says.
-    pub read: Option<bool>,
-    /// PidTagCreationTime, PidTagLastModificationTime and PidTagSearchKey are kept if they are there.
-    pub received: Option<FileTime>,
-}
-
-/// What an import did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Imported {
-    pub id: MessageId,
-    pub uid: u32,
-    /// The key was imported before; nothing was written.
-    pub existed: bool,
-}
-
-/// Takes a message in; it is durable when this returns. Named properties are mapped, large values become
-/// blobs, the original MIME is kept.
-pub fn import(
-    _mailbox: &Mailbox,
-    _folder: FolderId,
-    _content: MessageContent,
-    _options: &ImportOptions,
-) -> Result<Imported> {
-    Err(StoreError::NotImplemented("message::import"))
-}
-
-/// A whole message as a value, with names instead of local ids.
-pub fn export(_mailbox: &Mailbox, _id: MessageId) -> Result<MessageContent> {
-    Err(StoreError::NotImplemented("message::export"))
-}
-
-/// The Internet message as it was received, if it was.
-pub fn mime(_mailbox: &Mailbox, _id: MessageId) -> Result<Option<Vec<u8>>> {
-    Err(StoreError::NotImplemented("message::mime"))
-}
-
-/// Sets or clears the read flag with a read change of its own; returns whether it changed.
-pub fn set_read(_mailbox: &Mailbox, _id: MessageId, _read: bool) -> Result<bool> {
-    Err(StoreError::NotImplemented("message::set_read"))
-}
-
-/// Sets the masked bits of PidTagMessageStatus; returns the status before ([MS-OXCMSG] 2.2.3.8).
-pub fn set_status(_mailbox: &Mailbox, _id: MessageId, _status: u32, _mask: u32) -> Result<u32> {
-    Err(StoreError::NotImplemented("message::set_status"))
-}
-
-/// Deletes messages of a folder. Returns how many could not be (not there any more, or in another
-/// folder); the others are deleted.
-pub fn delete(
-    _mailbox: &Mailbox,
-    _folder: FolderId,
-    _ids: &[MessageId],
-    _hard: bool,
-) -> Result<usize> {
-    Err(StoreError::NotImplemented("message::delete"))
-}
-
-/// Moves messages to a folder of the same or another mailbox, each under a new id. Returns the new ids,
-/// None for those that could not be moved.
-pub fn move_to(
-    _source: &Mailbox,
-    _folder: FolderId,
-    _ids: &[MessageId],
-    _target: &Mailbox,
-    _target_folder: FolderId,
-) -> Result<Vec<Option<MessageId>>> {
-    Err(StoreError::NotImplemented("message::move_to"))
-}
-
-/// Copies messages. Returns the copies, None for those that could not be copied.
-pub fn copy_to(
-    _source: &Mailbox,
-    _folder: FolderId,
-    _ids: &[MessageId],
-    _target: &Mailbox,
-    _target_folder: FolderId,
-) -> Result<Vec<Option<MessageId>>> {
-    Err(StoreError::NotImplemented("message::copy_to"))
+    /// Adds an empty attachment and returns it.
+    pub fn add_attachment(&mut self) -> &mut Attachment {
+        let number = self.next_attachment;
+        self.next_attachment += 1;
+        let at = self.attachments.len();
+        self.attachments.push(Attachment { number, ..Attachment::default() });
+        &mut self.attachments[at]
+    }
 }

@@ -1,0 +1,139 @@
+//! Moving and copying folders.
+
+use mapi::{FolderId, MessageId};
+
+use super::{FolderKind, check_name, child_ids, find_child, insert, is_within, properties_of};
+use crate::engine::{Direction, KeyRange, Space};
+use crate::keys::{self, Kind};
+use crate::mailbox::changes::{Change, ChangeKind};
+use crate::mailbox::names::Translation;
+use crate::mailbox::special::SpecialFolder;
+use crate::mailbox::writer;
+use crate::table::Contents;
+use crate::value::Properties;
+use crate::{Mailbox, Result, StoreError, large, message};
+
+/// Moves a folder within its mailbox under another parent, with another name if one is given.
+///
+/// Errors: [`StoreError::FolderCycle`], [`StoreError::DuplicateName`], [`StoreError::Access`] for a
+/// special folder.
+pub fn move_to(
+    mailbox: &Mailbox,
+    id: FolderId,
+    parent: FolderId,
+    name: Option<&str>,
+) -> Result<()> {
+    if SpecialFolder::from_id(id).is_some() {
+        return Err(StoreError::Access);
+    }
+    let name = name.map(check_name).transpose()?;
+    writer::write(mailbox, |tx| {
+        let record = tx.folder(id)?;
+        let (old_parent, old_name) = (record.parent, record.name.clone());
+        let name = name.unwrap_or(&old_name);
+        if tx.folder(parent)?.kind == FolderKind::Search {
+            return Err(StoreError::Invalid("a search folder has no subfolders"));
+        }
+        if is_within(tx.mailbox, tx.reader(), parent, id)? {
+            return Err(StoreError::FolderCycle);
+        }
+        let existing = find_child(tx.mailbox, tx.reader(), parent, name)?;
+        if existing.is_some_and(|existing| existing != id) {
+            return Err(StoreError::DuplicateName);
+        }
+        if existing == Some(id) && name == old_name {
+            return Ok(());
+        }
+        let change = tx.next_change()?;
+        let number = tx.mailbox.number();
+        tx.delete(keys::child(number, old_parent, &old_name));
+        tx.put(keys::child(number, parent, name), keys::fid(id));
+        let before = tx.folder(old_parent)?;
+        before.children = before.children.saturating_sub(1);
+        tx.folder(parent)?.children += 1;
+        let now = tx.now;
+        let record = tx.folder(id)?;
+        record.parent = parent;
+        record.name = name.into();
+        record.change = change;
+        record.modified = now;
+        let mut entry = Change::of_folder(ChangeKind::FolderMoved, id, change);
+        entry.old_folder = old_parent;
+        tx.log(entry)?;
+        Ok(())
+    })
+}
+
+/// Copies a folder with its messages, and with its subfolders if `recursive`, also into another mailbox.
+/// Returns the copy.
+///
+/// Errors: [`StoreError::FolderCycle`] for a copy into itself, [`StoreError::DuplicateName`].
+pub fn copy_to(
+    source: &Mailbox,
+    id: FolderId,
+    target: &Mailbox,
+    parent: FolderId,
+    name: Option<&str>,
+    recursive: bool,
+) -> Result<FolderId> {
+    if source.number() == target.number() && is_within(source, source.reader(), parent, id)? {
+        return Err(StoreError::FolderCycle);
+    }
+    let copied = copy_one(source, id, target, parent, name)?;
+    if !recursive {
+        return Ok(copied);
+    }
+    let mut pending = vec![(id, copied)];
+    while let Some((from, to)) = pending.pop() {
+        for child in child_ids(source, source.reader(), from)? {
+            pending.push((child, copy_one(source, child, target, to, None)?));
+        }
+    }
+    Ok(copied)
+}
+
+fn copy_one(
+    source: &Mailbox,
+    id: FolderId,
+    target: &Mailbox,
+    parent: FolderId,
+    name: Option<&str>,
+) -> Result<FolderId> {
+    let record = super::record(source, source.reader(), id)?;
+    let name = check_name(name.unwrap_or(&record.name))?;
+    let (stored, _) = properties_of(source, source.reader(), id)?;
+    let ids = stored.iter().map(|(id, _)| id);
+    let mut properties: Properties = match Translation::between(source, target, ids)? {
+        None => stored,
+        Some(names) => {
+            stored.into_iter().filter_map(|(id, value)| Some((names.id(id)?, value))).collect()
+        }
+    };
+    // The copy has its own identity.
+    properties.remove(mapi::tags::SOURCE_KEY);
+    large::adopt_properties(source, target, &mut properties)?;
+    let copied = writer::write(target, |tx| {
+        if find_child(tx.mailbox, tx.reader(), parent, name)?.is_some() {
+            return Err(StoreError::DuplicateName);
+        }
+        tx.folder(parent)?;
+        insert(tx, parent, name, record.kind, &properties)
+    })?;
+    for contents in [Contents::Normal, Contents::Associated] {
+        let mut from = source.key(Kind::Summary, &[&keys::fid(id), &[contents.to_byte()]]);
+        let to = KeyRange::prefix(from.clone()).to;
+        loop {
+            let range = KeyRange { from: from.clone(), to: to.clone() };
+            let rows = source.reader().scan(Space::Mailbox, &range, Direction::Forward, 64)?;
+            let Some((last, _)) = rows.last() else { break };
+            from = [&last[..], &[0]].concat();
+            let ids: Vec<MessageId> = rows
+                .iter()
+                .filter_map(|(key, _)| keys::tail_id(key))
+                .map(|(replica, counter)| MessageId::new(replica, counter))
+                .collect();
+            message::copy_to(source, id, &ids, target, copied)?;
+        }
+    }
+    Ok(copied)
+}

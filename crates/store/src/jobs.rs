@@ -1,0 +1,98 @@
+//! Durable jobs: removals in bounded batches that survive a restart.
+//!
+//! A job's record stands in the queue space from the batch that began it to the batch that ends it, and
+//! each step can be done again.
+
+use std::ops::ControlFlow;
+
+use mapi::FolderId;
+
+use crate::engine::{Batch, Direction, KeyRange, Space};
+use crate::mailbox::writer::Tx;
+use crate::{MailboxNumber, Result, Store, StoreError, folder, keys};
+
+/// Keys that go in one batch.
+const BATCH: usize = 1024;
+
+/// The first bytes of a job's key.
+const MAILBOX: &[u8] = b"jm";
+const FOLDER: &[u8] = b"jf";
+
+pub(crate) fn add_mailbox_removal(batch: &mut Batch, mailbox: MailboxNumber) {
+    batch.put(Space::Queue, mailbox_job(mailbox), Vec::new());
+}
+
+pub(crate) fn add_folder_removal(tx: &mut Tx<'_>, id: FolderId) {
+    tx.batch.put(Space::Queue, folder_job(tx.mailbox.number(), id), Vec::new());
+}
+
+pub(crate) fn end_folder_removal(tx: &mut Tx<'_>, id: FolderId) {
+    tx.batch.delete(Space::Queue, folder_job(tx.mailbox.number(), id));
+}
+
+/// Finishes what a crash or a stop interrupted.
+pub(crate) fn resume(store: &Store) -> Result<()> {
+    for job in jobs(store, MAILBOX)? {
+        if let Some(number) = job.get(2..10).and_then(|b| b.try_into().ok()) {
+            remove_mailbox(store, MailboxNumber(u64::from_be_bytes(number)))?;
+        }
+    }
+    for job in jobs(store, FOLDER)? {
+        let number = job.get(2..10).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
+        let (Some(number), Some((replica, counter))) = (number, keys::tail_id(&job)) else {
+            continue;
+        };
+        match store.mailbox(MailboxNumber(number)) {
+            Ok(mailbox) => folder::remove_detached(&mailbox, FolderId::new(replica, counter))?,
+            // The mailbox was removed with all its folders.
+            Err(StoreError::NotFound(_)) => {
+                let mut batch = Batch::reclaiming();
+                batch.delete(Space::Queue, job);
+                let _ = store.engine().commit(batch)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Removes all keys of a mailbox; its blobs are free for the collector then.
+pub(crate) fn remove_mailbox(store: &Store, mailbox: MailboxNumber) -> Result<()> {
+    let all = KeyRange::prefix(keys::mailbox_prefix(mailbox));
+    loop {
+        // Only keys are needed, but values come along: pages are small enough.
+        let page = store.engine().scan(Space::Mailbox, &all, Direction::Forward, BATCH)?;
+        let mut batch = Batch::reclaiming();
+        page.iter().for_each(|(key, _)| batch.delete(Space::Mailbox, key.to_vec()));
+        if page.len() < BATCH {
+            batch.delete(Space::Queue, mailbox_job(mailbox));
+        }
+        let _ = store.engine().commit(batch)?;
+        if page.len() < BATCH {
+            store.forget_epoch(mailbox);
+            return Ok(());
+        }
+    }
+}
+
+fn jobs(store: &Store, kind: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let mut jobs = Vec::new();
+    store.engine().visit(
+        Space::Queue,
+        &KeyRange::prefix(kind),
+        Direction::Forward,
+        &mut |key, _| {
+            jobs.push(key.to_vec());
+            ControlFlow::Continue(())
+        },
+    )?;
+    Ok(jobs)
+}
+
+fn mailbox_job(mailbox: MailboxNumber) -> Vec<u8> {
+    [MAILBOX, &mailbox.0.to_be_bytes()].concat()
+}
+
+fn folder_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
+    [FOLDER, &mailbox.0.to_be_bytes(), &keys::fid(id)].concat()
+}

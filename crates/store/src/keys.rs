@@ -1,0 +1,138 @@
+//! The keys of a mailbox. Each begins with the mailbox's number (eight bytes, big-endian) and a kind.
+//!
+//! INVARIANT: ids stand as [`id_bytes`], so keys of one kind sort by replica, then by counter.
+
+use mapi::{FolderId, GlobalCounter, MessageId, ReplId};
+
+use crate::MailboxNumber;
+
+/// The byte behind the mailbox's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// The counter and the log's sequence: one record, in every batch.
+    Head = 0x01,
+    /// GUIDs and dates that never change.
+    Info = 0x02,
+    /// Replica number -> GUID.
+    Replica = 0x03,
+    /// Property id -> name.
+    Name = 0x04,
+    /// Properties of the store object, in parts.
+    StoreProperties = 0x05,
+    /// Message class -> receive folder.
+    Receive = 0x06,
+    Folder = 0x10,
+    /// Properties of a folder, in parts.
+    FolderProperties = 0x11,
+    /// (parent, hash of the folded name) -> folder.
+    Child = 0x12,
+    /// A message's hot record.
+    Hot = 0x20,
+    /// (viewing folder, class, message) -> summary.
+    Summary = 0x21,
+    /// (message, node) -> packed properties, in parts.
+    Node = 0x22,
+    /// Sequence -> change.
+    Log = 0x30,
+    /// (folder, replica, first counter) -> last counter of a range of deleted messages.
+    Deleted = 0x31,
+    /// Hash of a persisted source key -> object.
+    SourceKey = 0x40,
+    /// Hash of an import key -> message.
+    ImportKey = 0x41,
+}
+
+pub(crate) fn mailbox_prefix(mailbox: MailboxNumber) -> Vec<u8> {
+    mailbox.0.to_be_bytes().to_vec()
+}
+
+/// A key of one kind with the parts behind it.
+pub(crate) fn key(mailbox: MailboxNumber, kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
+    let len = 9 + parts.iter().map(|part| part.len()).sum::<usize>();
+    let mut key = Vec::with_capacity(len);
+    key.extend_from_slice(&mailbox.0.to_be_bytes());
+    key.push(kind as u8);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+/// Replica, then counter, both big-endian.
+pub(crate) fn id_bytes(replica: ReplId, counter: GlobalCounter) -> [u8; 8] {
+    (u64::from(replica.0) << 48 | counter.get()).to_be_bytes()
+}
+
+pub(crate) fn fid(id: FolderId) -> [u8; 8] {
+    id_bytes(id.replica, id.counter)
+}
+
+pub(crate) fn mid(id: MessageId) -> [u8; 8] {
+    id_bytes(id.replica, id.counter)
+}
+
+/// An id as a number that sorts like its key.
+pub(crate) fn id_number(replica: ReplId, counter: GlobalCounter) -> u64 {
+    u64::from(replica.0) << 48 | counter.get()
+}
+
+pub(crate) fn id_parts(number: u64) -> (ReplId, GlobalCounter) {
+    (ReplId((number >> 48) as u16), GlobalCounter::new(number))
+}
+
+/// The last eight bytes of a key as an id.
+pub(crate) fn tail_id(key: &[u8]) -> Option<(ReplId, GlobalCounter)> {
+    let tail: [u8; 8] = key.get(key.len().checked_sub(8)?..)?.try_into().ok()?;
+    Some(id_parts(u64::from_be_bytes(tail)))
+}
+
+/// How names are compared within a folder: without regard to case.
+pub(crate) fn fold_name(name: &str) -> String {
+    name.to_lowercase()
+}
+
+pub(crate) fn short_hash(bytes: &[u8]) -> [u8; 16] {
+    let hash = blake3::hash(bytes);
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash.as_bytes()[..16]);
+    short
+}
+
+pub(crate) fn child(mailbox: MailboxNumber, parent: FolderId, name: &str) -> Vec<u8> {
+    key(mailbox, Kind::Child, &[&fid(parent), &short_hash(fold_name(name).as_bytes())])
+}
+
+pub(crate) fn folder(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
+    key(mailbox, Kind::Folder, &[&fid(id)])
+}
+
+pub(crate) fn hot(mailbox: MailboxNumber, id: MessageId) -> Vec<u8> {
+    key(mailbox, Kind::Hot, &[&mid(id)])
+}
+
+pub(crate) fn summary(
+    mailbox: MailboxNumber,
+    folder: FolderId,
+    class: u8,
+    id: MessageId,
+) -> Vec<u8> {
+    key(mailbox, Kind::Summary, &[&fid(folder), &[class], &mid(id)])
+}
+
+pub(crate) fn log(mailbox: MailboxNumber, sequence: u64) -> Vec<u8> {
+    key(mailbox, Kind::Log, &[&sequence.to_be_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_replica_and_counter() {
+        let a = mid(MessageId::own(0xffff));
+        let b = mid(MessageId::own(0x10000));
+        let c = mid(MessageId::new(ReplId(2), GlobalCounter::new(1)));
+        assert!(a < b && b < c);
+        let key = hot(MailboxNumber(7), MessageId::own(9));
+        assert_eq!(tail_id(&key), Some((ReplId(1), GlobalCounter::new(9))));
+    }
+}

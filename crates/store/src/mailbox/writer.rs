@@ -1,0 +1,230 @@
+//! The mailbox's writer: a critical section that reads, checks, builds a batch and numbers it. The caller
+//! waits for the disk outside the section.
+
+use std::collections::BTreeMap;
+
+use mapi::{ChangeNumber, FileTime, FolderId, MessageId};
+
+use super::changes::{Change, ChangeKind};
+use crate::engine::{Batch, Outcome, Reader, Space, Value};
+use crate::keys::{self, Kind};
+use crate::record::change;
+use crate::record::folder::FolderRecord;
+use crate::record::head::Head;
+use crate::{Mailbox, Result, StoreError};
+
+/// How often a batch is built again after another one failed below it.
+const ATTEMPTS: usize = 16;
+
+/// One batch in the making. It reads what is enqueued before it, and numbers what it writes.
+pub(crate) struct Tx<'a> {
+    pub(crate) mailbox: &'a Mailbox,
+    pub(crate) batch: Batch,
+    pub(crate) now: FileTime,
+    reader: Box<dyn Reader + 'a>,
+    head: Head,
+    head_before: Head,
+    folders: BTreeMap<u64, Cached>,
+    changes: Vec<Change>,
+}
+
+struct Cached {
+    id: FolderId,
+    record: FolderRecord,
+    dirty: bool,
+}
+
+/// Builds a batch in the critical section, commits it, and waits until it is durable.
+pub(crate) fn write<T>(
+    mailbox: &Mailbox,
+    build: impl FnMut(&mut Tx<'_>) -> Result<T>,
+) -> Result<T> {
+    run(mailbox, false, build)
+}
+
+/// As [`write`], also below the free-space floor: for batches that make room.
+pub(crate) fn reclaim<T>(
+    mailbox: &Mailbox,
+    build: impl FnMut(&mut Tx<'_>) -> Result<T>,
+) -> Result<T> {
+    run(mailbox, true, build)
+}
+
+fn run<T>(
+    mailbox: &Mailbox,
+    reclaiming: bool,
+    mut build: impl FnMut(&mut Tx<'_>) -> Result<T>,
+) -> Result<T> {
+    let engine = mailbox.store.engine();
+    let epoch = mailbox.store.epoch(mailbox.number())?;
+    for _ in 0..ATTEMPTS {
+        let section = mailbox.writing.lock();
+        let basis = engine.basis();
+        let mut tx = Tx::begin(mailbox, engine.latest(), reclaiming)?;
+        // The first check: its index tells a lost lease from other conflicts.
+        tx.batch.check_epoch(mailbox.number(), epoch);
+        tx.batch.built_on(basis);
+        let result = build(&mut tx)?;
+        let Some(batch) = tx.finish() else { return Ok(result) };
+        let ticket = engine.enqueue(batch)?;
+        drop(section);
+        match ticket.wait()? {
+            Outcome::Committed => return Ok(result),
+            Outcome::Conflict { check: 0 } => {
+                mailbox.store.forget_epoch(mailbox.number());
+                return Err(StoreError::LeaseLost);
+            }
+            Outcome::Conflict { .. } => {}
+        }
+    }
+    Err(StoreError::ObjectModified)
+}
+
+impl<'a> Tx<'a> {
+    fn begin(
+        mailbox: &'a Mailbox,
+        reader: Box<dyn Reader + 'a>,
+        reclaiming: bool,
+    ) -> Result<Tx<'a>> {
+        let key = mailbox.key(Kind::Head, &[]);
+        let head = reader.get(Space::Mailbox, &key)?.ok_or(StoreError::NotFound("mailbox"))?;
+        let head = Head::read(&head)?;
+        Ok(Tx {
+            mailbox,
+            batch: if reclaiming { Batch::reclaiming() } else { Batch::new() },
+            now: mailbox.store.now(),
+            reader,
+            head,
+            head_before: head,
+            folders: BTreeMap::new(),
+            changes: Vec::new(),
+        })
+    }
+
+    /// The batch with the folders, the log and the head; None if nothing is to be written.
+    fn finish(mut self) -> Option<Batch> {
+        for cached in self.folders.into_values().filter(|cached| cached.dirty) {
+            let key = keys::folder(self.mailbox.number(), cached.id);
+            self.batch.put(Space::Mailbox, key, cached.record.to_bytes());
+        }
+        for entry in &self.changes {
+            let key = keys::log(self.mailbox.number(), entry.sequence);
+            self.batch.put(Space::Mailbox, key, change::write(entry));
+        }
+        if self.head != self.head_before {
+            let key = self.mailbox.key(Kind::Head, &[]);
+            self.batch.put(Space::Mailbox, key, self.head.to_bytes());
+        }
+        if self.batch.len() == 0 {
+            return None;
+        }
+        if !self.changes.is_empty() {
+            let hub = self.mailbox.hub.clone();
+            let changes = self.changes;
+            self.batch.on_durable(move || hub.publish(&changes));
+        }
+        Some(self.batch)
+    }
+
+    pub(crate) fn reader(&self) -> &dyn Reader {
+        &*self.reader
+    }
+
+    /// What is stored under a key, without what this batch writes.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        Ok(self.reader.get(Space::Mailbox, key)?)
+    }
+
+    pub(crate) fn put(&mut self, key: Vec<u8>, value: impl Into<Vec<u8>>) {
+        self.batch.put(Space::Mailbox, key, value);
+    }
+
+    pub(crate) fn delete(&mut self, key: Vec<u8>) {
+        self.batch.delete(Space::Mailbox, key);
+    }
+
+    /// The next numbers of the counter; the first of them.
+    pub(crate) fn take_numbers(&mut self, count: u64) -> Result<u64> {
+        let first = self.head.counter + 1;
+        let last = self.head.counter.checked_add(count);
+        self.head.counter = last
+            .filter(|last| *last <= mapi::GlobalCounter::MAX)
+            .ok_or(StoreError::Quota("ids"))?;
+        Ok(first)
+    }
+
+    pub(crate) fn next_change(&mut self) -> Result<ChangeNumber> {
+        Ok(ChangeNumber::own(self.take_numbers(1)?))
+    }
+
+    pub(crate) fn next_message(&mut self) -> Result<MessageId> {
+        Ok(MessageId::own(self.take_numbers(1)?))
+    }
+
+    pub(crate) fn next_folder(&mut self) -> Result<FolderId> {
+        Ok(FolderId::own(self.take_numbers(1)?))
+    }
+
+    /// The sequence that the next call of [`Tx::log`] will use.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.head.sequence + 1
+    }
+
+    /// Adds an entry to the change log, with the next sequence, and moves the folder's own sequence on.
+    pub(crate) fn log(&mut self, mut entry: Change) -> Result<u64> {
+        self.head.sequence += 1;
+        entry.sequence = self.head.sequence;
+        if entry.kind.is_folder() {
+            self.head.hierarchy = entry.sequence;
+        }
+        for id in [entry.folder, entry.old_folder] {
+            if id.is_none() || (entry.kind == ChangeKind::FolderDeleted && id == entry.folder) {
+                continue;
+            }
+            let now = self.now;
+            if let Some(record) = self.find_folder(id)? {
+                record.sequence = entry.sequence;
+                record.last_commit = record.last_commit.max(now);
+            }
+        }
+        self.changes.push(entry);
+        Ok(entry.sequence)
+    }
+
+    /// A folder's record, to be changed: it is written with the batch.
+    ///
+    /// Errors: [`StoreError::NotFound`], also for a folder that was taken out of the hierarchy.
+    pub(crate) fn folder(&mut self, id: FolderId) -> Result<&mut FolderRecord> {
+        self.find_folder(id)?
+            .filter(|record| !record.detached)
+            .ok_or(StoreError::NotFound("folder"))
+    }
+
+    /// As [`Tx::folder`], detached ones included.
+    pub(crate) fn find_folder(&mut self, id: FolderId) -> Result<Option<&mut FolderRecord>> {
+        let number = keys::id_number(id.replica, id.counter);
+        if !self.folders.contains_key(&number) {
+            let key = keys::folder(self.mailbox.number(), id);
+            let Some(bytes) = self.reader.get(Space::Mailbox, &key)? else { return Ok(None) };
+            let record = FolderRecord::read(&bytes)?;
+            self.folders.insert(number, Cached { id, record, dirty: false });
+        }
+        Ok(self.folders.get_mut(&number).map(|cached| {
+            cached.dirty = true;
+            &mut cached.record
+        }))
+    }
+
+    /// A folder that this batch makes.
+    pub(crate) fn add_folder(&mut self, id: FolderId, record: FolderRecord) {
+        let number = keys::id_number(id.replica, id.counter);
+        self.folders.insert(number, Cached { id, record, dirty: true });
+    }
+
+    /// Removes a folder's record with the batch.
+    pub(crate) fn remove_folder(&mut self, id: FolderId) {
+        self.folders.remove(&keys::id_number(id.replica, id.counter));
+        let key = keys::folder(self.mailbox.number(), id);
+        self.batch.delete(Space::Mailbox, key);
+    }
+}

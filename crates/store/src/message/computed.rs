@@ -1,0 +1,255 @@
+//! Properties of messages and attachments that are computed.
+
+use mapi::{PropertyTag, PropertyType, PropertyValue, Wire, tags};
+
+use super::{Attachment, Message, MessageBody, flags, subject};
+use crate::mailbox::entry_ids;
+use crate::value::Value;
+use crate::{Mailbox, Result};
+
+/// What a message computes, in the order of the tags.
+const COMPUTED: &[PropertyTag] = &[
+    tags::ACCESS,
+    tags::ACCESS_LEVEL,
+    tags::ASSOCIATED,
+    tags::CHANGE_KEY,
+    tags::CHANGE_NUMBER,
+    tags::DISPLAY_BCC,
+    tags::DISPLAY_CC,
+    tags::DISPLAY_TO,
+    tags::ENTRY_ID,
+    tags::FOLDER_ID,
+    tags::HAS_ATTACHMENTS,
+    tags::HAS_NAMED_PROPERTIES,
+    tags::INSTANCE_NUM,
+    tags::INST_ID,
+    tags::INTERNET_ARTICLE_NUMBER,
+    tags::MAPPING_SIGNATURE,
+    tags::MESSAGE_FLAGS,
+    tags::MESSAGE_SIZE,
+    tags::MESSAGE_SIZE_EXTENDED,
+    tags::MESSAGE_STATUS,
+    tags::MID,
+    tags::NORMALIZED_SUBJECT,
+    tags::OBJECT_TYPE,
+    tags::PARENT_ENTRY_ID,
+    tags::PARENT_FOLDER_ID,
+    tags::PARENT_SOURCE_KEY,
+    tags::PREDECESSOR_CHANGE_LIST,
+    tags::READ,
+    tags::RECORD_KEY,
+    tags::SOURCE_KEY,
+    tags::STORE_ENTRY_ID,
+    tags::STORE_RECORD_KEY,
+];
+
+/// Those of the computed ones that a client may set: the flags before the first save, the subject's parts,
+/// and what clients keep in embedded messages and synchronisation brings.
+const SETTABLE: &[PropertyTag] = &[
+    tags::DISPLAY_BCC,
+    tags::DISPLAY_CC,
+    tags::DISPLAY_TO,
+    tags::MESSAGE_FLAGS,
+    tags::NORMALIZED_SUBJECT,
+];
+
+/// Whether clients may not set or delete the property of a message, since it is computed.
+pub fn is_computed(tag: PropertyTag) -> bool {
+    let in_list = |list: &[PropertyTag]| list.iter().any(|known| known.id() == tag.id());
+    in_list(COMPUTED) && !in_list(SETTABLE)
+}
+
+/// Every property that the message has, computed ones included.
+pub fn tags(mailbox: &Mailbox, message: &Message) -> Result<Vec<PropertyTag>> {
+    let mut tags = Vec::new();
+    for tag in COMPUTED {
+        if get(mailbox, message, *tag)?.is_some() {
+            tags.push(*tag);
+        }
+    }
+    let known = |tag: &PropertyTag| COMPUTED.iter().any(|known| known.id() == tag.id());
+    tags.extend(message.body.properties.tags().filter(|tag| !known(tag)));
+    tags.sort_unstable();
+    Ok(tags)
+}
+
+/// The value of a property, stored or computed; None where there is none.
+pub fn get(mailbox: &Mailbox, message: &Message, tag: PropertyTag) -> Result<Option<Value>> {
+    let stored = || message.body.properties.get(tag).cloned();
+    let Some(known) = COMPUTED.iter().find(|known| known.id() == tag.id()) else {
+        return Ok(stored());
+    };
+    let (id, folder) = (message.id, message.folder);
+    let embedded = folder.is_none();
+    let saved = !id.is_none();
+    let gid = |replica, counter| -> Result<Option<Value>> {
+        Ok(Some(entry_ids::gid(mailbox, replica, counter)?.into()))
+    };
+    Ok(Some(match *known {
+        // [MS-OXCPRPT] 2.2.1.1: modify and read, and delete what is there.
+        tags::ACCESS => (if saved { 7 } else { 3 }).into(),
+        tags::ACCESS_LEVEL => 1i32.into(),
+        // MAPI_MESSAGE ([MS-OXCPRPT] 2.2.1.7).
+        tags::OBJECT_TYPE => 5i32.into(),
+        tags::ASSOCIATED => message.associated.into(),
+        tags::HAS_ATTACHMENTS => (!message.body.attachments.is_empty()).into(),
+        tags::HAS_NAMED_PROPERTIES => {
+            message.body.properties.iter().any(|(id, _)| id >= 0x8000).into()
+        }
+        tags::MESSAGE_FLAGS => match message.body.properties.get(tag) {
+            // Set by the client and not saved yet, or kept in an embedded message.
+            Some(Value::Inline(PropertyValue::Integer32(set))) => {
+                let computed = flags::HAS_ATTACHMENTS | flags::ASSOCIATED;
+                let own = summary_flags(
+                    message.flags,
+                    message.read,
+                    message.associated,
+                    !message.body.attachments.is_empty(),
+                );
+                ((*set as u32 & !computed | own & computed) as i32).into()
+            }
+            _ => (summary_flags(
+                message.flags,
+                message.read,
+                message.associated,
+                !message.body.attachments.is_empty(),
+            ) as i32)
+                .into(),
+        },
+        tags::READ => message.read.into(),
+        tags::MESSAGE_STATUS => (message.status as i32).into(),
+        tags::MESSAGE_SIZE | tags::MESSAGE_SIZE_EXTENDED => {
+            let size = if saved { message.size } else { message.body.size() };
+            match tag.property_type() == PropertyType::INTEGER64 {
+                true => (size as i64).into(),
+                false => i32::try_from(size).unwrap_or(i32::MAX).into(),
+            }
+        }
+        tags::NORMALIZED_SUBJECT => match stored() {
+            Some(set) => set,
+            None => match subject::normalized(&message.body.properties) {
+                Some(text) => text.into(),
+                None => return Ok(message.body.properties.get(tags::SUBJECT).cloned()),
+            },
+        },
+        tags::DISPLAY_TO => return Ok(Some(recipients_or(&message.body, 1, stored()))),
+        tags::DISPLAY_CC => return Ok(Some(recipients_or(&message.body, 2, stored()))),
+        tags::DISPLAY_BCC => return Ok(Some(recipients_or(&message.body, 3, stored()))),
+        tags::STORE_RECORD_KEY | tags::MAPPING_SIGNATURE => mailbox.guid().0.to_vec().into(),
+        tags::STORE_ENTRY_ID => crate::mailbox::store_properties::store_entry_id(mailbox)?.into(),
+        // From here on only messages of a folder have them.
+        _ if embedded => return Ok(stored()),
+        tags::FOLDER_ID | tags::PARENT_FOLDER_ID => folder.to_i64().into(),
+        tags::PARENT_ENTRY_ID => entry_ids::folder(mailbox, folder)?.into(),
+        tags::PARENT_SOURCE_KEY => return gid(folder.replica, folder.counter),
+        // And from here on only saved ones.
+        _ if !saved => return Ok(stored()),
+        tags::MID | tags::INST_ID => id.to_i64().into(),
+        tags::INSTANCE_NUM => 0i32.into(),
+        tags::INTERNET_ARTICLE_NUMBER => (message.uid as i32).into(),
+        tags::ENTRY_ID | tags::RECORD_KEY => entry_ids::message(mailbox, folder, id)?.into(),
+        tags::CHANGE_NUMBER => message.base.to_i64().into(),
+        tags::CHANGE_KEY => return gid(message.base.replica, message.base.counter),
+        // A persisted source key wins over the derived one.
+        tags::SOURCE_KEY => match stored() {
+            Some(kept) => kept,
+            None => return gid(id.replica, id.counter),
+        },
+        tags::PREDECESSOR_CHANGE_LIST => match stored() {
+            Some(kept) => kept,
+            None => {
+                let own = entry_ids::xid(mailbox, message.base.replica, message.base.counter)?;
+                mapi::change::ChangeList::new(own).to_wire().into()
+            }
+        },
+        _ => return Ok(None),
+    }))
+}
+
+/// PidTagMessageFlags from what is kept and what is computed.
+pub(crate) fn summary_flags(kept: u32, read: bool, associated: bool, attachments: bool) -> u32 {
+    let mut all = kept & !flags::COMPUTED;
+    if read {
+        all |= flags::READ | flags::EVER_READ;
+    }
+    if associated {
+        all |= flags::ASSOCIATED;
+    }
+    if attachments {
+        all |= flags::HAS_ATTACHMENTS;
+    }
+    all
+}
+
+/// The names of the recipients of a type, or what is stored where the message has no recipients at all.
+fn recipients_or(body: &MessageBody, recipient_type: i32, stored: Option<Value>) -> Value {
+    match body.recipients.is_empty() {
+        true => stored.unwrap_or_else(|| "".into()),
+        false => display_names(body, recipient_type).into(),
+    }
+}
+
+/// "A; B" ([MS-OXOMSG] 2.2.1.7 to 2.2.1.9).
+pub(crate) fn display_names(body: &MessageBody, recipient_type: i32) -> String {
+    let mut names = String::new();
+    for recipient in &body.recipients {
+        let properties = &recipient.properties;
+        let kind = properties.inline(tags::RECIPIENT_TYPE).and_then(PropertyValue::as_i32);
+        // The high bits are flags ([MS-OXCMSG] 2.2.3.1.2).
+        if kind.map(|kind| kind & 0x0f) != Some(recipient_type) {
+            continue;
+        }
+        let text = |tag| properties.inline(tag).and_then(PropertyValue::as_text);
+        let name = text(tags::DISPLAY_NAME)
+            .filter(|name| !name.is_empty())
+            .or_else(|| text(tags::SMTP_ADDRESS))
+            .or_else(|| text(tags::EMAIL_ADDRESS));
+        if let Some(name) = name {
+            if !names.is_empty() {
+                names.push_str("; ");
+            }
+            names.push_str(&name.to_string_lossy());
+        }
+    }
+    names
+}
+
+/// The value of an attachment's property, stored or computed.
+pub fn attachment_property(attachment: &Attachment, tag: PropertyTag) -> Option<Value> {
+    const NUMBER: u16 = tags::ATTACH_NUMBER.id();
+    const SIZE: u16 = tags::ATTACH_SIZE.id();
+    const RECORD_KEY: u16 = tags::RECORD_KEY.id();
+    const OBJECT_TYPE: u16 = tags::OBJECT_TYPE.id();
+    const ACCESS_LEVEL: u16 = tags::ACCESS_LEVEL.id();
+    match tag.id() {
+        NUMBER => Some((attachment.number as i32).into()),
+        SIZE => {
+            let own = attachment.properties.iter().map(|(_, value)| 4 + value.size()).sum::<u64>();
+            let embedded = attachment.embedded.as_ref().map_or(0, |body| body.size());
+            Some(i32::try_from(own + embedded).unwrap_or(i32::MAX).into())
+        }
+        RECORD_KEY => Some(attachment.number.to_le_bytes().to_vec().into()),
+        // MAPI_ATTACH ([MS-OXCPRPT] 2.2.1.7).
+        OBJECT_TYPE => Some(7i32.into()),
+        ACCESS_LEVEL => Some(1i32.into()),
+        _ => attachment.properties.get(tag).cloned(),
+    }
+}
+
+/// Every property that an attachment has, computed ones included.
+pub fn attachment_tags(attachment: &Attachment) -> Vec<PropertyTag> {
+    let computed = [
+        tags::ACCESS_LEVEL,
+        tags::ATTACH_NUMBER,
+        tags::ATTACH_SIZE,
+        tags::OBJECT_TYPE,
+        tags::RECORD_KEY,
+    ];
+    let stored = attachment.properties.tags();
+    let mut all: Vec<PropertyTag> = stored
+        .filter(|tag| !computed.iter().any(|known| known.id() == tag.id()))
+        .chain(computed)
+        .collect();
+    all.sort_unstable();
+    all
+}

@@ -1,0 +1,105 @@
+//! Deleting messages.
+
+use mapi::{FolderId, MessageId};
+
+use super::MessageBody;
+use super::open::{Nodes, read_hot};
+use super::save::{count, index_source_key, put_hot};
+use crate::keys;
+use crate::mailbox::changes::{self, Change, ChangeKind};
+use crate::mailbox::writer::{self, Tx};
+use crate::record::hot::Hot;
+use crate::record::summary::Summary;
+use crate::record::{node, parts};
+use crate::table::Contents;
+use crate::{Mailbox, Result, large};
+
+/// Messages that go in one batch.
+const BATCH: usize = 64;
+
+/// Deletes messages of a folder. Returns how many could not be (not there any more, or in another
+/// folder); the others are deleted. Soft-deleted messages go only with `hard`.
+pub fn delete(mailbox: &Mailbox, folder: FolderId, ids: &[MessageId], hard: bool) -> Result<usize> {
+    let mut missed = 0;
+    for ids in ids.chunks(BATCH) {
+        missed += writer::reclaim(mailbox, |tx| delete_batch(tx, folder, ids, hard))?;
+    }
+    Ok(missed)
+}
+
+fn delete_batch(tx: &mut Tx<'_>, folder: FolderId, ids: &[MessageId], hard: bool) -> Result<usize> {
+    tx.folder(folder)?;
+    let mut deleted = Vec::with_capacity(ids.len());
+    let mut seen = std::collections::HashSet::new();
+    for id in ids {
+        // An id that is named twice is deleted once.
+        if !seen.insert(*id) {
+            continue;
+        }
+        let Some(hot) = read_hot(tx.mailbox, tx.reader(), *id)?.filter(|hot| hot.folder == folder)
+        else {
+            continue;
+        };
+        match (hard, hot.contents.is_deleted()) {
+            (true, _) => {
+                take_out(tx, *id, &hot)?;
+                erase(tx, *id)?;
+                tx.log(Change::of_message(ChangeKind::MessageDeleted, *id, &hot))?;
+            }
+            (false, false) => soft_delete(tx, *id, hot)?,
+            (false, true) => continue,
+        }
+        deleted.push(*id);
+    }
+    changes::add_deleted(tx, folder, &deleted)?;
+    Ok(seen.len() - deleted.len())
+}
+
+/// Takes a message out of its folder's contents and counters.
+pub(crate) fn take_out(tx: &mut Tx<'_>, id: MessageId, hot: &Hot) -> Result<()> {
+    tx.delete(keys::summary(tx.mailbox.number(), hot.folder, hot.contents.to_byte(), id));
+    let record = tx.folder(hot.folder)?;
+    count(record, hot, false);
+    if !hot.contents.is_deleted() {
+        record.deleted_total = record.deleted_total.saturating_add(1);
+    }
+    Ok(())
+}
+
+fn soft_delete(tx: &mut Tx<'_>, id: MessageId, mut hot: Hot) -> Result<()> {
+    let old_key = keys::summary(tx.mailbox.number(), hot.folder, hot.contents.to_byte(), id);
+    let summary = tx.get(&old_key)?;
+    take_out(tx, id, &hot)?;
+    hot.contents = Contents::of(hot.contents.is_associated(), true);
+    hot.deleted = tx.now;
+    hot.change = tx.next_change()?;
+    hot.sequence = tx.next_sequence();
+    put_hot(tx, id, &hot);
+    if let Some(bytes) = summary {
+        let mut summary = Summary::read(&bytes)?;
+        let flags = summary.flags;
+        summary.follow(&hot, flags);
+        let key = keys::summary(tx.mailbox.number(), hot.folder, hot.contents.to_byte(), id);
+        tx.put(key, summary.to_bytes());
+    }
+    count(tx.folder(hot.folder)?, &hot, true);
+    tx.log(Change::of_message(ChangeKind::MessageSoftDeleted, id, &hot))?;
+    Ok(())
+}
+
+/// Removes a message's hot record, nodes and markers. What the folder knows of it is the caller's.
+pub(crate) fn erase(tx: &mut Tx<'_>, id: MessageId) -> Result<()> {
+    let number = tx.mailbox.number();
+    tx.delete(keys::hot(number, id));
+    let nodes = Nodes::read(tx.mailbox, tx.reader(), id)?;
+    for ((path, _), count) in nodes.records.iter().zip(&nodes.parts) {
+        parts::delete(&mut tx.batch, &node::key(number, id, path), *count);
+    }
+    // A damaged message can be deleted as well; its blobs stay marked then.
+    if let Ok(body) = nodes.body() {
+        let mut nothing = MessageBody::default();
+        large::mark_message(tx, id, &body, &mut nothing)?;
+        index_source_key(tx, id, &body, &nothing)?;
+    }
+    Ok(())
+}

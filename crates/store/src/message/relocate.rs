@@ -1,0 +1,181 @@
+//! Moving and copying messages, also between mailboxes. Either way the message gets a new id.
+
+use mapi::{FolderId, MessageId, tags};
+
+use super::delete::{erase, take_out};
+use super::open::{Nodes, read_hot};
+use super::save::{count, next_uid, put_hot_and_summary, put_nodes};
+use super::{Message, MessageBody, open, save};
+use crate::mailbox::changes::{self, Change, ChangeKind};
+use crate::mailbox::names::Translation;
+use crate::mailbox::writer::{self, Tx};
+use crate::record::node;
+use crate::table::Contents;
+use crate::value::Properties;
+use crate::{Mailbox, Result, StoreError, engine, large};
+
+/// Messages in one batch.
+const BATCH: usize = 16;
+
+/// Moves messages to a folder of the same or another mailbox, each under a new id. Returns the new ids,
+/// None for those that could not be moved.
+///
+/// Errors: [`StoreError::NotFound`] without one of the folders.
+pub fn move_to(
+    source: &Mailbox,
+    folder: FolderId,
+    ids: &[MessageId],
+    target: &Mailbox,
+    target_folder: FolderId,
+) -> Result<Vec<Option<MessageId>>> {
+    if source.number() == target.number() {
+        return in_batches(source, folder, ids, target_folder, true);
+    }
+    let mut moved = Vec::with_capacity(ids.len());
+    for id in ids {
+        let copied = copy_across(source, folder, *id, target, target_folder)?;
+        // A crash between the two leaves the message in both, never in none.
+        if copied.is_some() {
+            super::delete(source, folder, &[*id], true)?;
+        }
+        moved.push(copied);
+    }
+    Ok(moved)
+}
+
+/// Copies messages. Returns the copies, None for those that could not be copied.
+pub fn copy_to(
+    source: &Mailbox,
+    folder: FolderId,
+    ids: &[MessageId],
+    target: &Mailbox,
+    target_folder: FolderId,
+) -> Result<Vec<Option<MessageId>>> {
+    if source.number() == target.number() {
+        return in_batches(source, folder, ids, target_folder, false);
+    }
+    ids.iter().map(|id| copy_across(source, folder, *id, target, target_folder)).collect()
+}
+
+fn in_batches(
+    mailbox: &Mailbox,
+    folder: FolderId,
+    ids: &[MessageId],
+    target: FolderId,
+    moving: bool,
+) -> Result<Vec<Option<MessageId>>> {
+    let mut done = Vec::with_capacity(ids.len());
+    for batch in ids.chunks(BATCH) {
+        match writer::write(mailbox, |tx| relocate(tx, folder, batch, target, moving)) {
+            Ok(ids) => done.extend(ids),
+            // Large records: one at a time.
+            Err(StoreError::Engine(engine::Error::TooLarge { .. })) => {
+                for id in batch {
+                    done.extend(writer::write(mailbox, |tx| {
+                        relocate(tx, folder, &[*id], target, moving)
+                    })?);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+fn relocate(
+    tx: &mut Tx<'_>,
+    folder: FolderId,
+    ids: &[MessageId],
+    target: FolderId,
+    moving: bool,
+) -> Result<Vec<Option<MessageId>>> {
+    tx.folder(folder)?;
+    if tx.folder(target)?.kind == crate::folder::FolderKind::Search {
+        return Err(StoreError::Invalid("a search folder holds no messages of its own"));
+    }
+    let mut done = Vec::with_capacity(ids.len());
+    let mut gone = Vec::new();
+    for id in ids {
+        let hot = read_hot(tx.mailbox, tx.reader(), *id)?;
+        let Some(old) = hot.filter(|hot| hot.folder == folder && !gone.contains(id)) else {
+            done.push(None);
+            continue;
+        };
+        let nodes = Nodes::read(tx.mailbox, tx.reader(), *id)?;
+        let mut body = nodes.body()?;
+        // The new one has its own identity.
+        body.properties.remove(tags::SOURCE_KEY);
+        body.properties.remove(tags::PREDECESSOR_CHANGE_LIST);
+        let new = tx.next_message()?;
+        let change = tx.next_change()?;
+        large::mark_message(tx, new, &MessageBody::default(), &mut body)?;
+        put_nodes(tx, new, &Nodes::default(), &body)?;
+        let mut hot = old;
+        hot.folder = target;
+        // Out of the deleted ones, a message comes back to life.
+        hot.contents = Contents::of(old.contents.is_associated(), false);
+        hot.deleted = mapi::FileTime(0);
+        hot.change = change;
+        hot.read_change = change;
+        hot.uid = next_uid(tx.folder(target)?)?;
+        hot.sequence = tx.next_sequence();
+        put_hot_and_summary(tx, new, &hot, &body);
+        count(tx.folder(target)?, &hot, true);
+        let kind = if moving { ChangeKind::MessageMoved } else { ChangeKind::MessageCreated };
+        let mut entry = Change::of_message(kind, new, &hot);
+        if moving {
+            take_out(tx, *id, &old)?;
+            erase(tx, *id)?;
+            gone.push(*id);
+            entry.old_folder = folder;
+            entry.old_message = *id;
+        }
+        tx.log(entry)?;
+        done.push(Some(new));
+    }
+    changes::add_deleted(tx, folder, &gone)?;
+    Ok(done)
+}
+
+fn copy_across(
+    source: &Mailbox,
+    folder: FolderId,
+    id: MessageId,
+    target: &Mailbox,
+    target_folder: FolderId,
+) -> Result<Option<MessageId>> {
+    let original = match open(source, id) {
+        Ok(message) if message.folder == folder => message,
+        Ok(_) | Err(StoreError::NotFound(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut body = original.body;
+    let ids: Vec<u16> = node::property_ids(&body);
+    if let Some(names) = Translation::between(source, target, ids)? {
+        node::for_all_properties(&mut body, &mut |properties| {
+            let old = std::mem::take(properties);
+            *properties = old
+                .into_iter()
+                .filter_map(|(id, v)| Some((names.id(id)?, v)))
+                .collect::<Properties>();
+        });
+    }
+    body.properties.remove(tags::SOURCE_KEY);
+    body.properties.remove(tags::PREDECESSOR_CHANGE_LIST);
+    large::adopt_body(source, target, &mut body)?;
+    let mut copy = Message {
+        folder: target_folder,
+        associated: original.associated,
+        flags: original.flags,
+        status: original.status,
+        read: original.read,
+        ..Message::embedded(body)
+    };
+    save::prepare(target, &mut copy)?;
+    let new = writer::write(target, |tx| {
+        let mut copy = copy.clone();
+        save::write(tx, &mut copy, false)?;
+        Ok(copy.id)
+    })?;
+    Ok(Some(new))
+}

@@ -1,0 +1,332 @@
+//! The summary of a message: the columns of usual views in at most 256 bytes, keyed by the viewing folder.
+//!
+//! Texts are cut to fit; a cut text is marked, and whoever needs the whole one reads the properties.
+
+use mapi::{ChangeNumber, PropertyTag, PropertyValue, Reader, WString, Wire, WireError, tags};
+
+use crate::message::MessageBody;
+use crate::record::hot::Hot;
+
+pub(crate) const MAX: usize = 256;
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Summary {
+    /// PidTagMessageFlags, computed ones included.
+    pub(crate) flags: u32,
+    pub(crate) status: u32,
+    pub(crate) size: u64,
+    /// CN as a number, in wire order.
+    pub(crate) change: i64,
+    pub(crate) uid: u32,
+    pub(crate) sequence: u64,
+    pub(crate) delivered: Option<u64>,
+    pub(crate) submitted: Option<u64>,
+    pub(crate) modified: Option<u64>,
+    pub(crate) created: Option<u64>,
+    pub(crate) importance: Option<i32>,
+    pub(crate) sensitivity: Option<i32>,
+    pub(crate) icon: Option<i32>,
+    pub(crate) flag_status: Option<i32>,
+    pub(crate) class: Text,
+    /// Units of the subject that are its prefix ("Re: ").
+    pub(crate) prefix_units: u8,
+    pub(crate) subject: Text,
+    pub(crate) from: Text,
+    pub(crate) to: Text,
+}
+
+/// A text of a summary.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) enum Text {
+    #[default]
+    Absent,
+    Whole(WString),
+    /// The beginning of a longer text.
+    Cut(WString),
+}
+
+/// What a summary says about a property.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Known {
+    Value(PropertyValue),
+    Absent,
+    /// The summary does not hold it: read the properties.
+    Unknown,
+}
+
+const VERSION: u8 = 1;
+
+/// Bytes of version, fixed fields and the sizes of the four texts.
+const FIXED: usize = 1 + 2 + 1 + 4 + 4 + 8 + 8 + 4 + 8 + 8 * 4 + 4 * 4 + 1 + 4;
+
+impl Summary {
+    /// The summary of a message as it is about to be saved. `flags` has the computed ones.
+    pub(crate) fn of(body: &MessageBody, hot: &Hot, flags: u32) -> Summary {
+        let p = &body.properties;
+        let int = |tag: PropertyTag| p.inline(tag).and_then(PropertyValue::as_i32);
+        let time = |tag: PropertyTag| p.inline(tag).and_then(PropertyValue::as_time).map(|t| t.0);
+        let text = |tag: PropertyTag| match p.get(tag) {
+            None => Text::Absent,
+            Some(value) => match value.inline() {
+                Some(PropertyValue::String(text)) => Text::Whole(text.clone()),
+                // Of another type, or beyond what is inline: the properties know.
+                _ => Text::Cut(WString::default()),
+            },
+        };
+        let prefix = p.inline(tags::SUBJECT_PREFIX).and_then(PropertyValue::as_text);
+        let mut summary = Summary {
+            flags,
+            status: hot.status,
+            size: hot.size,
+            change: hot.change.to_i64(),
+            uid: hot.uid,
+            sequence: hot.sequence,
+            delivered: time(tags::MESSAGE_DELIVERY_TIME),
+            submitted: time(tags::CLIENT_SUBMIT_TIME),
+            modified: time(tags::LAST_MODIFICATION_TIME),
+            created: time(tags::CREATION_TIME),
+            importance: int(tags::IMPORTANCE),
+            sensitivity: int(tags::SENSITIVITY),
+            icon: int(tags::ICON_INDEX),
+            flag_status: int(tags::FLAG_STATUS),
+            class: text(tags::MESSAGE_CLASS),
+            prefix_units: prefix.map_or(0, |text| text.to_utf16().len().min(255) as u8),
+            subject: text(tags::SUBJECT),
+            from: text(tags::SENT_REPRESENTING_NAME),
+            to: text(tags::DISPLAY_TO),
+        };
+        summary.fit();
+        summary
+    }
+
+    /// Cuts the texts so that all fits: the subject gets what the others leave.
+    fn fit(&mut self) {
+        let room = MAX - FIXED;
+        self.class.cut(48);
+        self.from.cut(36);
+        self.to.cut(36);
+        let others = self.class.bytes().len() + self.from.bytes().len() + self.to.bytes().len();
+        self.subject.cut(room - others);
+    }
+
+    /// What the record of a hot change moves in the summary.
+    pub(crate) fn follow(&mut self, hot: &Hot, flags: u32) {
+        self.flags = flags;
+        self.status = hot.status;
+        self.uid = hot.uid;
+        self.sequence = hot.sequence;
+        self.change = hot.change.to_i64();
+    }
+
+    pub(crate) fn change(&self) -> ChangeNumber {
+        ChangeNumber::from_i64(self.change)
+    }
+
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut w = Vec::with_capacity(MAX);
+        w.push(VERSION);
+        let mut present: u16 = 0;
+        let options = [
+            self.delivered.is_some(),
+            self.submitted.is_some(),
+            self.modified.is_some(),
+            self.created.is_some(),
+            self.importance.is_some(),
+            self.sensitivity.is_some(),
+            self.icon.is_some(),
+            self.flag_status.is_some(),
+        ];
+        let texts = [&self.class, &self.subject, &self.from, &self.to];
+        for (bit, option) in options.into_iter().enumerate() {
+            present |= u16::from(option) << bit;
+        }
+        let mut cut: u8 = 0;
+        for (bit, text) in texts.iter().enumerate() {
+            present |= u16::from(**text != Text::Absent) << (8 + bit);
+            cut |= u8::from(matches!(text, Text::Cut(_))) << bit;
+        }
+        present.write(&mut w);
+        cut.write(&mut w);
+        self.flags.write(&mut w);
+        self.status.write(&mut w);
+        self.size.write(&mut w);
+        self.change.write(&mut w);
+        self.uid.write(&mut w);
+        self.sequence.write(&mut w);
+        for time in [self.delivered, self.submitted, self.modified, self.created] {
+            time.unwrap_or(0).write(&mut w);
+        }
+        for int in [self.importance, self.sensitivity, self.icon, self.flag_status] {
+            int.unwrap_or(0).write(&mut w);
+        }
+        self.prefix_units.write(&mut w);
+        for text in texts {
+            let bytes = text.bytes();
+            w.push(bytes.len() as u8);
+            w.extend_from_slice(bytes);
+        }
+        w
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Summary, WireError> {
+        let mut r = Reader::new(bytes);
+        let r = &mut r;
+        super::version(r, VERSION)?;
+        let present = u16::read(r)?;
+        let cut = u8::read(r)?;
+        let has = |bit: u16| present >> bit & 1 != 0;
+        let mut summary = Summary {
+            flags: u32::read(r)?,
+            status: u32::read(r)?,
+            size: u64::read(r)?,
+            change: i64::read(r)?,
+            uid: u32::read(r)?,
+            sequence: u64::read(r)?,
+            ..Summary::default()
+        };
+        let times: [u64; 4] = [u64::read(r)?, u64::read(r)?, u64::read(r)?, u64::read(r)?];
+        let ints: [i32; 4] = [i32::read(r)?, i32::read(r)?, i32::read(r)?, i32::read(r)?];
+        summary.delivered = has(0).then_some(times[0]);
+        summary.submitted = has(1).then_some(times[1]);
+        summary.modified = has(2).then_some(times[2]);
+        summary.created = has(3).then_some(times[3]);
+        summary.importance = has(4).then_some(ints[0]);
+        summary.sensitivity = has(5).then_some(ints[1]);
+        summary.icon = has(6).then_some(ints[2]);
+        summary.flag_status = has(7).then_some(ints[3]);
+        summary.prefix_units = u8::read(r)?;
+        let texts = [&mut summary.class, &mut summary.subject, &mut summary.from, &mut summary.to];
+        for (bit, slot) in texts.into_iter().enumerate() {
+            let len = usize::from(u8::read(r)?);
+            let text = WString::from_bytes(r.bytes(len, "a text of a summary")?);
+            *slot = match (has(8 + bit as u16), cut >> bit & 1 != 0) {
+                (false, _) => Text::Absent,
+                (true, false) => Text::Whole(text),
+                (true, true) => Text::Cut(text),
+            };
+        }
+        Ok(summary)
+    }
+
+    /// What the summary knows about a property, by the tag's id.
+    pub(crate) fn get(&self, tag: PropertyTag) -> Known {
+        const MESSAGE_FLAGS: u16 = tags::MESSAGE_FLAGS.id();
+        const MESSAGE_STATUS: u16 = tags::MESSAGE_STATUS.id();
+        const MESSAGE_SIZE: u16 = tags::MESSAGE_SIZE.id();
+        const CHANGE_NUMBER: u16 = tags::CHANGE_NUMBER.id();
+        const INTERNET_ARTICLE_NUMBER: u16 = tags::INTERNET_ARTICLE_NUMBER.id();
+        const HAS_ATTACHMENTS: u16 = tags::HAS_ATTACHMENTS.id();
+        const MESSAGE_DELIVERY_TIME: u16 = tags::MESSAGE_DELIVERY_TIME.id();
+        const CLIENT_SUBMIT_TIME: u16 = tags::CLIENT_SUBMIT_TIME.id();
+        const LAST_MODIFICATION_TIME: u16 = tags::LAST_MODIFICATION_TIME.id();
+        const CREATION_TIME: u16 = tags::CREATION_TIME.id();
+        const IMPORTANCE: u16 = tags::IMPORTANCE.id();
+        const SENSITIVITY: u16 = tags::SENSITIVITY.id();
+        const ICON_INDEX: u16 = tags::ICON_INDEX.id();
+        const FLAG_STATUS: u16 = tags::FLAG_STATUS.id();
+        const MESSAGE_CLASS: u16 = tags::MESSAGE_CLASS.id();
+        const SUBJECT: u16 = tags::SUBJECT.id();
+        const NORMALIZED_SUBJECT: u16 = tags::NORMALIZED_SUBJECT.id();
+        const SENT_REPRESENTING_NAME: u16 = tags::SENT_REPRESENTING_NAME.id();
+        const DISPLAY_TO: u16 = tags::DISPLAY_TO.id();
+        match tag.id() {
+            MESSAGE_FLAGS => Known::Value((self.flags as i32).into()),
+            MESSAGE_STATUS => Known::Value((self.status as i32).into()),
+            MESSAGE_SIZE if tag.property_type() == mapi::PropertyType::INTEGER64 => {
+                Known::Value((self.size as i64).into())
+            }
+            MESSAGE_SIZE => Known::Value(i32::try_from(self.size).unwrap_or(i32::MAX).into()),
+            CHANGE_NUMBER => Known::Value(self.change.into()),
+            INTERNET_ARTICLE_NUMBER => Known::Value((self.uid as i32).into()),
+            HAS_ATTACHMENTS => {
+                Known::Value((self.flags & crate::message::flags::HAS_ATTACHMENTS != 0).into())
+            }
+            MESSAGE_DELIVERY_TIME => time(self.delivered),
+            CLIENT_SUBMIT_TIME => time(self.submitted),
+            LAST_MODIFICATION_TIME => time(self.modified),
+            CREATION_TIME => time(self.created),
+            IMPORTANCE => int(self.importance),
+            SENSITIVITY => int(self.sensitivity),
+            ICON_INDEX => int(self.icon),
+            FLAG_STATUS => int(self.flag_status),
+            MESSAGE_CLASS => self.class.known(),
+            SUBJECT => self.subject.known(),
+            NORMALIZED_SUBJECT => match &self.subject {
+                Text::Whole(text) if self.prefix_units > 0 => {
+                    let units = text.to_utf16();
+                    let rest = units.get(usize::from(self.prefix_units)..).unwrap_or_default();
+                    Known::Value(WString::from_utf16(rest.iter().copied()).into())
+                }
+                other => other.known(),
+            },
+            SENT_REPRESENTING_NAME => self.from.known(),
+            DISPLAY_TO => self.to.known(),
+            _ => Known::Unknown,
+        }
+    }
+}
+
+fn time(value: Option<u64>) -> Known {
+    value.map_or(Known::Absent, |ticks| Known::Value(mapi::FileTime(ticks).into()))
+}
+
+fn int(value: Option<i32>) -> Known {
+    value.map_or(Known::Absent, |value| Known::Value(value.into()))
+}
+
+impl Text {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Text::Absent => &[],
+            Text::Whole(text) | Text::Cut(text) => text.as_bytes(),
+        }
+    }
+
+    /// Cuts to at most `limit` bytes, at a character.
+    fn cut(&mut self, limit: usize) {
+        let bytes = self.bytes();
+        if bytes.len() <= limit {
+            return;
+        }
+        let mut end = limit;
+        while end > 0 && bytes[end] & 0xc0 == 0x80 {
+            end -= 1;
+        }
+        *self = Text::Cut(WString::from_bytes(&bytes[..end]));
+    }
+
+    fn known(&self) -> Known {
+        match self {
+            Text::Absent => Known::Absent,
+            Text::Whole(text) => Known::Value(text.clone().into()),
+            Text::Cut(_) => Known::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip_within_the_bound() {
+        let mut summary = Summary {
+            flags: 1,
+            uid: 9,
+            delivered: Some(5),
+            importance: Some(-1),
+            class: Text::Whole("IPM.Note".into()),
+            subject: Text::Whole("ä".repeat(200).as_str().into()),
+            from: Text::Whole("x".repeat(300).as_str().into()),
+            prefix_units: 2,
+            ..Summary::default()
+        };
+        summary.fit();
+        let bytes = summary.to_bytes();
+        assert!(bytes.len() <= MAX && bytes.len() > MAX - 3);
+        assert_eq!(Summary::read(&bytes), Ok(summary.clone()));
+        assert_eq!(summary.get(tags::SUBJECT), Known::Unknown);
+        assert_eq!(summary.get(tags::DISPLAY_TO), Known::Absent);
+        assert_eq!(summary.get(tags::MESSAGE_CLASS), Known::Value("IPM.Note".into()));
+    }
+}

@@ -1,6 +1,6 @@
 //! A MAPI session for programs, in MAPI's own terms: [`Session`] -> [`MsgStore`] -> [`Folder`] ->
 //! [`Message`], with [`Table`], [`Attachment`] and [`Stream`], over a store in this process
-//! ([`Loopback`]) or a server ([`MapiHttp`]).
+//! ([`Loopback`]) or a server ([`Http`]).
 //!
 //! ```
 //! # #[cfg(feature = "loopback")] {
@@ -23,9 +23,9 @@
 //!
 //! ```no_run
 //! # #[cfg(feature = "http-client")] {
-//! use mapi_session::{MapiHttp, Profile, Session};
+//! use mapi_session::{Http, Profile, Session};
 //!
-//! let service = MapiHttp::new("http://127.0.0.1:8480", "me@example.test", "the password")?;
+//! let service = Http::new("http://127.0.0.1:8480", "me@example.test", "the password")?;
 //! let session = Session::logon(Profile::new(service))?;
 //! # }
 //! # Ok::<(), mapi_session::Error>(())
@@ -59,7 +59,7 @@ pub use attachment::Attachment;
 pub use error::{Error, Result};
 pub use folder::Folder;
 #[cfg(feature = "http-client")]
-pub use http::{Limits, MapiHttp};
+pub use http::{Limits, Http};
 pub use mapi_rop::logon::SpecialFolder;
 pub use message::Message;
 pub use object::live_objects;

@@ -22,7 +22,7 @@ use url::Endpoint;
 ///
 /// Only `http://` is spoken so far: use it on this machine, or over a tunnel that encrypts.
 #[derive(Clone)]
-pub struct MapiHttp {
+pub struct Http {
     endpoint: Endpoint,
     /// As it stands in the Authorization header.
     authorization: String,
@@ -32,10 +32,10 @@ pub struct MapiHttp {
     limits: Limits,
 }
 
-impl MapiHttp {
+impl Http {
     /// `url` is the server's base, such as `http://127.0.0.1:8480`, or the whole endpoint. `user` is the
     /// name to log on with, which is also taken for the name of the mailbox: a Coffer knows mailboxes by
-    /// their addresses. For other servers see [`MapiHttp::user_dn`].
+    /// their addresses. For other servers see [`Http::user_dn`].
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl MapiHttp {
             ));
         }
         let credentials = base64::prelude::BASE64_STANDARD.encode(format!("{user}:{password}"));
-        Ok(MapiHttp {
+        Ok(Http {
             endpoint,
             authorization: format!("Basic {credentials}"),
             user: user.to_owned(),
@@ -79,16 +79,16 @@ impl MapiHttp {
 }
 
 /// Without the password.
-impl fmt::Debug for MapiHttp {
+impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MapiHttp")
+        f.debug_struct("Http")
             .field("server", &self.endpoint.authority())
             .field("user", &self.user)
             .finish_non_exhaustive()
     }
 }
 
-impl MessageStoreProvider for MapiHttp {
+impl MessageStoreProvider for Http {
     fn display_name(&self) -> String {
         self.endpoint.authority()
     }
@@ -147,7 +147,7 @@ fn read_status(r: &mut Reader<'_>, operation: &'static str) -> Result<()> {
 
 /// A session context on the server.
 struct Context {
-    service: MapiHttp,
+    service: Http,
     client: Client,
     cookies: Cookies,
     /// [MS-OXCMAPIHTTP] 2.2.3.3.2: a GUID for the life of the session context, and a counter.
@@ -161,7 +161,7 @@ struct Context {
 static CONTEXTS: AtomicU64 = AtomicU64::new(1);
 
 impl Context {
-    fn new(service: &MapiHttp) -> Self {
+    fn new(service: &Http) -> Self {
         let context = CONTEXTS.fetch_add(1, Ordering::Relaxed);
         Context {
             client: Client::new(service.endpoint.clone(), service.limits),

@@ -7,14 +7,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use mapi::PropertyTag;
-use mapi_rop::buffer::ResponseBuffer;
+use mapi_rop::buffer::{ResponseBuffer, write_requests};
 use mapi_rop::{
     Empty, Handle, HandleIndex, LogonId, Request, ResponseContext, RopRequest, RopResponse,
 };
 
 use crate::object::Counted;
 use crate::releases::{Life, Releases};
-use crate::{Error, Result, Transport, buffer};
+use crate::{Error, Result, Transport};
 
 pub(crate) struct Connection {
     conversation: Mutex<Conversation>,
@@ -35,9 +35,8 @@ const MANY: usize = 128;
 /// How many releases a request carries in front: each takes a place in the handle table, which has 255.
 const MOST: usize = 200;
 
-/// How large an answer may be, with its header: what one extended buffer can hold
-/// ([MS-OXCRPC] 2.2.2.1: the size is two bytes).
-const MAX_OUT: u32 = 0x1_0000;
+/// How large an answer may be: what one extended buffer carries ([MS-OXCRPC] 3.1.4.2.1).
+const MAX_OUT: u32 = 32 << 10;
 
 impl Connection {
     pub(crate) fn new(transport: Box<dyn Transport>) -> Arc<Self> {
@@ -170,7 +169,10 @@ impl Connection {
         }
         requests.extend(request);
 
-        let sent = buffer::write(&requests, &table)?;
+        let Some(sent) = write_requests(&requests, &table) else {
+            self.releases.put_back(releasing);
+            return Err(Error::InvalidArgument("the request is larger than a ROP buffer"));
+        };
         let received = match live.execute(&sent, MAX_OUT) {
             Ok(received) => received,
             Err(error) => {
@@ -185,7 +187,7 @@ impl Connection {
             }
         };
         let mut context = ResponseContext::new(&requests, |_| columns.clone());
-        buffer::read(&received, &mut context)
+        Ok(ResponseBuffer::read(&received, &mut context)?)
     }
 
     fn lock(&self) -> MutexGuard<'_, Conversation> {
@@ -203,7 +205,6 @@ impl std::fmt::Debug for Connection {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use mapi::wire::Reader;
     use mapi::{ErrorCode, FolderId};
     use mapi_rop::buffer::{RequestBuffer, ResponseWriter};
     use mapi_rop::folder::{OpenFolderFlags, OpenFolderRequest, OpenFolderResponse};
@@ -228,9 +229,7 @@ mod tests {
         fn execute(&mut self, rops: &[u8], _: u32) -> Result<Vec<u8>> {
             let mut kept = self.0.lock().unwrap();
             kept.requests += 1;
-            let mut r = Reader::new(rops);
-            r.bytes(8, "a header")?;
-            let mut buffer = RequestBuffer::read(r.rest(), &mut LogonKinds::default())?;
+            let mut buffer = RequestBuffer::read(rops, &mut LogonKinds::default())?;
             let mut writer = ResponseWriter::new(30_000, buffer.handles.len());
             let mut releases = 0;
             for request in buffer.requests.clone() {
@@ -263,11 +262,7 @@ mod tests {
                 }
             }
             kept.most_releases = kept.most_releases.max(releases);
-            let payload = writer.finish(&buffer.handles);
-            let size = payload.len() as u16;
-            let header = [0, 4, size, size];
-            let header: Vec<u8> = header.iter().flat_map(|v: &u16| v.to_le_bytes()).collect();
-            Ok([header, payload].concat())
+            Ok(writer.finish(&buffer.handles))
         }
 
         fn disconnect(&mut self) -> Result<()> {

@@ -87,6 +87,11 @@ pub enum Error {
     #[error("the entry id belongs to another store")]
     ForeignEntryId,
 
+    /// The store in this process could not be used.
+    #[cfg(feature = "loopback")]
+    #[error("the store in this process: {0}")]
+    Store(#[source] store::StoreError),
+
     /// A value that the caller gave cannot be sent.
     #[error("{0}")]
     InvalidArgument(&'static str),

@@ -35,13 +35,14 @@
 //! order, and `close` or `logoff` do it at once and say whether it worked (docs/q237174.md).
 
 mod attachment;
-mod buffer;
 mod connection;
 mod entry_ids;
 mod error;
 mod folder;
 #[cfg(feature = "http-client")]
 mod http;
+#[cfg(feature = "loopback")]
+mod loopback;
 mod message;
 mod object;
 mod profile;
@@ -59,7 +60,9 @@ pub use attachment::Attachment;
 pub use error::{Error, Result};
 pub use folder::Folder;
 #[cfg(feature = "http-client")]
-pub use http::{Limits, Http};
+pub use http::{Http, Limits};
+#[cfg(feature = "loopback")]
+pub use loopback::Loopback;
 pub use mapi_rop::logon::SpecialFolder;
 pub use message::Message;
 pub use object::live_objects;

@@ -32,8 +32,8 @@ pub struct Connected {
 /// Dropping it ends the session context as far as that is possible without waiting;
 /// [`Transport::disconnect`] ends it and says whether that worked.
 pub trait Transport: Send {
-    /// Sends extended ROP buffers ([MS-OXCRPC] 2.2.2.1: RPC_HEADER_EXT and payload) and returns the
-    /// server's, at most `max_out` bytes.
+    /// Sends a ROP input buffer ([MS-OXCROPS] 2.2.1: ROPs and handle table) and returns the server's ROP
+    /// output buffer, at most `max_out` bytes.
     ///
     /// # Errors
     ///

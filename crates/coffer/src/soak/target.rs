@@ -44,7 +44,7 @@ impl Target {
         match self {
             Target::Local(local) => {
                 let service = local.service.clone();
-                let ledger = Box::new(move || service.server_objects() as i64);
+                let ledger = Box::new(move || service.ledger().live_total() as i64);
                 Ok(vec![Probe::Own { ledger: Some(ledger) }])
             }
             Target::Remote(_) => Ok(vec![Probe::Own { ledger: None }, server(args)?]),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod client;
+mod extended;
 mod url;
 
 use std::fmt;
@@ -206,15 +207,15 @@ impl Transport for Context {
         // [MS-OXCMAPIHTTP] 2.2.4.2.1
         let mut body = Vec::with_capacity(rops.len() + 16);
         NO_COMPRESSION_NO_XOR.write(&mut body);
-        SizedBytes::<u32>::from(rops.to_vec()).write(&mut body);
-        max_out.write(&mut body);
+        SizedBytes::<u32>::from(extended::write(rops)?).write(&mut body);
+        max_out.saturating_add(extended::HEADER).write(&mut body);
         0_u32.write(&mut body); // AuxiliaryBufferSize
         let answer = self.request("Execute", &body)?;
         // [MS-OXCMAPIHTTP] 2.2.4.2.2
         let mut r = Reader::new(&answer);
         read_status(&mut r, "the request")?;
         u32::read(&mut r)?; // Flags, reserved
-        Ok(SizedBytes::<u32>::read(&mut r)?.bytes)
+        extended::read(&SizedBytes::<u32>::read(&mut r)?.bytes)
     }
 
     fn disconnect(&mut self) -> Result<()> {

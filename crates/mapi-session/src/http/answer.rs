@@ -1,5 +1,7 @@
 //! What stands around a MAPI/HTTP response body: meta-tags, late headers, response codes, cookies.
 
+use mapi_rop::http::{CONTENT_TYPE, FinalResponse, ResponseCode, ResponseStream, headers};
+
 use super::client::{Headers, Response};
 use crate::{Error, Result};
 
@@ -8,102 +10,49 @@ use crate::{Error, Result};
 /// [MS-OXCMAPIHTTP] 2.2.2.2: the body begins with meta-tags (PROCESSING, PENDING, DONE), each on a line;
 /// after DONE come late headers, an empty line, and the body proper.
 pub(super) fn into_body(response: Response, user: &str) -> Result<Vec<u8>> {
-    let Response { status, headers, mut body } = response;
+    let Response { status, headers: head, body } = response;
     match status {
         200 => {}
         401 => return Err(Error::Credentials { user: user.to_owned() }),
         403 => return Err(Error::Forbidden { user: user.to_owned(), detail: excerpt(&body) }),
-        // The server is short of something, or ends: the request was not carried out.
         _ => {
             let detail = excerpt(&body);
             return Err(Error::Protocol(format!("HTTP status {status}{detail}")));
         }
     }
-    if let Some(code) = response_code(&headers)? {
-        check(code, user, &body)?;
+    check(head.get(headers::RESPONSE_CODE), user, &body)?;
+    let kind = head.get("Content-Type").unwrap_or("no type");
+    if kind.split(';').next().is_none_or(|kind| kind.trim() != CONTENT_TYPE) {
+        return Err(Error::Protocol(format!("content of {kind:?} instead of {CONTENT_TYPE}")));
     }
-    let is_mapi = headers.get("Content-Type").is_some_and(|value| {
-        value.split(';').next().is_some_and(|v| v.trim() == "application/mapi-http")
-    });
-    if !is_mapi {
-        let kind = headers.get("Content-Type").unwrap_or("no type");
-        return Err(Error::Protocol(format!(
-            "content of {kind:?} instead of application/mapi-http"
-        )));
-    }
-    let mut late = Headers::default();
-    let start = read_meta_tags(&body, &mut late)?;
-    body.drain(..start);
+    let malformed = |error| Error::Protocol(format!("{error}"));
+    let mut stream = ResponseStream::new(body.len());
+    stream.push(&body).map_err(malformed)?;
+    let last = stream.finish().map_err(malformed)?;
     // [MS-OXCMAPIHTTP] 3.2.5.2 R2229: a failure after the first bytes went out stands in a late header.
-    match response_code(&late)? {
-        Some(code) => check(code, user, &body).map(|()| body),
-        None => Ok(body),
-    }
+    check(last.header(headers::RESPONSE_CODE), user, &last.body)?;
+    let FinalResponse { body, .. } = last;
+    Ok(body)
 }
 
-/// Where the body proper begins.
-fn read_meta_tags(body: &[u8], late: &mut Headers) -> Result<usize> {
-    let mut at = 0;
-    let mut done = false;
-    loop {
-        let Some(length) = body[at..].windows(2).position(|pair| pair == b"\r\n") else {
-            return Err(Error::Protocol("the answer ends before its body".into()));
-        };
-        let line = std::str::from_utf8(&body[at..at + length])
-            .map_err(|_| Error::Protocol("a line that is not text before the body".into()))?;
-        at += length + 2;
-        match (done, line) {
-            (true, "") => return Ok(at),
-            (true, header) => late.push_line(header)?,
-            (false, "PROCESSING" | "PENDING") => {}
-            (false, "DONE") => done = true,
-            (false, other) => {
-                let other: String = other.chars().take(40).collect();
-                return Err(Error::Protocol(format!("{other:?} where a meta-tag should stand")));
-            }
-        }
-    }
-}
-
-fn response_code(headers: &Headers) -> Result<Option<u32>> {
-    let Some(value) = headers.get("X-ResponseCode") else { return Ok(None) };
-    value.parse().map(Some).map_err(|_| Error::Protocol(format!("the X-ResponseCode {value:?}")))
-}
-
-fn check(code: u32, user: &str, body: &[u8]) -> Result<()> {
-    let detail = excerpt(body);
+/// Looks at an X-ResponseCode ([MS-OXCMAPIHTTP] 2.2.3.3.3).
+fn check(value: Option<&str>, user: &str, body: &[u8]) -> Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    let Some(code) = ResponseCode::parse(value) else {
+        return Err(Error::Protocol(format!("the X-ResponseCode {value:?}")));
+    };
     match code {
-        0 => Ok(()),
-        6 | 10 | 13 | 15 => Err(Error::SessionLost {
-            reason: format!("X-ResponseCode {code}: {}", response_code_name(code)),
+        ResponseCode::Success => Ok(()),
+        ResponseCode::InvalidContextCookie
+        | ResponseCode::ContextNotFound
+        | ResponseCode::MissingCookie
+        | ResponseCode::InvalidSequence => Err(Error::SessionLost {
+            reason: format!("X-ResponseCode {}: {}", code.value(), code.name()),
         }),
-        11 => Err(Error::Forbidden { user: user.to_owned(), detail }),
-        _ => Err(Error::Refused { code, name: response_code_name(code), detail }),
-    }
-}
-
-/// [MS-OXCMAPIHTTP] 2.2.3.3.3
-fn response_code_name(code: u32) -> &'static str {
-    match code {
-        0 => "Success",
-        1 => "Unknown Failure",
-        2 => "Invalid Verb",
-        3 => "Invalid Path",
-        4 => "Invalid Header",
-        5 => "Invalid Request Type",
-        6 => "Invalid Context Cookie",
-        7 => "Missing Header",
-        8 => "Anonymous Not Allowed",
-        9 => "Too Large",
-        10 => "Context Not Found",
-        11 => "No Privilege",
-        12 => "Invalid Request Body",
-        13 => "Missing Cookie",
-        15 => "Invalid Sequence",
-        16 => "Endpoint Disabled",
-        17 => "Invalid Response",
-        18 => "Endpoint Shutting Down",
-        _ => "not specified",
+        ResponseCode::NoPrivilege => {
+            Err(Error::Forbidden { user: user.to_owned(), detail: excerpt(body) })
+        }
+        _ => Err(Error::Refused { code: code.value(), name: code.name(), detail: excerpt(body) }),
     }
 }
 

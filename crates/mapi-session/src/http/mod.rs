@@ -2,15 +2,20 @@
 
 mod answer;
 mod client;
-mod extended;
 mod url;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
-use mapi::wire::{Reader, SizedBytes, Wire};
-use mapi::{ErrorCode, Guid, WString};
+use mapi::text::String8;
+use mapi::wire::{SizedBytes, Wire};
+use mapi::{ErrorCode, Guid};
+use mapi_rop::ext::{EXT_HEADER_SIZE, Packing, read_payloads, write_payloads};
+use mapi_rop::http::{
+    Body, CONTENT_TYPE, ConnectRequest, ConnectResponse, DisconnectRequest, DisconnectResponse,
+    ExecuteFlags, ExecuteRequest, ExecuteResponse, RequestType, headers,
+};
 
 use crate::provider::{Connected, MessageStoreProvider, Transport};
 use crate::{Error, Result};
@@ -103,18 +108,19 @@ impl MessageStoreProvider for Http {
             return Err(Error::InvalidArgument("a user's distinguished name is ASCII"));
         }
         let mut context = Context::new(self);
-        // [MS-OXCMAPIHTTP] 2.2.4.1.1
-        let mut body = Vec::new();
-        body.extend_from_slice(self.user_dn.as_bytes());
-        body.push(0);
-        0_u32.write(&mut body); // Flags
-        CODE_PAGE.write(&mut body); // DefaultCodePage
-        LCID.write(&mut body); // LcidSort
-        LCID.write(&mut body); // LcidString
-        0_u32.write(&mut body); // AuxiliaryBufferSize
-        let answer = context.request("Connect", &body)?;
-        let display_name = read_connected(&answer)?;
+        let request = ConnectRequest {
+            user_dn: String8::from(self.user_dn.as_str()),
+            flags: 0,
+            code_page: CODE_PAGE,
+            lcid_sort: LCID,
+            lcid_string: LCID,
+            auxiliary: Vec::new().into(),
+        };
+        let body = context.request(RequestType::Connect, &request.to_wire())?;
+        let answer: ConnectResponse =
+            success(&body, "logging on", |answer: &ConnectResponse| answer.error)?;
         context.connected = true;
+        let display_name = answer.display_name.to_string_lossy().into_owned();
         Ok(Connected { transport: Box::new(context), display_name })
     }
 }
@@ -124,26 +130,18 @@ const CODE_PAGE: u32 = 1252;
 /// English (United States), for sort orders.
 const LCID: u32 = 0x0409;
 
-/// [MS-OXCMAPIHTTP] 2.2.4.1.2: the display name, of what a connection tells.
-fn read_connected(body: &[u8]) -> Result<String> {
-    let mut r = Reader::new(body);
-    read_status(&mut r, "logging on")?;
-    for _ in 0..3 {
-        u32::read(&mut r)?; // PollsMax, RetryCount, RetryDelay
-    }
-    mapi::text::String8::read(&mut r)?; // DnPrefix
-    Ok(WString::read(&mut r)?.to_string_lossy().into_owned())
-}
-
-/// StatusCode and ErrorCode, with which every response body begins ([MS-OXCMAPIHTTP] 2.2.4).
-fn read_status(r: &mut Reader<'_>, operation: &'static str) -> Result<()> {
-    for _ in 0..2 {
-        let code = ErrorCode::read(r)?;
-        if !code.is_success() {
-            return Err(Error::Code { operation, code });
-        }
-    }
-    Ok(())
+/// The body of a response that succeeded: its StatusCode and its ErrorCode are 0.
+fn success<T: Wire>(
+    body: &[u8],
+    operation: &'static str,
+    error: impl Fn(&T) -> ErrorCode,
+) -> Result<T> {
+    let code = match Body::<T>::from_wire(body)? {
+        Body::Success(answer) if error(&answer).is_success() => return Ok(answer),
+        Body::Success(answer) => error(&answer),
+        Body::Failed(status, _) => ErrorCode(status),
+    };
+    Err(Error::Code { operation, code })
 }
 
 /// A session context on the server.
@@ -175,22 +173,22 @@ impl Context {
         }
     }
 
-    fn request(&mut self, request_type: &str, body: &[u8]) -> Result<Vec<u8>> {
+    fn request(&mut self, request_type: RequestType, body: &[u8]) -> Result<Vec<u8>> {
         self.requests += 1;
         let request_id = format!("{{{}}}:{}", self.request_guid, self.requests);
         let cookies = self.cookies.header();
-        let mut headers = vec![
+        let mut lines = vec![
             ("Authorization", self.service.authorization.as_str()),
-            ("Content-Type", "application/mapi-http"),
-            ("X-RequestType", request_type),
-            ("X-RequestId", &request_id),
-            ("X-ClientInfo", &self.client_info),
-            ("X-ClientApplication", &self.service.application),
+            ("Content-Type", CONTENT_TYPE),
+            (headers::REQUEST_TYPE, request_type.name()),
+            (headers::REQUEST_ID, &request_id),
+            (headers::CLIENT_INFO, &self.client_info),
+            (headers::CLIENT_APPLICATION, &self.service.application),
         ];
         if let Some(cookies) = &cookies {
-            headers.push(("Cookie", cookies));
+            lines.push(("Cookie", cookies));
         }
-        let outcome = self.client.post(&headers, body).and_then(|response| {
+        let outcome = self.client.post(&lines, body).and_then(|response| {
             self.cookies.learn(&response.headers)?;
             into_body(response, &self.service.user)
         });
@@ -204,32 +202,37 @@ impl Context {
 
 impl Transport for Context {
     fn execute(&mut self, rops: &[u8], max_out: u32) -> Result<Vec<u8>> {
-        // [MS-OXCMAPIHTTP] 2.2.4.2.1
-        let mut body = Vec::with_capacity(rops.len() + 16);
-        NO_COMPRESSION_NO_XOR.write(&mut body);
-        SizedBytes::<u32>::from(extended::write(rops)?).write(&mut body);
-        max_out.saturating_add(extended::HEADER).write(&mut body);
-        0_u32.write(&mut body); // AuxiliaryBufferSize
-        let answer = self.request("Execute", &body)?;
-        // [MS-OXCMAPIHTTP] 2.2.4.2.2
-        let mut r = Reader::new(&answer);
-        read_status(&mut r, "the request")?;
-        u32::read(&mut r)?; // Flags, reserved
-        extended::read(&SizedBytes::<u32>::read(&mut r)?.bytes)
+        let Some(buffer) = write_payloads(&[rops], Packing::default()) else {
+            return Err(Error::InvalidArgument("the request is larger than a ROP buffer"));
+        };
+        let request = ExecuteRequest {
+            // The answer may come plain: nothing is hidden by the XOR, and bytes are cheap next to time.
+            flags: ExecuteFlags::NO_COMPRESSION | ExecuteFlags::NO_XOR_MAGIC,
+            rop_buffer: buffer.into(),
+            max_rop_out: max_out.saturating_add(EXT_HEADER_SIZE as u32),
+            auxiliary: SizedBytes::from(Vec::new()),
+        };
+        let body = self.request(RequestType::Execute, &request.to_wire())?;
+        let answer = success(&body, "the request", |answer: &ExecuteResponse| answer.error)?;
+        // One payload came in, so one goes out: more were not allowed.
+        let mut payloads = read_payloads(&answer.rop_buffer.bytes, MOST_OUT)?;
+        match (payloads.pop(), payloads.is_empty()) {
+            (Some(payload), true) => Ok(payload),
+            _ => Err(Error::Protocol("another number of ROP buffers than one".into())),
+        }
     }
 
     fn disconnect(&mut self) -> Result<()> {
         self.connected = false;
-        let mut body = Vec::new();
-        0_u32.write(&mut body); // AuxiliaryBufferSize
-        let answer = self.request("Disconnect", &body)?;
-        read_status(&mut Reader::new(&answer), "logging off")
+        let request = DisconnectRequest { auxiliary: Vec::new().into() };
+        let body = self.request(RequestType::Disconnect, &request.to_wire())?;
+        success(&body, "logging off", |answer: &DisconnectResponse| answer.error)?;
+        Ok(())
     }
 }
 
-/// [MS-OXCRPC] 3.1.4.2: the answer comes plain. Every HTTP connection can compress, and nothing is hidden
-/// by the XOR.
-const NO_COMPRESSION_NO_XOR: u32 = 0x0000_0003;
+/// Bytes of an answer, decompressed.
+const MOST_OUT: usize = 1 << 20;
 
 impl Drop for Context {
     fn drop(&mut self) {

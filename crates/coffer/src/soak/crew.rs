@@ -53,9 +53,8 @@ impl Crew {
         let mut crew = Crew { shared, threads: Vec::new() };
         for cycle in cycles {
             let shared = crew.shared.clone();
-            let thread = std::thread::Builder::new()
-                .name("soak".into())
-                .spawn(move || shared.run(cycle))?;
+            let thread =
+                std::thread::Builder::new().name("soak".into()).spawn(move || shared.run(cycle))?;
             crew.threads.push(thread);
         }
         Ok(crew)

@@ -38,8 +38,7 @@ pub fn fit(points: impl Iterator<Item = (f64, f64)> + Clone) -> Option<Fit> {
         return None;
     }
     let slope = sxy / sxx;
-    let residuals: f64 =
-        points.map(|(x, y)| (y - mean_y - slope * (x - mean_x)).powi(2)).sum();
+    let residuals: f64 = points.map(|(x, y)| (y - mean_y - slope * (x - mean_x)).powi(2)).sum();
     let error = (residuals / (n - 2.0) / sxx).sqrt();
     Some(Fit { slope, margin: student_975(count - 2) * error })
 }

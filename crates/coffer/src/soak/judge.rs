@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn forty_bytes_a_cycle_are_caught_in_a_hundred_cycles() {
-        let leak = |cycles: u64| Sample { allocated: Some(1_000_000 + 40 * cycles as i64), ..level() };
+        let leak =
+            |cycles: u64| Sample { allocated: Some(1_000_000 + 40 * cycles as i64), ..level() };
         let verdict = judge(&samples(90, 1, leak));
         assert!(!verdict.is_flat());
         assert!((verdict.allocated.unwrap().slope - 40.0).abs() < 1e-6);

@@ -116,7 +116,10 @@ mod tests {
     #[test]
     fn an_address_without_a_path_means_the_usual_page() {
         let metrics = Metrics::new("http://127.0.0.1:8481").unwrap();
-        assert_eq!((metrics.authority.as_str(), metrics.path.as_str()), ("127.0.0.1:8481", "/metrics"));
+        assert_eq!(
+            (metrics.authority.as_str(), metrics.path.as_str()),
+            ("127.0.0.1:8481", "/metrics")
+        );
         assert!(Metrics::new("https://x").is_err());
     }
 }

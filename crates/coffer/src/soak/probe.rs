@@ -71,12 +71,11 @@ impl Probe {
 
 /// Resident bytes, descriptors and threads of a process of this machine.
 fn of_process(pid: u32) -> Result<Sample> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| {
-        match error.kind() {
+    let status =
+        fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => anyhow::anyhow!("there is no process {pid} to measure"),
             _ => error.into(),
-        }
-    })?;
+        })?;
     let field = |name: &str| -> Option<i64> {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.split_whitespace().next()?.parse().ok()

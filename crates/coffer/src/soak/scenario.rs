@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use mapi::{FolderId, MessageId, tags};
-use mapi_session::{MsgStore, OpenFlags, Profile, Session};
+use mapi_session::{MapiProp, MsgStore, OpenFlags, Profile, Session};
 
+use super::Scenario;
 use super::crew::Cycle;
 use super::target::Target;
-use super::Scenario;
 
 /// What the cycles of a run share: it stands before the first sample and after the last.
 pub struct Stage {

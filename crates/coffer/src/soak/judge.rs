@@ -193,7 +193,9 @@ mod tests {
     #[test]
     fn noise_that_hides_a_leak_is_not_called_flat() {
         let noisy = |cycles: u64| Sample {
-            allocated: Some(1_000_000 + if cycles / 500 % 2 == 0 { 0 } else { 10_000_000 }),
+            allocated: Some(
+                1_000_000 + if (cycles / 500).is_multiple_of(2) { 0 } else { 10_000_000 },
+            ),
             ..level()
         };
         assert!(!judge(&samples(100, 500, noisy)).is_flat());

@@ -145,3 +145,6 @@ pub struct Item {
     pub associated: bool,
     pub content: MessageContent,
 }
+
+#[cfg(test)]
+mod tests;

@@ -573,7 +573,7 @@ fn word_at(bytes: &[u8], at: usize, width: usize) -> u64 {
 }
 
 /// The checksum of [MS-PST] 5.3: CRC-32 without the inversions.
-fn crc(bytes: &[u8]) -> u32 {
+pub fn crc(bytes: &[u8]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];
         let mut index = 0;

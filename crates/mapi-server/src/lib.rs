@@ -9,6 +9,7 @@ pub mod call;
 pub mod convert;
 pub mod dispatch;
 pub mod error;
+pub mod extended;
 pub mod handles;
 pub mod ledger;
 pub mod limits;
@@ -22,6 +23,7 @@ pub mod session;
 #[cfg(feature = "http")]
 pub mod http;
 
+pub use extended::ExecuteError;
 pub use ledger::{Kind, Ledger};
 pub use limits::Limits;
 pub use lock::Control;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use mapi::ErrorCode;
 use mapi_rop::buffer::{RequestBuffer, ResponseWriter};
+use mapi_rop::http::ExecuteFlags;
 use mapi_rop::{LogonKinds, RopId, RopRequest};
 use store::{Account, Store};
 
 use crate::call::Call;
 use crate::dispatch::{Done, dispatch};
+use crate::extended::{ExecuteError, remainder};
 use crate::handles::Tree;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
@@ -41,6 +43,15 @@ pub struct Processor {
     trace: Option<Trace>,
 }
 
+/// The answer to a ROP input buffer.
+#[derive(Debug)]
+pub(crate) struct Executed {
+    /// The ROP output buffer.
+    pub output: Vec<u8>,
+    /// What the last ROP would go on with, and the handle table for it.
+    pub more: Option<(mapi_rop::Request, Vec<mapi_rop::Handle>)>,
+}
+
 /// The largest payload behind one RPC_HEADER_EXT, in bytes ([MS-OXCRPC] 3.1.4.2.1 R1628).
 pub const MAX_PAYLOAD: usize = 32 * 1024;
 
@@ -69,12 +80,17 @@ impl Processor {
     }
 
     /// Executes the requests of one ROP input buffer and returns the ROP output buffer, of at most `limit`
-    /// bytes.
+    /// bytes, without the headers of an extended buffer.
     ///
     /// # Errors
     /// ecRpcFormat if the buffer cannot be read: nothing of it was executed (MS-OXCROPS R4551);
     /// ecBufferTooSmall if the limit has no room for an answer; ecError if a handler panicked.
-    pub fn execute(&self, turn: &Turn, input: &[u8], limit: usize) -> Result<Vec<u8>, ErrorCode> {
+    pub(crate) fn execute_payload(
+        &self,
+        turn: &Turn,
+        input: &[u8],
+        limit: usize,
+    ) -> Result<Executed, ErrorCode> {
         let session = turn.session();
         let work = || {
             let mut tree = session.tree().lock();
@@ -98,13 +114,19 @@ impl Processor {
         tree: &mut Tree<Object>,
         input: &[u8],
         limit: usize,
-    ) -> Result<Vec<u8>, ErrorCode> {
+    ) -> Result<Executed, ErrorCode> {
         let mut buffer =
             RequestBuffer::read(input, &mut LogonKinds::default()).map_err(|error| {
                 tracing::debug!(%error, "a ROP buffer cannot be read");
                 ErrorCode::RPC_FORMAT
             })?;
         let requests = std::mem::take(&mut buffer.requests);
+        // More than a stream can have is no size ([MS-OXCROPS] 2.2.9.2.1).
+        let oversized = |request: &mapi_rop::Request| matches!(request.body, RopRequest::ReadStream(read) if read.limit() > 0x8000_0000);
+        if requests.iter().any(oversized) {
+            return Err(ErrorCode::RPC_FORMAT);
+        }
+        let mut more = None;
         let largest = requests.iter().map(|r| r.input.0.max(r.other.0)).max();
         let handles = buffer.handles.len().max(largest.map_or(0, |index| usize::from(index) + 1));
         let mut writer = ResponseWriter::new(limit.min(MAX_PAYLOAD), handles);
@@ -124,6 +146,7 @@ impl Processor {
             let Done { response, opened } = dispatch(&mut call, &mut buffer, request);
             self.tell(session, request, response.as_ref());
             let Some(response) = response else { continue };
+            more = remainder(request, &response);
             let failed = !response.code().is_success();
             let fits = response.encoded_len() <= room;
             let pushed = if fits { writer.push(&response) } else { Err(response.encoded_len()) };
@@ -139,7 +162,9 @@ impl Processor {
                 break;
             }
         }
-        Ok(writer.finish(&buffer.handles))
+        // Only the last ROP of a buffer may go on in another one (MS-OXCRPC R962).
+        let more = more.map(|request| (request, buffer.handles.clone()));
+        Ok(Executed { output: writer.finish(&buffer.handles), more })
     }
 
     fn tell(
@@ -180,7 +205,7 @@ fn too_small(
     size: usize,
     limit: usize,
     id: RopId,
-) -> Result<Vec<u8>, ErrorCode> {
+) -> Result<Executed, ErrorCode> {
     // A larger buffer would not help (MS-OXCROPS R4546, MS-OXCPRPT R466).
     if limit >= MAX_PAYLOAD && index == 0 {
         return Err(match id {
@@ -189,7 +214,7 @@ fn too_small(
         });
     }
     match writer.push_too_small(size, buffer.raw_from(index)) {
-        true => Ok(writer.finish(&buffer.handles)),
+        true => Ok(Executed { output: writer.finish(&buffer.handles), more: None }),
         false => Err(ErrorCode::BUFFER_TOO_SMALL),
     }
 }
@@ -232,16 +257,33 @@ impl InProcess {
         &self.session
     }
 
-    /// Executes one ROP input buffer; see [`Processor::execute`].
+    /// Executes the ROPs of an extended buffer, as an Execute over HTTP does, and returns the extended
+    /// buffer of their answers, of at most `max_out` bytes.
+    pub fn execute(
+        &self,
+        flags: ExecuteFlags,
+        rops: &[u8],
+        max_out: u32,
+    ) -> Result<Vec<u8>, ExecuteError> {
+        let turn = self.turn().map_err(ExecuteError::Code)?;
+        self.processor.execute_extended(&turn, flags, rops, max_out)
+    }
+
+    /// Executes one ROP input buffer without the headers of an extended buffer.
     ///
     /// # Errors
-    /// Besides those of [`Processor::execute`], ecRejected while another thread executes one.
-    pub fn execute(&self, input: &[u8], limit: usize) -> Result<Vec<u8>, ErrorCode> {
-        let turn = self.session.begin(None).map_err(|refused| match refused {
+    /// ecRpcFormat if the buffer cannot be read, ecBufferTooSmall if `limit` has no room for an answer,
+    /// ecError if a handler panicked, ecBusy while another thread is at work.
+    pub fn execute_rops(&self, rops: &[u8], limit: usize) -> Result<Vec<u8>, ErrorCode> {
+        let turn = self.turn()?;
+        Ok(self.processor.execute_payload(&turn, rops, limit)?.output)
+    }
+
+    fn turn(&self) -> Result<Turn, ErrorCode> {
+        self.session.begin(None).map_err(|refused| match refused {
             Refused::Ended => ErrorCode::LOGIN_FAILURE,
             Refused::Busy | Refused::Sequence => ErrorCode::BUSY,
-        })?;
-        self.processor.execute(&turn, input, limit)
+        })
     }
 }
 

@@ -123,9 +123,13 @@ impl PropertyTag {
     }
 }
 
+/// The name, where there is one, and the number: `PidTagSubject 0x0037001f`.
 impl fmt::Debug for PropertyTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#010x}", self.0)
+        match crate::known::tag_name(*self) {
+            Some(name) => write!(f, "{name} {:#010x}", self.0),
+            None => write!(f, "{:#010x}", self.0),
+        }
     }
 }
 

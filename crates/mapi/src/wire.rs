@@ -237,10 +237,16 @@ count!(u8, u16, u32);
 
 /// Items behind their count of type `N`. More items than `N` can count are cut off when written, so
 /// that the bytes always stay readable; callers keep within the count.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Counted<N, T> {
     pub items: Vec<T>,
     count: PhantomData<N>,
+}
+
+impl<N, T: std::fmt::Debug> std::fmt::Debug for Counted<N, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.items.fmt(f)
+    }
 }
 
 impl<N, T> Default for Counted<N, T> {
@@ -296,10 +302,16 @@ pub fn read_items<T: Wire>(r: &mut Reader<'_>, count: usize) -> Result<Vec<T>, W
 }
 
 /// Bytes behind their size of type `N`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct SizedBytes<N> {
     pub bytes: Vec<u8>,
     size: PhantomData<N>,
+}
+
+impl<N> std::fmt::Debug for SizedBytes<N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.bytes.fmt(f)
+    }
 }
 
 impl<N> From<Vec<u8>> for SizedBytes<N> {

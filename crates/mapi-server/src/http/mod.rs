@@ -1,6 +1,18 @@
-//! MAPI over HTTP ([MS-OXCMAPIHTTP]).
+//! MAPI over HTTP ([MS-OXCMAPIHTTP]): the way in from the network.
+//!
+//! [`server`] accepts connections, [`router`] looks at paths, [`auth`] at credentials, [`endpoint`] does
+//! the request types, [`reply`] writes the responses.
 
+pub mod auth;
 pub mod body;
-pub mod codes;
+pub mod config;
 pub mod cookies;
 pub mod credentials;
+pub mod endpoint;
+pub mod metrics;
+pub mod reply;
+pub mod router;
+pub mod server;
+
+pub use config::Config;
+pub use server::{Running, Server};

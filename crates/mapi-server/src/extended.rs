@@ -1,0 +1,159 @@
+//! The payloads of an Execute and of its answer ([MS-OXCRPC] 3.1.4.2): size limits, extended buffers, and
+//! answers that are spread over several of them.
+
+use mapi::ErrorCode;
+use mapi_rop::buffer::write_requests;
+use mapi_rop::ext::{EXT_HEADER_SIZE, MAX_PAYLOADS, Packing, read_payloads, write_payloads};
+use mapi_rop::http::ExecuteFlags;
+use mapi_rop::irregular::ReadStreamRequest;
+use mapi_rop::table::{Bookmark, QueryRowsFlags};
+use mapi_rop::{Handle, Request, Response, RopRequest, RopResponse};
+
+use crate::processor::{Executed, MAX_PAYLOAD, Processor};
+use crate::session::Turn;
+
+/// The largest request and the largest answer, in bytes ([MS-OXCRPC] 3.1.4.2 R1373, R666).
+pub const MAX_ROP_BUFFER: usize = 0x0004_0000;
+
+/// Why an Execute failed as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ExecuteError {
+    /// The StatusCode of the failure: the request was not accepted, or its answer fits into no buffer.
+    #[error("the request failed with status {0:#x}")]
+    Status(u32),
+    /// The ErrorCode: the request was accepted and could not be executed.
+    #[error("the request failed: {0}")]
+    Code(ErrorCode),
+}
+
+/// RPC_X_BAD_STUB_DATA: a buffer is larger than it may be.
+const BAD_STUB_DATA: u32 = 0x0000_06f7;
+
+impl Processor {
+    /// Executes the ROPs of an extended buffer and returns the extended buffer of their answers, of at most
+    /// `max_out` bytes.
+    pub fn execute_extended(
+        &self,
+        turn: &Turn,
+        flags: ExecuteFlags,
+        rops: &[u8],
+        max_out: u32,
+    ) -> Result<Vec<u8>, ExecuteError> {
+        let max_out = max_out as usize;
+        // MS-OXCRPC R1373, R666
+        if rops.len() > MAX_ROP_BUFFER || max_out > MAX_ROP_BUFFER {
+            return Err(ExecuteError::Status(BAD_STUB_DATA));
+        }
+        // MS-OXCRPC R1379, R663
+        if rops.len() < EXT_HEADER_SIZE || max_out < EXT_HEADER_SIZE {
+            return Err(ExecuteError::Code(ErrorCode::RPC_FAILED));
+        }
+        let inputs = read_payloads(rops, MAX_ROP_BUFFER).map_err(|error| {
+            tracing::debug!(%error, "an extended buffer cannot be read");
+            ExecuteError::Code(ErrorCode::RPC_FORMAT)
+        })?;
+        let mut answer = Answer { payloads: Vec::new(), left: max_out };
+        let chain = flags.contains(ExecuteFlags::CHAIN) && inputs.len() == 1;
+        for input in &inputs {
+            let Executed { output, more } = self.run_payload(turn, input, &answer)?;
+            answer.push(output);
+            if chain {
+                self.pack(turn, more, &mut answer)?;
+            }
+        }
+        let packing = Packing {
+            compress: !flags.contains(ExecuteFlags::NO_COMPRESSION),
+            obfuscate: !flags.contains(ExecuteFlags::NO_XOR_MAGIC),
+        };
+        // INVARIANT: no payload has more than MAX_PAYLOAD bytes.
+        write_payloads(&answer.payloads, packing)
+            .ok_or(ExecuteError::Status(ErrorCode::BUFFER_TOO_SMALL.0))
+    }
+
+    fn run_payload(
+        &self,
+        turn: &Turn,
+        input: &[u8],
+        answer: &Answer,
+    ) -> Result<Executed, ExecuteError> {
+        self.execute_payload(turn, input, answer.room()).map_err(|code| match code {
+            // MS-OXCROPS R4546, MS-OXCPRPT R467
+            ErrorCode::BUFFER_TOO_SMALL | ErrorCode::SERVER_MEMORY => ExecuteError::Status(code.0),
+            code => ExecuteError::Code(code),
+        })
+    }
+
+    /// Goes on with the last ROP as if the client had sent another request with what it did not get yet
+    /// ([MS-OXCRPC] 3.1.4.2.1.2.2 R963).
+    fn pack(
+        &self,
+        turn: &Turn,
+        mut more: Option<(Request, Vec<Handle>)>,
+        answer: &mut Answer,
+    ) -> Result<(), ExecuteError> {
+        while let Some((request, handles)) = more {
+            // MS-OXCRPC R968, R969
+            if answer.left < least_residue(&request) || answer.payloads.len() >= MAX_PAYLOADS {
+                return Ok(());
+            }
+            let Some(input) = write_requests(&[request], &handles) else { return Ok(()) };
+            let executed = self.run_payload(turn, &input, answer)?;
+            answer.push(executed.output);
+            more = executed.more;
+        }
+        Ok(())
+    }
+}
+
+/// The payloads so far, and the bytes left for others.
+struct Answer {
+    payloads: Vec<Vec<u8>>,
+    left: usize,
+}
+
+impl Answer {
+    fn room(&self) -> usize {
+        self.left.saturating_sub(EXT_HEADER_SIZE).min(MAX_PAYLOAD)
+    }
+
+    fn push(&mut self, payload: Vec<u8>) {
+        self.left = self.left.saturating_sub(payload.len() + EXT_HEADER_SIZE);
+        self.payloads.push(payload);
+    }
+}
+
+fn least_residue(request: &Request) -> usize {
+    match request.body {
+        RopRequest::ReadStream(_) => 8 * 1024,
+        _ => 32 * 1024,
+    }
+}
+
+/// What the client asked for and did not get, if the ROP is one whose answers are spread
+/// (MS-OXCRPC R960, R971 to R973, R1280).
+pub(crate) fn remainder(request: &Request, response: &Response) -> Option<Request> {
+    let body = match (&request.body, &response.body) {
+        (RopRequest::QueryRows(asked), RopResponse::QueryRows(got)) => {
+            let rows = u16::try_from(got.rows.len()).ok()?;
+            let left = asked.row_count.checked_sub(rows).filter(|left| *left > 0)?;
+            let packed = asked.flags.contains(QueryRowsFlags::ENABLE_PACKED_BUFFERS)
+                && !asked.flags.contains(QueryRowsFlags::NO_ADVANCE);
+            if rows == 0 || !packed || got.origin != Bookmark::Current {
+                return None;
+            }
+            let mut next = asked.clone();
+            next.row_count = left;
+            RopRequest::QueryRows(next)
+        }
+        (RopRequest::ReadStream(asked), RopResponse::ReadStream(got)) => {
+            let read = u32::try_from(got.data.bytes.len()).ok()?;
+            let left = asked.limit().checked_sub(read).filter(|left| *left > 0)?;
+            if read == 0 {
+                return None;
+            }
+            RopRequest::ReadStream(ReadStreamRequest::Maximum(left))
+        }
+        _ => return None,
+    };
+    Some(Request { body, ..request.clone() })
+}

@@ -1,0 +1,112 @@
+//! Who is asking.
+
+use std::sync::Arc;
+
+use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use hyper::{HeaderMap, Response, StatusCode};
+use store::{Account, Store, StoreError};
+
+use super::body::ResponseBody;
+use super::credentials::{Cache, Credentials};
+use super::reply::plain;
+use crate::pool::Pool;
+
+/// Verifies credentials: from memory where it can, else on threads of its own, since a password hash takes
+/// milliseconds and megabytes.
+pub struct Authenticator {
+    store: Store,
+    cache: Cache,
+    verifiers: Pool,
+    realm: String,
+}
+
+/// Why a request is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// No credentials, wrong ones, or a disabled account: the answers do not tell which.
+    Unauthorized,
+    /// Too many passwords wait to be verified.
+    Busy,
+    /// The store failed.
+    Failed,
+}
+
+impl Authenticator {
+    pub fn new(store: Store, cache: Cache, verifiers: Pool, realm: String) -> Authenticator {
+        Authenticator { store, cache, verifiers, realm }
+    }
+
+    /// Users whose credentials are remembered.
+    pub fn remembered(&self) -> usize {
+        self.cache.len()
+    }
+
+    /// The account that was verified with these credentials before. It may have changed since: the first
+    /// job that runs for it has to ask [`still_valid`], and to call [`Authenticator::verify`] if it is not.
+    pub fn recall(&self, credentials: &Credentials) -> Option<Arc<Account>> {
+        self.cache.get(credentials)
+    }
+
+    /// Verifies a password and remembers it.
+    pub async fn verify(
+        self: &Arc<Self>,
+        credentials: Arc<Credentials>,
+    ) -> Result<Arc<Account>, Denied> {
+        self.cache.forget(&credentials);
+        let (send, receive) = tokio::sync::oneshot::channel();
+        let this = Arc::clone(self);
+        self.verifiers
+            .submit(move || {
+                let _ = send.send(this.verify_now(&credentials));
+            })
+            .map_err(|_| Denied::Busy)?;
+        receive.await.unwrap_or(Err(Denied::Failed))
+    }
+
+    fn verify_now(&self, credentials: &Credentials) -> Result<Arc<Account>, Denied> {
+        match self.store.verify_password(&credentials.user, &credentials.password) {
+            Ok(account) => {
+                let account = Arc::new(account);
+                self.cache.put(credentials, Arc::clone(&account));
+                Ok(account)
+            }
+            Err(StoreError::BadCredentials | StoreError::Disabled | StoreError::NotFound(_)) => {
+                tracing::info!(user = %credentials.user, "wrong credentials, or a disabled account");
+                Err(Denied::Unauthorized)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a password could not be verified");
+                Err(Denied::Failed)
+            }
+        }
+    }
+
+    /// The response to a request that is not let in (MS-OXCMAPIHTTP R1331).
+    pub fn denied(&self, denied: Denied) -> Response<ResponseBody> {
+        match denied {
+            Denied::Unauthorized => {
+                let mut response = plain(StatusCode::UNAUTHORIZED, "Credentials are needed.\n");
+                let challenge = format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm);
+                if let Ok(value) = HeaderValue::from_str(&challenge) {
+                    response.headers_mut().insert(WWW_AUTHENTICATE, value);
+                }
+                response
+            }
+            Denied::Busy => plain(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.\n"),
+            Denied::Failed => plain(StatusCode::INTERNAL_SERVER_ERROR, "The server failed.\n"),
+        }
+    }
+}
+
+/// Reads a request's credentials.
+pub fn read(headers: &HeaderMap) -> Result<Arc<Credentials>, Denied> {
+    Credentials::read(headers).map(Arc::new).ok_or(Denied::Unauthorized)
+}
+
+/// Whether an account is what it was when its credentials were verified. Asks the store.
+pub fn still_valid(store: &Store, account: &Account) -> bool {
+    match store.account(account.id) {
+        Ok(now) => !now.disabled && now.credential_epoch == account.credential_epoch,
+        Err(_) => false,
+    }
+}

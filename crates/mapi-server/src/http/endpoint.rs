@@ -1,0 +1,440 @@
+//! The mailbox server endpoint: Connect, Execute, Disconnect, NotificationWait and PING
+//! ([MS-OXCMAPIHTTP] 2.2.4, 2.2.6, 3.2.5).
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::{HeaderMap, Method, Request, Response};
+use mapi::wire::Wire;
+use mapi::{ErrorCode, WString};
+use mapi_rop::auxiliary::{organization_info, single_endpoint, write_blocks};
+use mapi_rop::ext::{Packing, write_payloads};
+use mapi_rop::http::{
+    Body, CONTENT_TYPE as MAPI_HTTP, ConnectRequest, ConnectResponse, DisconnectRequest,
+    DisconnectResponse, ExecuteRequest, ExecuteResponse, FailedResponse, NotificationWaitRequest,
+    NotificationWaitResponse, PENDING, PROCESSING, RequestType, ResponseCode,
+};
+use store::Account;
+use tokio::sync::mpsc;
+
+use super::auth::{self, Denied, still_valid};
+use super::body::ResponseBody;
+use super::cookies::{self, ContextCookie, Cookies};
+use super::credentials::Credentials;
+use super::reply::Envelope;
+use super::server::Shared;
+use crate::extended::ExecuteError;
+use crate::processor::Processor;
+use crate::session::table::ConnectError;
+use crate::session::{Locale, Refused, SessionContext, Turn, Waiting};
+
+type Reply = Response<ResponseBody>;
+
+/// Answers one request to the endpoint.
+pub async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply {
+    let config = &shared.config;
+    let (head, body) = request.into_parts();
+    let expiration = config.options.limits.session_idle;
+    let envelope = Envelope::of(&head.headers, config.pending_period, expiration);
+    // R3: all requests use POST.
+    if head.method != Method::POST {
+        return envelope.failure(ResponseCode::InvalidVerb);
+    }
+    // R35, R36: nothing is looked at before the user is known.
+    let caller = match identify(shared, &head.headers).await {
+        Ok(caller) => caller,
+        Err(denied) => return shared.authenticator.denied(denied),
+    };
+    if shared.is_ending() {
+        return envelope.failure(ResponseCode::EndpointShuttingDown);
+    }
+    let kind = match check_head(&envelope, &head.headers) {
+        Ok(kind) => kind,
+        Err(code) => return envelope.failure(code),
+    };
+    let body = match read_body(shared, body).await {
+        Ok(body) => body,
+        Err(code) => return envelope.failure(code),
+    };
+    let cookies = cookies::read(&head.headers);
+    let call = Incomer { shared, envelope, caller, cookies, body };
+    match kind {
+        RequestType::Connect => call.connect().await,
+        RequestType::Execute => call.execute().await,
+        RequestType::Disconnect => call.disconnect().await,
+        RequestType::NotificationWait => call.notification_wait().await,
+        RequestType::Ping => call.ping().await,
+        // The others belong to the address book's endpoint.
+        _ => call.envelope.failure(ResponseCode::InvalidRequestType),
+    }
+}
+
+/// Who calls, and what he said to prove it.
+struct Caller {
+    account: Arc<Account>,
+    credentials: Arc<Credentials>,
+}
+
+/// From memory, or by the password. What stands in memory is checked by the first job that runs for it.
+async fn identify(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Denied> {
+    let credentials = auth::read(headers)?;
+    let account = match shared.authenticator.recall(&credentials) {
+        Some(account) => account,
+        None => shared.authenticator.verify(Arc::clone(&credentials)).await?,
+    };
+    Ok(Caller { account, credentials })
+}
+
+/// The headers that every request has (R44 and 2.2.3.3).
+fn check_head(envelope: &Envelope, headers: &HeaderMap) -> Result<RequestType, ResponseCode> {
+    let name = envelope.request_type().ok_or(ResponseCode::MissingHeader)?;
+    if !envelope.has_request_id() {
+        return Err(ResponseCode::MissingHeader);
+    }
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    // Early clients call the content what it is, bytes.
+    let known = [MAPI_HTTP, "application/octet-stream"];
+    match content_type.map(|text| text.split(';').next().unwrap_or(text).trim()) {
+        None => {}
+        Some(kind) if known.iter().any(|known| known.eq_ignore_ascii_case(kind)) => {}
+        Some(_) => return Err(ResponseCode::InvalidHeader),
+    }
+    RequestType::parse(name).ok_or(ResponseCode::InvalidRequestType)
+}
+
+async fn read_body(shared: &Shared, body: Incoming) -> Result<Bytes, ResponseCode> {
+    let body = Limited::new(body, shared.config.request_bytes);
+    match tokio::time::timeout(shared.config.body_timeout, body.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ResponseCode::TooLarge),
+        Ok(Err(_)) | Err(_) => Err(ResponseCode::InvalidRequestBody),
+    }
+}
+
+/// One request of a known user.
+struct Incomer<'a> {
+    shared: &'a Shared,
+    envelope: Envelope,
+    caller: Caller,
+    cookies: Cookies,
+    body: Bytes,
+}
+
+/// What a job on the pool came to: nothing, if the account is not any more what it was when its credentials
+/// were verified.
+type Outcome<T> = Option<T>;
+
+impl Incomer<'_> {
+    /// Queues a job for a caller whose credentials still hold.
+    fn job<T: Send + 'static, F: FnOnce(&Processor) -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl Future<Output = Result<Outcome<T>, ResponseCode>> + Send + use<T, F> {
+        let processor = Arc::clone(&self.shared.processor);
+        let account = Arc::clone(&self.caller.account);
+        let job = self
+            .shared
+            .work(move || still_valid(&processor.store, &account).then(|| job(&processor)));
+        async { job.await.map_err(|_| ResponseCode::UnknownFailure) }
+    }
+
+    /// The credentials were remembered and hold no more: the password decides.
+    async fn stale(&self) -> Reply {
+        let credentials = Arc::clone(&self.caller.credentials);
+        match self.shared.authenticator.verify(credentials).await {
+            // The password is still right, say after a second one was added. The request did nothing; its
+            // client sends it again.
+            Ok(_) => self.envelope.failure(ResponseCode::ContextNotFound),
+            Err(denied) => self.shared.authenticator.denied(denied),
+        }
+    }
+
+    /// The session that the cookies name (3.2.5.1 R1224, R1225).
+    fn session(&self) -> Result<Arc<SessionContext>, ResponseCode> {
+        let token = match self.cookies.context {
+            None => return Err(ResponseCode::MissingCookie),
+            Some(ContextCookie::Malformed) => return Err(ResponseCode::InvalidContextCookie),
+            Some(ContextCookie::Token(token)) => token,
+        };
+        let session = self.shared.processor.sessions.get(token);
+        session
+            .filter(|session| session.user.id == self.caller.account.id)
+            .ok_or(ResponseCode::ContextNotFound)
+    }
+
+    /// The session with the right to work on it.
+    fn turn(&mut self) -> Result<Turn, ResponseCode> {
+        let session = self.session()?;
+        self.envelope.set_cookies(session.token, session.sequence());
+        if !self.cookies.has_sequence {
+            return Err(ResponseCode::MissingCookie);
+        }
+        let sequence = self.cookies.sequence.ok_or(ResponseCode::InvalidSequence)?;
+        let turn = session.begin(Some(sequence)).map_err(refusal)?;
+        self.envelope.set_cookies(session.token, session.sequence());
+        Ok(turn)
+    }
+
+    async fn connect(mut self) -> Reply {
+        let Ok(request) = ConnectRequest::from_wire(&self.body) else {
+            return self.envelope.failure(ResponseCode::InvalidRequestBody);
+        };
+        // A client that connects anew brings the cookies of the session that it gives up (3.2.5.6 R1277);
+        // the sequence in them does not matter (R1279).
+        let old = self.session().ok().map(|session| session.token);
+        let account = Arc::clone(&self.caller.account);
+        let client = self.envelope.client();
+        let connected = self
+            .job(move |processor| {
+                drop(old.and_then(|token| processor.sessions.end(token)));
+                connect(processor, account, &request, client)
+            })
+            .await;
+        let outcome = match connected {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => return self.stale().await,
+            Err(code) => return self.envelope.failure(code),
+        };
+        let name = self.caller.account.display_name.clone();
+        let (error, session) = match outcome {
+            Ok(session) => (ErrorCode(0), Some(session)),
+            Err(code) => (code, None),
+        };
+        if let Some(session) = session {
+            self.envelope.set_cookies(session.token, session.sequence());
+        }
+        let response = ConnectResponse {
+            error,
+            polls_max: 60_000,
+            retry_count: 6,
+            retry_delay: 10_000,
+            dn_prefix: "".into(),
+            display_name: WString::from(name),
+            auxiliary: auxiliary().into(),
+        };
+        self.envelope.success(&Body::Success(response).to_wire())
+    }
+
+    async fn execute(mut self) -> Reply {
+        let turn = match self.turn() {
+            Ok(turn) => turn,
+            Err(code) => return self.envelope.failure(code),
+        };
+        let Ok(request) = ExecuteRequest::from_wire(&self.body) else {
+            return self.envelope.failure(ResponseCode::InvalidRequestBody);
+        };
+        let work = self.job(move |processor| {
+            let body = execute(processor, &turn, &request);
+            // The turn is given back before the answer leaves, or the next request would find it taken.
+            drop(turn);
+            body
+        });
+        let mut work = Box::pin(work);
+        // R1235: what is ready goes out whole.
+        match tokio::time::timeout(self.shared.config.ready_within, work.as_mut()).await {
+            Ok(Ok(Some(body))) => self.envelope.success(&body),
+            Ok(Ok(None)) => self.stale().await,
+            Ok(Err(code)) => self.envelope.failure(code),
+            Err(_) => stream(self.envelope, self.shared.config.pending_period, async move {
+                match work.await {
+                    Ok(Some(body)) => (ResponseCode::Success, body),
+                    Ok(None) => (ResponseCode::ContextNotFound, Vec::new()),
+                    Err(code) => (code, Vec::new()),
+                }
+            }),
+        }
+    }
+
+    async fn disconnect(mut self) -> Reply {
+        let turn = match self.turn() {
+            Ok(turn) => turn,
+            Err(code) => return self.envelope.failure(code),
+        };
+        if DisconnectRequest::from_wire(&self.body).is_err() {
+            return self.envelope.failure(ResponseCode::InvalidRequestBody);
+        }
+        // R2233: everything of the session goes, here and now, on a thread that may wait.
+        let ended = self
+            .job(move |processor| {
+                let ended = processor.sessions.end(turn.session().token);
+                drop(turn);
+                drop(ended);
+            })
+            .await;
+        match ended {
+            Ok(Some(())) => {
+                let response =
+                    DisconnectResponse { error: ErrorCode(0), auxiliary: Vec::new().into() };
+                self.envelope.success(&Body::Success(response).to_wire())
+            }
+            Ok(None) => self.stale().await,
+            Err(code) => self.envelope.failure(code),
+        }
+    }
+
+    /// PING keeps the session alive and says nothing (3.2.5.3). It may come beside an Execute.
+    async fn ping(mut self) -> Reply {
+        let session = match self.session() {
+            Ok(session) => session,
+            Err(code) => return self.envelope.failure(code),
+        };
+        self.envelope.set_cookies(session.token, session.sequence());
+        match self.job(move |_| session.touch()).await {
+            Ok(Some(())) => self.envelope.success(&[]),
+            Ok(None) => self.stale().await,
+            Err(code) => self.envelope.failure(code),
+        }
+    }
+
+    /// NotificationWait answers when there is an event, or the time is up, or the session ended (3.2.5.5).
+    /// It may come beside an Execute.
+    async fn notification_wait(mut self) -> Reply {
+        let session = match self.session() {
+            Ok(session) => session,
+            Err(code) => return self.envelope.failure(code),
+        };
+        self.envelope.set_cookies(session.token, session.sequence());
+        if NotificationWaitRequest::from_wire(&self.body).is_err() {
+            return self.envelope.failure(ResponseCode::InvalidRequestBody);
+        }
+        match self.job(|_| ()).await {
+            Ok(Some(())) => {}
+            Ok(None) => return self.stale().await,
+            Err(code) => return self.envelope.failure(code),
+        }
+        let waiting = match session.begin_wait() {
+            Ok(waiting) => waiting,
+            Err(refused) => return self.envelope.failure(refusal(refused)),
+        };
+        drop(session);
+        let config = &self.shared.config;
+        stream(self.envelope, config.pending_period, wait(waiting, config.notification_wait))
+    }
+}
+
+/// Why a session takes no request now (3.2.5.1 R1228).
+fn refusal(refused: Refused) -> ResponseCode {
+    match refused {
+        Refused::Ended => ResponseCode::ContextNotFound,
+        Refused::Busy | Refused::Sequence => ResponseCode::InvalidSequence,
+    }
+}
+
+/// Makes the session of a Connect ([MS-OXCRPC] 3.1.4.1).
+fn connect(
+    processor: &Processor,
+    account: Arc<Account>,
+    request: &ConnectRequest,
+    client: String,
+) -> Result<Arc<SessionContext>, ErrorCode> {
+    /// CONNECT_USE_ADMIN_PRIVILEGE: nobody has it over MAPI.
+    const USE_ADMIN_PRIVILEGE: u32 = 0x1;
+    let dn = String::from_utf8_lossy(&request.user_dn.0);
+    if !dn.eq_ignore_ascii_case(&account.legacy_dn) {
+        // Who is not known is told apart from who is somebody else.
+        return Err(match processor.store.account_by_legacy_dn(&dn) {
+            Ok(None) => ErrorCode::UNKNOWN_USER,
+            Ok(Some(_)) | Err(_) => ErrorCode::ACCESS_DENIED,
+        });
+    }
+    if request.flags & USE_ADMIN_PRIVILEGE != 0 {
+        return Err(ErrorCode::ACCESS_DENIED);
+    }
+    let locale = Locale {
+        code_page: request.code_page,
+        lcid_sort: request.lcid_sort,
+        lcid_string: request.lcid_string,
+    };
+    processor.connect(account, locale, client).map_err(|error| match error {
+        ConnectError::TooMany => ErrorCode::TOO_MANY_SESSIONS,
+        ConnectError::NoRandom => ErrorCode::ERROR,
+    })
+}
+
+/// What the server tells of itself at a Connect: no public folders, one endpoint.
+fn auxiliary() -> Vec<u8> {
+    let blocks = write_blocks(&[organization_info(false), single_endpoint()]);
+    write_payloads(&[blocks], Packing::default()).unwrap_or_default()
+}
+
+/// The largest auxiliary buffer of a request ([MS-OXCRPC] 3.1.4.2 R678).
+const MAX_AUXILIARY: usize = 0x1008;
+
+/// The body of the answer to an Execute.
+fn execute(processor: &Processor, turn: &Turn, request: &ExecuteRequest) -> Vec<u8> {
+    let executed = match request.auxiliary.bytes.len() > MAX_AUXILIARY {
+        true => Err(ExecuteError::Status(0x0000_06f7)),
+        false => processor.execute_extended(
+            turn,
+            request.flags,
+            &request.rop_buffer.bytes,
+            request.max_rop_out,
+        ),
+    };
+    let (error, rop_buffer) = match executed {
+        Ok(rops) => (ErrorCode(0), rops),
+        Err(ExecuteError::Code(code)) => (code, Vec::new()),
+        Err(ExecuteError::Status(status)) => {
+            return Body::<ExecuteResponse>::Failed(status, FailedResponse::default()).to_wire();
+        }
+    };
+    let response = ExecuteResponse {
+        error,
+        flags: 0,
+        rop_buffer: rop_buffer.into(),
+        auxiliary: Vec::new().into(),
+    };
+    Body::Success(response).to_wire()
+}
+
+/// Waits for the end of a NotificationWait.
+async fn wait(waiting: Waiting, limit: Duration) -> (ResponseCode, Vec<u8>) {
+    let ended = tokio::time::timeout(limit, waiting.ended()).await.is_ok();
+    drop(waiting);
+    if ended {
+        return (ResponseCode::ContextNotFound, Vec::new());
+    }
+    let response = NotificationWaitResponse {
+        error: ErrorCode(0),
+        event_pending: 0,
+        auxiliary: Vec::new().into(),
+    };
+    (ResponseCode::Success, Body::Success(response).to_wire())
+}
+
+/// A response that says PROCESSING at once, PENDING after each period, and the rest when `work` is done
+/// (3.2.5.2 R1237 to R1244). Work goes on to its end if the client goes away; waiting does not.
+fn stream(
+    envelope: Envelope,
+    period: Duration,
+    work: impl Future<Output = (ResponseCode, Vec<u8>)> + Send + 'static,
+) -> Reply {
+    let (pieces, body) = mpsc::channel(4);
+    let reply = envelope.streamed(ResponseBody::Stream(body));
+    tokio::spawn(async move {
+        let mut work = pin!(work);
+        if pieces.send(Bytes::from_static(PROCESSING)).await.is_err() {
+            return;
+        }
+        loop {
+            tokio::select! {
+                (code, body) = work.as_mut() => {
+                    let _ = pieces.send(envelope.done(code, &body)).await;
+                    return;
+                }
+                _ = tokio::time::sleep(period) => {
+                    // A client that does not read is not waited for: the next tag comes in a period.
+                    let _ = pieces.try_send(Bytes::from_static(PENDING));
+                }
+                _ = pieces.closed() => return,
+            }
+        }
+    });
+    reply
+}

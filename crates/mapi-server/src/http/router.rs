@@ -1,0 +1,51 @@
+//! From a path to what stands there.
+
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::body::ResponseBody;
+use super::reply::plain;
+use super::server::Shared;
+use super::{endpoint, metrics};
+
+/// What an address serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    pub mapi: bool,
+    pub metrics: bool,
+}
+
+pub async fn route(
+    shared: &Shared,
+    served: Served,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    match request.uri().path() {
+        "/mapi/emsmdb" | "/mapi/emsmdb/" if served.mapi => endpoint::answer(shared, request).await,
+        "/metrics" if served.metrics => match *request.method() {
+            Method::GET | Method::HEAD => metrics_page(shared).await,
+            _ => plain(StatusCode::METHOD_NOT_ALLOWED, "GET only.\n"),
+        },
+        _ => plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
+    }
+}
+
+/// Reads /proc and asks the store, so it is written on a thread of the pool.
+async fn metrics_page(shared: &Shared) -> Response<ResponseBody> {
+    let processor = shared.processor.clone();
+    let allocated = shared.config.allocated_bytes.clone();
+    let (remembered, connections) = (shared.authenticator.remembered(), shared.connections());
+    let written = shared
+        .work(move || metrics::text(&processor, allocated.as_ref(), remembered, connections))
+        .await;
+    match written {
+        Ok(text) => {
+            let mut response = Response::new(ResponseBody::whole(text));
+            let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            response
+        }
+        Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.\n"),
+    }
+}

@@ -1,0 +1,299 @@
+//! The accept loop, and the server's beginning and end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::task::JoinSet;
+
+use store::Store;
+
+use super::auth::Authenticator;
+use super::config::Config;
+use super::credentials::Cache;
+use super::router::{Served, route};
+use crate::pool::{NoRoom, Pool};
+use crate::processor::Processor;
+
+/// What all connections share.
+pub struct Shared {
+    pub config: Config,
+    pub processor: Arc<Processor>,
+    pub authenticator: Arc<Authenticator>,
+    workers: Pool,
+    connections: AtomicUsize,
+    /// Becomes true when the server ends.
+    ending: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// Queues a job on the pool at once; the future waits for what it returns.
+    pub fn work<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl Future<Output = Result<T, NoRoom>> + Send + use<T, F> {
+        let (send, receive) = oneshot::channel();
+        let queued = self.workers.submit(move || {
+            let _ = send.send(job());
+        });
+        async move {
+            queued?;
+            // A job that panicked sends nothing.
+            receive.await.map_err(|_| NoRoom)
+        }
+    }
+
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub fn is_ending(&self) -> bool {
+        *self.ending.borrow()
+    }
+}
+
+/// Starts servers.
+pub struct Server;
+
+/// A server at work. Dropping it ends it.
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    metrics: Option<SocketAddr>,
+    processor: Arc<Processor>,
+    end: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Binds the addresses and serves a store on them until the result is stopped or dropped.
+    ///
+    /// # Errors
+    /// An address is in use or not of this machine; the system gives no thread or no random numbers.
+    pub fn start(store: Store, config: Config) -> io::Result<Running> {
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        let mut metrics = None;
+        for address in &config.bind {
+            let listener = bind(*address)?;
+            let bound = listener.local_addr()?;
+            let both = config
+                .metrics
+                .is_some_and(|wanted| wanted == bound || wanted == *address && address.port() != 0);
+            if both {
+                metrics = Some(bound);
+            }
+            addresses.push(bound);
+            listeners.push((listener, Served { mapi: true, metrics: both }));
+        }
+        if let (Some(address), None) = (config.metrics, metrics) {
+            let listener = bind(address)?;
+            metrics = Some(listener.local_addr()?);
+            listeners.push((listener, Served { mapi: false, metrics: true }));
+        }
+
+        let cache = Cache::new(config.remembered_credentials).map_err(io::Error::other)?;
+        let verifiers = Pool::start("coffer-verify", config.verifiers, 256)?;
+        let authenticator =
+            Authenticator::new(store.clone(), cache, verifiers, config.realm.clone());
+        let (end, ending) = watch::channel(false);
+        let processor = Processor::new(store, config.options.clone());
+        let shared = Arc::new(Shared {
+            workers: Pool::start("coffer-rops", config.workers, config.queue)?,
+            processor: Arc::clone(&processor),
+            authenticator: Arc::new(authenticator),
+            connections: AtomicUsize::new(0),
+            ending,
+            config,
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread =
+            std::thread::Builder::new().name("coffer-http".to_owned()).spawn(move || {
+                runtime.block_on(serve(&shared, listeners));
+                // Sessions end here, on a thread that may wait, and before the pool does.
+                drop(shared.processor.sessions.end_all());
+            })?;
+        Ok(Running { addresses, metrics, processor, end, thread: Some(thread) })
+    }
+}
+
+impl Running {
+    /// Where MAPI over HTTP is served, in the order of [`Config::bind`].
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where `/metrics` is served.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
+    pub fn processor(&self) -> &Arc<Processor> {
+        &self.processor
+    }
+
+    /// Accepts no more, lets the requests under way finish within [`Config::shutdown_within`], ends all
+    /// sessions.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.end.send(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+async fn serve(shared: &Arc<Shared>, listeners: Vec<(std::net::TcpListener, Served)>) {
+    let slots = Arc::new(Semaphore::new(shared.config.connections));
+    let mut loops = JoinSet::new();
+    for (listener, served) in listeners {
+        match TcpListener::from_std(listener) {
+            Ok(listener) => {
+                loops.spawn(accept(Arc::clone(shared), listener, served, Arc::clone(&slots)));
+            }
+            Err(error) => tracing::error!(%error, "a listener cannot be served"),
+        }
+    }
+    loops.spawn(reap(Arc::clone(shared)));
+    while loops.join_next().await.is_some() {}
+    // Each connection holds a slot, so all slots are free when the last one is gone.
+    let all = u32::try_from(shared.config.connections).unwrap_or(u32::MAX);
+    let gone = slots.acquire_many(all);
+    if tokio::time::timeout(shared.config.shutdown_within, gone).await.is_err() {
+        tracing::warn!(connections = shared.connections(), "connections were cut at the end");
+    }
+}
+
+/// Accepts connections until the server ends. A failure to accept, such as no descriptor being left, is
+/// waited out: other connections give theirs back.
+async fn accept(shared: Arc<Shared>, listener: TcpListener, served: Served, slots: Arc<Semaphore>) {
+    const FIRST_WAIT: Duration = Duration::from_millis(10);
+    const LONGEST_WAIT: Duration = Duration::from_secs(1);
+    let mut ending = shared.ending.clone();
+    let mut wait = FIRST_WAIT;
+    loop {
+        let accepted = tokio::select! {
+            () = end_of(&mut ending) => return,
+            accepted = accept_one(&listener, &slots) => accepted,
+        };
+        match accepted {
+            Ok((stream, slot)) => {
+                wait = FIRST_WAIT;
+                tokio::spawn(connection(Arc::clone(&shared), stream, served, slot));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}
+
+/// The slot comes first, so that a full server leaves further connections to the system's queue.
+async fn accept_one(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, slot))
+}
+
+/// Waits until the server ends.
+async fn end_of(ending: &mut watch::Receiver<bool>) {
+    // An error means that nobody can say so any more, which is the same.
+    let _ = ending.wait_for(|end| *end).await;
+}
+
+/// Counts a connection for as long as it is there.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Counted(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn connection(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    served: Served,
+    _slot: OwnedSemaphorePermit,
+) {
+    let _counted = Counted::new(&shared.connections);
+    // A keep-alive tag has to leave at once (MS-OXCMAPIHTTP R2227).
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, std::convert::Infallible>(route(&shared, served, request).await) }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(shared.config.head_timeout)
+            .max_buf_size(64 * 1024)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let mut ending = shared.ending.clone();
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = end_of(&mut ending) => {
+            connection.as_mut().graceful_shutdown();
+            connection.as_mut().await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Ends sessions that clients abandoned.
+async fn reap(shared: Arc<Shared>) {
+    let limit = shared.config.options.limits.session_idle;
+    let period = (limit / 4).clamp(Duration::from_millis(20), Duration::from_secs(30));
+    let mut ending = shared.ending.clone();
+    loop {
+        tokio::select! {
+            () = end_of(&mut ending) => return,
+            _ = tokio::time::sleep(period) => {}
+        }
+        let processor = Arc::clone(&shared.processor);
+        let reaped = shared.work(move || processor.sessions.reap().len()).await;
+        if let Ok(count @ 1..) = reaped {
+            tracing::info!(count, "idle sessions were ended");
+        }
+    }
+}

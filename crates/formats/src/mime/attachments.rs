@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use mapi::generated::tags;
 use mapi::{AttachedContent, AttachmentContent, MessageContent, PropertyBag};
 
+use super::fields::date_of;
 use super::parts::Part;
 
 /// PidTagAttachMethod ([MS-OXCMSG] 2.2.2.9).
@@ -95,6 +96,17 @@ fn set_common(bag: &mut PropertyBag, part: &Part<'_>, name: &str, method: i32) {
     }
     if let Some(location) = plain("content-location") {
         bag.set(tags::ATTACH_CONTENT_LOCATION, location);
+    }
+    // When the file was made and changed, as its sender's disk had it ([RFC 2183] 2.4, 2.5).
+    if let Some(disposition) = part.disposition() {
+        for (attribute, tag) in [
+            ("creation-date", tags::CREATION_TIME),
+            ("modification-date", tags::LAST_MODIFICATION_TIME),
+        ] {
+            if let Some(time) = disposition.attribute(attribute).and_then(date_of) {
+                bag.set(tag, time);
+            }
+        }
     }
     if let Some(base) = plain("content-base") {
         bag.set(tags::ATTACH_CONTENT_BASE, base);

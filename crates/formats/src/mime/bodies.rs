@@ -86,7 +86,12 @@ fn leaf<'p, 'a>(part: &'p Part<'a>, place: Place, found: &mut Found<'p, 'a>) {
     let broken = part.content_type.kind == "multipart" && place.alone;
     let is_html = part.content_type.is("text", "html");
     let is_plain = part.content_type.kind == "text" && !is_html;
-    let plain_kind = matches!(part.content_type.subtype.as_str(), "plain" | "") || place.alone;
+    // Other kinds of text are for reading only if there is nothing else.
+    let plain_kind = match part.content_type.subtype.as_str() {
+        "plain" | "" => true,
+        "calendar" | "vcard" | "x-vcard" | "directory" | "csv" | "rtf" | "xml" => false,
+        _ => place.alone,
+    };
     match may_be_body {
         true if is_html && found.html.is_none() => found.html = Some(part),
         true if (is_plain && plain_kind || broken) && found.plain.is_none() => {
@@ -139,8 +144,16 @@ fn decode_html(part: &Part<'_>) -> DecodedHtml {
         Some(_) => declared.map(str::to_owned),
         None => html::declared_charset(&bytes),
     };
-    let decoded = charsets::decode_label(label.as_deref(), &bytes);
-    DecodedHtml { bytes: bytes.into_owned(), decoded }
+    let mut decoded = charsets::decode_label(label.as_deref(), &bytes);
+    // A document whose bytes do not begin like ASCII is no document to most readers.
+    let bytes = match decoded.code_page {
+        1200 | 1201 | 65000 => {
+            decoded.code_page = charsets::UTF_8;
+            decoded.text.as_bytes().to_vec()
+        }
+        _ => bytes.into_owned(),
+    };
+    DecodedHtml { bytes, decoded }
 }
 
 /// Text of properties has CRLF at its lines' ends, and no null.

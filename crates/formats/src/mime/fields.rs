@@ -200,14 +200,61 @@ impl Field<'_> {
             _ => return None,
         };
         let attributes = parsed.attributes.unwrap_or_default().into_iter();
+        let value = |name: &str, value: Cow<'_, str>| match value.contains('\u{fffd}') {
+            true => continued(&source, name).unwrap_or_else(|| value.into_owned()),
+            false => value.into_owned(),
+        };
         Some(ContentType {
             kind: parsed.c_type.trim().to_ascii_lowercase(),
             subtype: parsed.c_subtype.unwrap_or(Cow::Borrowed("")).trim().to_ascii_lowercase(),
             attributes: attributes
-                .map(|a| (a.name.to_ascii_lowercase(), a.value.into_owned()))
+                .map(|a| (a.name.to_ascii_lowercase(), value(&a.name, a.value)))
                 .collect(),
         })
     }
+}
+
+/// The value of an attribute whose sections ([RFC 2231] 3, 4.1) were cut inside a character: mail-parser
+/// decodes each by itself.
+fn continued(source: &[u8], name: &str) -> Option<String> {
+    let text = std::str::from_utf8(source).ok()?;
+    let mut sections: Vec<(u32, Vec<u8>)> = Vec::new();
+    for part in text.split(';').take(1_000) {
+        let Some((key, value)) = part.trim().split_once('=') else { continue };
+        let Some((known, section)) = key.trim().split_once('*') else { continue };
+        if !known.eq_ignore_ascii_case(name) {
+            continue;
+        }
+        let Ok(number) = section.trim_end_matches('*').parse() else { continue };
+        let value = value.trim().trim_matches('"');
+        sections.push((number, percent_decoded(value, section.ends_with('*'))));
+    }
+    sections.sort();
+    let joined: Vec<u8> = sections.into_iter().flat_map(|(_, bytes)| bytes).collect();
+    // `charset'language'` stands before the first section.
+    let mut parts = joined.splitn(3, |byte| *byte == b'\'');
+    let (charset, _, value) = (parts.next()?, parts.next()?, parts.next()?);
+    let charset = std::str::from_utf8(charset).ok()?;
+    Some(charsets::decode_label(Some(charset), value).text)
+}
+
+fn percent_decoded(text: &str, encoded: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let hex = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) if encoded && *first == b'%' => {
+                out.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    out
 }
 
 /// 8-bit bytes as UTF-8, except those in encoded words, which name their character set and wrongly hold such
@@ -279,6 +326,11 @@ fn mailbox(address: Addr<'_>) -> Option<Mailbox> {
         (true, false) => Some(Mailbox { name: address.clone(), address }),
         (false, _) => Some(Mailbox { name, address }),
     }
+}
+
+/// A date that stands in an attribute.
+pub(crate) fn date_of(text: &str) -> Option<FileTime> {
+    file_time(&DateTime::parse_rfc822(text)?)
 }
 
 fn file_time(date: &DateTime) -> Option<FileTime> {

@@ -250,8 +250,9 @@ fn set_foreign(bag: &mut PropertyBag, header: &Header<'_>) {
             continue;
         }
         let name = PropertyName::string(PS_INTERNET_HEADERS, &field.name);
-        if bag.get_named(&name).is_none() {
-            bag.set_named(name, shorten(&field.text(), MAX_NAMED_HEADER_VALUE));
+        let value = field.text();
+        if bag.get_named(&name).is_none() && !value.is_empty() {
+            bag.set_named(name, shorten(&value, MAX_NAMED_HEADER_VALUE));
             count += 1;
         }
     }

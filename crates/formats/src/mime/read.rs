@@ -25,6 +25,9 @@ pub enum MimeError {
 /// # Errors
 /// [`MimeError::Empty`] if there is nothing but blanks and nulls.
 pub fn read(bytes: &[u8]) -> Result<MessageContent, MimeError> {
+    let received = bytes;
+    // Editors put a mark before UTF-8, which is no part of the first field's name.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start = bytes.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0));
     let Some(start) = start else { return Err(MimeError::Empty) };
     // Empty lines before the header are no end of it; blanks before text are text.
@@ -33,7 +36,7 @@ pub fn read(bytes: &[u8]) -> Result<MessageContent, MimeError> {
         false => bytes,
     };
     let mut content = read_message(bytes_read, 0, 0);
-    content.mime = Some(bytes.to_vec());
+    content.mime = Some(received.to_vec());
     Ok(content)
 }
 

@@ -1,5 +1,8 @@
 //! The corpus: the shared one if it is there, else the few files of it that the repository holds.
 
+// Each test uses a part of this.
+#![allow(dead_code)]
+
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {

@@ -58,6 +58,57 @@ pub fn response_buffer(bytes: &[u8]) {
     }
 }
 
+/// Any bytes around ROP buffers and auxiliary buffers: no panic, nothing beyond the limits.
+pub fn extended_buffer(bytes: &[u8]) {
+    const LIMIT: usize = 100_000;
+    if let Ok(payloads) = crate::ext::read_payloads(bytes, LIMIT) {
+        assert!(payloads.iter().map(Vec::len).sum::<usize>() <= LIMIT);
+        let packing = crate::ext::Packing { compress: true, obfuscate: true };
+        let written = crate::ext::write_payloads(&payloads, packing).expect("payloads that fit");
+        assert_eq!(crate::ext::read_payloads(&written, LIMIT), Ok(payloads));
+    }
+    let blocks = crate::auxiliary::read_blocks(bytes);
+    assert_eq!(crate::auxiliary::read_blocks(&crate::auxiliary::write_blocks(&blocks)), blocks);
+}
+
+/// Any bytes as compressed ones, with the size in the first two; and what is compressed comes back.
+pub fn lz77(bytes: &[u8]) {
+    if let Some((size, rest)) = bytes.split_first_chunk() {
+        let size = usize::from(u16::from_le_bytes(*size));
+        if let Ok(out) = crate::lz77::decompress(rest, size) {
+            assert_eq!(out.len(), size);
+        }
+    }
+    if let Some(compressed) = crate::lz77::compress(bytes) {
+        assert_eq!(crate::lz77::decompress(&compressed, bytes.len()).as_deref(), Ok(bytes));
+    }
+}
+
+/// Any bytes as bodies of MAPI/HTTP, and as a response stream in two pieces.
+pub fn http(bytes: &[u8]) {
+    use crate::http::*;
+    body::<ConnectRequest>(bytes);
+    body::<Body<ConnectResponse>>(bytes);
+    body::<ExecuteRequest>(bytes);
+    body::<Body<ExecuteResponse>>(bytes);
+    body::<DisconnectRequest>(bytes);
+    body::<Body<DisconnectResponse>>(bytes);
+    body::<NotificationWaitRequest>(bytes);
+    body::<Body<NotificationWaitResponse>>(bytes);
+
+    let mut stream = ResponseStream::new(50);
+    let (head, tail) = bytes.split_at(bytes.len() / 2);
+    if stream.push(head).is_ok() && stream.push(tail).is_ok() {
+        let _ = stream.finish();
+    }
+}
+
+fn body<T: mapi::Wire + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
+    if let Ok(body) = T::from_wire(bytes) {
+        assert_eq!(T::from_wire(&body.to_wire()), Ok(body));
+    }
+}
+
 /// Any request of any ROP round-trips.
 pub fn any_request(bytes: &[u8]) {
     let mut source = Source::new(bytes);
@@ -160,6 +211,28 @@ mod tests {
         }
     }
 
+    /// Round trips cannot see a field of the wrong size: the specification's sizes can.
+    #[test]
+    fn every_layout_has_the_size_of_the_specification() {
+        let mut sizes = String::new();
+        for id in RopId::ALL {
+            let request = RopRequest::sample_of(*id, &mut Source::new(&[])).map(|body| {
+                let mut w = Vec::new();
+                Request::new(LogonId(0), HandleIndex(0), body).write(&mut w);
+                w.len()
+            });
+            let answer = RopResponse::sample_of(*id, &mut Source::new(&[]))
+                .map(|body| Response { handle: HandleIndex(0), body }.encoded_len());
+            let print = |size: Option<usize>| size.map_or("-".to_owned(), |size| size.to_string());
+            let line = [id.name().to_owned(), print(request), print(answer)].join("\t");
+            sizes.push_str(&line);
+            sizes.push('\n');
+        }
+        let expected = include_str!("../tests/data/sizes.tsv");
+        let expected = expected.split_once("answer\n").expect("the head of the table").1;
+        assert_eq!(sizes, expected);
+    }
+
     /// [MS-OXCROPS] 2.2.2: 0x52, 0x9D and 0xA3 are defined, though an older table calls them reserved.
     #[test]
     fn the_table_has_every_defined_id() {
@@ -188,6 +261,9 @@ mod tests {
         fn any_bytes_are_safe(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             request_buffer(&bytes);
             response_buffer(&bytes);
+            extended_buffer(&bytes);
+            lz77(&bytes);
+            http(&bytes);
         }
 
         /// A valid buffer with a few bytes changed gets further than random bytes do.

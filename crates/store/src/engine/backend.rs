@@ -55,6 +55,10 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// True if it should be called again.
     fn rest(&self) -> Result<bool>;
 
+    /// Called when the disk is full and something was deleted: turns deletes into free space as
+    /// far as that is possible with `free` bytes to do it in. May end snapshots.
+    fn reclaim(&self, free: u64) -> Result<()>;
+
     fn flush(&self) -> Result<()>;
 
     /// Flushes and closes the files. Later calls answer [`Error::Closed`].

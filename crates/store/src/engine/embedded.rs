@@ -80,10 +80,11 @@ struct Sizes {
 impl Sizes {
     fn of_budget(budget: u64) -> Sizes {
         let budget = budget.max(4 << 20);
-        let mut memtables = [budget / 56; Space::ALL.len()];
-        memtables[Space::Mailbox as usize] = budget / 14;
-        memtables[Space::Blobs as usize] = budget / 14;
-        Sizes { cache: budget / 4, memtables }
+        let mut memtables = [budget / 64; Space::ALL.len()];
+        memtables[Space::Mailbox as usize] = budget / 16;
+        // Each flush of it makes a file that stays.
+        memtables[Space::Blobs as usize] = budget / 10;
+        Sizes { cache: budget / 5, memtables }
     }
 }
 
@@ -133,6 +134,9 @@ const MAX_SEALED: usize = 1;
 const MAX_RUNS: usize = 16;
 /// The size of tables, which bounds what one compaction moves.
 const TABLE_BYTES: u64 = 16 << 20;
+/// Spaces up to this size, or up to the free space, are rewritten to get room on a full disk;
+/// what is dead in them needs none.
+const RECLAIM_BYTES: u64 = 128 << 20;
 /// Values of the blob space from this size on stay where they were first written, and are not
 /// moved by each compaction.
 const SEPARATED_BYTES: u32 = 2048;
@@ -183,6 +187,17 @@ impl FjallBackend {
                 .map_err(|error| self.error(error))
         });
         Ok((database, spaces.into_iter().collect::<Result<_>>()?))
+    }
+
+    /// Closes the files, and empties the journals if all that they hold is in tables: so the next
+    /// open need not read them.
+    fn close_files(&self) -> Result<()> {
+        let Some(open) = self.open.write().take() else {
+            return Ok(());
+        };
+        let flushed = open.is_flushed();
+        drop(open);
+        if flushed { journal::clear(&self.path) } else { Ok(()) }
     }
 
     fn with_open<T>(&self, work: impl FnOnce(&Open) -> Result<T>) -> Result<T> {
@@ -315,6 +330,14 @@ impl Open {
         }
     }
 
+    /// Whether everything is in tables, and no write failed.
+    fn is_flushed(&self) -> bool {
+        let flushed = |space: &Keyspace| {
+            space.tree.active_memtable().size() == 0 && space.sealed_memtable_count() == 0
+        };
+        self.database.persist(PersistMode::Buffer).is_ok() && self.spaces.iter().all(flushed)
+    }
+
     /// Seals every memtable that is not empty and waits until they are in tables.
     fn flush(&self) -> fjall::Result<()> {
         for space in &self.spaces {
@@ -440,15 +463,38 @@ impl Backend for FjallBackend {
         })
     }
 
+    fn reclaim(&self, free: u64) -> Result<()> {
+        self.flush()?;
+        let _writing = self.writing.lock();
+        if let Some(open) = &*self.open.read() {
+            self.state.lock().keep_below = Some(open.newest().seqno());
+        }
+        self.close_files()?;
+        // A fresh database knows of no snapshot that holds back the removal of old versions.
+        self.open()?;
+        self.with_open(|open| {
+            for space in &open.spaces {
+                if space.disk_space() > free.max(RECLAIM_BYTES) {
+                    continue;
+                }
+                // Files of separated values that the first pass finds dead go in the second.
+                for _ in 0..2 {
+                    space.major_compact().map_err(|error| self.error(error))?;
+                }
+            }
+            open.advance();
+            Ok(())
+        })
+    }
+
     fn shutdown(&self) -> Result<()> {
         let flushed = match self.flush() {
             Err(Error::Closed) => Ok(()),
             other => other,
         };
         self.state.lock().shut_down = true;
-        let open = self.open.write().take();
-        drop(open);
-        flushed
+        let closed = self.close_files();
+        flushed.and(closed)
     }
 
     fn gauges(&self, gauges: &mut Gauges) {

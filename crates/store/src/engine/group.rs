@@ -55,6 +55,8 @@ struct State {
     failures: u64,
     /// A batch was refused for want of room and none went through since.
     below_floor: bool,
+    /// Batches went through below the floor, and their deletes may have left room.
+    reclaimable: bool,
     closed: bool,
     commits: u64,
     syncs: u64,
@@ -396,12 +398,17 @@ impl<B: Backend> Shared<B> {
             if !self.work.wait_for(&mut state, IDLE_PAUSE).timed_out() {
                 continue;
             }
+            let reclaim = std::mem::take(&mut state.reclaimable);
             resting = MutexGuard::unlocked(&mut state, || {
-                if self.backend.is_open() {
-                    return matches!(self.backend.rest(), Ok(false));
+                if !self.backend.is_open() {
+                    // An earlier recovery failed: readers wait for the next one.
+                    return self.recover().is_ok();
                 }
-                // An earlier recovery failed: readers wait for the next one.
-                self.recover().is_ok()
+                if reclaim {
+                    // Without success the disk stays full, and who asks for room is told so.
+                    let _ = self.backend.reclaim(self.room.free().unwrap_or(0));
+                }
+                matches!(self.backend.rest(), Ok(false))
             });
         }
         let mut group = Vec::new();
@@ -428,6 +435,7 @@ impl<B: Backend> Shared<B> {
                 Ok(Outcome::Committed) => {
                     state.commits += 1;
                     state.below_floor &= !job.grows;
+                    state.reclaimable = state.below_floor;
                 }
                 Err(Error::DiskFull { .. }) => {
                     state.failures += 1;
@@ -464,9 +472,14 @@ impl<B: Backend> Shared<B> {
                 return group.iter().map(|_| Err(error.clone())).collect();
             }
             let refusal = full.clone().or_else(|| self.room.refusal());
+            let full_disk = refusal.is_some();
             let (writes, verdicts) = self.judge(group, refusal);
             if writes.is_empty() {
                 return verdicts;
+            }
+            if full_disk {
+                // What is left makes room, and that is what the reserve is for.
+                self.room.release();
             }
             attempts += 1;
             let failure = match self.backend.write(&writes) {
@@ -478,17 +491,11 @@ impl<B: Backend> Shared<B> {
             };
             let error = match failure {
                 WriteFailure::Full(error) => {
-                    // From now on only what makes room, and the reserve to do it with.
+                    // Again, with only what makes room.
                     full = Some(self.room.disk_full(self.room.free().unwrap_or(0)));
-                    self.room.release();
                     error
                 }
-                WriteFailure::Poisoned(error) => {
-                    if self.room.refusal().is_some() {
-                        self.room.release();
-                    }
-                    error
-                }
+                WriteFailure::Poisoned(error) => error,
                 // The same bytes would fail again, or not be trusted.
                 WriteFailure::Failed(error) => {
                     attempts = usize::MAX;
@@ -514,7 +521,12 @@ impl<B: Backend> Shared<B> {
     }
 
     fn recover(&self) -> Result<()> {
-        self.backend.recover()?;
+        if let Err(error) = self.backend.recover() {
+            if self.room.refusal().is_none() || !self.room.release() {
+                return Err(error);
+            }
+            self.backend.recover()?;
+        }
         self.state.lock().reopened += 1;
         Ok(())
     }

@@ -80,6 +80,20 @@ pub(super) fn repair(directory: &Path, keep_below: Option<u64>) -> Result<()> {
     Ok(())
 }
 
+/// Empties all journals of a closed database whose memtables were all flushed: what they hold is
+/// in tables.
+pub(super) fn clear(directory: &Path) -> Result<()> {
+    for (_, path) in list(directory)? {
+        let clear = || {
+            let file = OpenOptions::new().write(true).open(&path)?;
+            file.set_len(0)?;
+            file.sync_all()
+        };
+        clear().map_err(|error| Error::io("empty", &path, error))?;
+    }
+    Ok(())
+}
+
 /// How far the journal is whole from `from`, the end of a batch or 0, and below a sequence
 /// number, if given.
 pub(super) fn extent(path: &Path, from: u64, below: Option<u64>) -> Result<Extent> {

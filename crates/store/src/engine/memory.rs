@@ -314,6 +314,10 @@ impl Backend for MemoryBackend {
         Ok(false)
     }
 
+    fn reclaim(&self, _free: u64) -> Result<()> {
+        Ok(())
+    }
+
     fn flush(&self) -> Result<()> {
         Ok(())
     }

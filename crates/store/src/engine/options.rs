@@ -22,7 +22,7 @@ pub struct Options {
     /// twentieth of the file system if that is less.
     pub free_space_floor: Option<u64>,
     /// Bytes of the reserve file, which is given up so that deletes find room on a full disk.
-    /// Without a value 16 MiB, or a hundredth of the file system if that is less.
+    /// Without a value 16 MiB, or a twenty-fifth of the file system if that is less.
     pub reserve: Option<u64>,
     /// Bound of the bytes in batches that wait for the writer; enqueueing blocks beyond it.
     pub queue_bytes: usize,

@@ -40,7 +40,7 @@ impl Room {
             floor: floor(options, space),
             reserve: Some(Reserve {
                 path: directory.join("RESERVE"),
-                bytes: options.reserve.unwrap_or_else(|| (space.total / 100).min(16 * MIB)),
+                bytes: options.reserve.unwrap_or_else(|| (space.total / 25).min(16 * MIB)),
                 held: Mutex::new(false),
             }),
             probe,
@@ -65,17 +65,14 @@ impl Room {
         (self.probe)().ok().map(|space| space.free)
     }
 
-    /// The refusal of a batch that grows, if one is due now. Also gives the reserve up when the
-    /// disk is as good as full, and takes it back when there is room.
+    /// The refusal of a batch that grows, if one is due now. Also takes the reserve back when there
+    /// is room.
     pub(super) fn refusal(&self) -> Option<Error> {
         // Where the question fails, the database finds out by itself.
         let free = self.free()?;
         if free >= self.floor {
             self.restore();
             return None;
-        }
-        if free < self.floor / 4 {
-            self.release();
         }
         Some(self.disk_full(free))
     }
@@ -84,13 +81,16 @@ impl Room {
         Error::DiskFull { free, floor: self.floor }
     }
 
-    /// Gives the reserve up.
-    pub(super) fn release(&self) {
-        let Some(reserve) = &self.reserve else { return };
-        let mut held = reserve.held.lock();
-        if *held && fs::remove_file(&reserve.path).is_ok() {
-            *held = false;
+    /// Gives the reserve up, if the disk is as good as full. True if that made room.
+    pub(super) fn release(&self) -> bool {
+        let Some(reserve) = &self.reserve else { return false };
+        if self.free().is_some_and(|free| free > self.floor / 4 && free > reserve.bytes) {
+            return false;
         }
+        let mut held = reserve.held.lock();
+        let released = *held && fs::remove_file(&reserve.path).is_ok();
+        *held &= !released;
+        released
     }
 
     /// Takes the reserve (back), if more than the floor stays free.

@@ -1,5 +1,7 @@
 //! Tables: shared views of a folder's messages or of a hierarchy, sorted and restricted.
 
+pub(crate) mod registry;
+
 use std::sync::Arc;
 
 use mapi::{Cell, FolderId, MessageId, PropertyTag, Restriction, SortOrderSet};
@@ -17,17 +19,12 @@ pub enum Contents {
 }
 
 impl Contents {
-    pub(crate) fn to_byte(self) -> u8 {
-        self as u8
-    }
-
-    /// Unknown bytes, which no version writes, are the normal contents.
-    pub(crate) fn from_byte(byte: u8) -> Contents {
-        match byte {
-            1 => Contents::Associated,
-            2 => Contents::SoftDeleted,
-            3 => Contents::SoftDeletedAssociated,
-            _ => Contents::Normal,
+    pub fn of(associated: bool, deleted: bool) -> Contents {
+        match (associated, deleted) {
+            (false, false) => Contents::Normal,
+            (true, false) => Contents::Associated,
+            (false, true) => Contents::SoftDeleted,
+            (true, true) => Contents::SoftDeletedAssociated,
         }
     }
 
@@ -35,17 +32,20 @@ impl Contents {
         matches!(self, Contents::Associated | Contents::SoftDeletedAssociated)
     }
 
+    /// Whether it is soft-deleted messages.
     pub fn is_deleted(self) -> bool {
         matches!(self, Contents::SoftDeleted | Contents::SoftDeletedAssociated)
     }
 
-    pub(crate) fn of(associated: bool, deleted: bool) -> Contents {
-        match (associated, deleted) {
-            (false, false) => Contents::Normal,
-            (true, false) => Contents::Associated,
-            (false, true) => Contents::SoftDeleted,
-            (true, true) => Contents::SoftDeletedAssociated,
-        }
+    /// As it stands in keys and records.
+    #[allow(dead_code, reason = "records of messages use it")]
+    pub(crate) fn to_byte(self) -> u8 {
+        u8::from(self.is_associated()) | u8::from(self.is_deleted()) << 1
+    }
+
+    #[allow(dead_code, reason = "records of messages use it")]
+    pub(crate) fn from_byte(byte: u8) -> Contents {
+        Contents::of(byte & 1 != 0, byte & 2 != 0)
     }
 }
 
@@ -94,8 +94,6 @@ pub struct Row {
 }
 
 /// A shared, versioned, evictable view. It follows changes: each call sees what is durable then.
-pub(crate) mod registry;
-
 pub struct View {
     _private: (),
 }

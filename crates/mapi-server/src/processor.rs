@@ -259,7 +259,7 @@ impl InProcess {
 
     /// Executes the ROPs of an extended buffer, as an Execute over HTTP does, and returns the extended
     /// buffer of their answers, of at most `max_out` bytes.
-    pub fn execute(
+    pub fn execute_extended(
         &self,
         flags: ExecuteFlags,
         rops: &[u8],
@@ -274,7 +274,7 @@ impl InProcess {
     /// # Errors
     /// ecRpcFormat if the buffer cannot be read, ecBufferTooSmall if `limit` has no room for an answer,
     /// ecError if a handler panicked, ecBusy while another thread is at work.
-    pub fn execute_rops(&self, rops: &[u8], limit: usize) -> Result<Vec<u8>, ErrorCode> {
+    pub fn execute(&self, rops: &[u8], limit: usize) -> Result<Vec<u8>, ErrorCode> {
         let turn = self.turn()?;
         Ok(self.processor.execute_payload(&turn, rops, limit)?.output)
     }

@@ -25,6 +25,9 @@ pub struct StoreOptions {
     pub memory_budget: u64,
     /// Bound in bytes of what streams hold before they are saved, over all sessions.
     pub staging_budget: u64,
+    /// Notes after each sync how far it reached, for [`power_loss`](crate::engine::power_loss). Tests
+    /// only.
+    pub record_syncs: bool,
     /// The organisation's name in legacy DNs; used when the store is made.
     pub organization: String,
     pub clock: Clock,
@@ -35,6 +38,7 @@ impl Default for StoreOptions {
         StoreOptions {
             memory_budget: 32 << 20,
             staging_budget: 256 << 20,
+            record_syncs: false,
             organization: "Coffer".into(),
             clock: Arc::new(|| FileTime::from_system(std::time::SystemTime::now())),
         }
@@ -90,8 +94,11 @@ impl Store {
     /// Errors: [`StoreError::Engine`](crate::StoreError::Engine) where the directory is in use, of a newer
     /// format or no data directory.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Store> {
-        let engine_options =
-            Options { memory_budget: options.memory_budget / 4 * 3, ..Options::default() };
+        let engine_options = Options {
+            memory_budget: options.memory_budget / 4 * 3,
+            record_syncs: options.record_syncs,
+            ..Options::default()
+        };
         let engine = FjallEngine::open(dir, &engine_options)?;
         let staging = staging_directory(dir);
         clear_staging(&staging)?;

@@ -11,7 +11,7 @@ use super::{Attachment, MAX_EMBEDDING, Message, MessageBody, Recipient, flags, o
 use crate::engine::{Reader, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::names;
-use crate::mailbox::writer;
+use crate::mailbox::writer::{self, Tx};
 use crate::record::node;
 use crate::value::{Properties, Value};
 use crate::{Mailbox, Result, Store, StoreError, large};
@@ -43,6 +43,11 @@ const BY_VALUE: i32 = 1;
 const EMBEDDED: i32 = 5;
 const OLE: i32 = 6;
 
+/// Messages that [`import_all`] takes at most.
+pub const MAX_IMPORTED_TOGETHER: usize = 64;
+/// Bytes of records in one batch of an import, within what the engine takes.
+const BATCH_BYTES: usize = 4 << 20;
+
 /// Takes a message in; it is durable when this returns. Named properties are mapped, large values become
 /// blobs, the original MIME is kept. PidTagCreationTime, PidTagLastModificationTime and PidTagSearchKey
 /// stay as they come.
@@ -54,13 +59,129 @@ pub fn import(
     content: MessageContent,
     options: &ImportOptions,
 ) -> Result<Imported> {
-    let key =
-        options.key.as_ref().map(|key| mailbox.key(Kind::ImportKey, &[&keys::short_hash(key)]));
-    if let Some(key) = &key
-        && let Some(known) = imported(mailbox.reader(), key)?
-    {
+    if let Some(known) = known(mailbox, mailbox.reader(), options)? {
         return Ok(known);
     }
+    let message = ready(mailbox, folder, content, options)?;
+    writer::write(mailbox, |tx| put(tx, &message, options))
+}
+
+/// Takes messages in, in their order, with few syncs; all that succeeded are durable when this returns. Each
+/// succeeds or fails by itself: a result for each, in their order.
+///
+/// Errors: [`StoreError::TooBig`] for more than [`MAX_IMPORTED_TOGETHER`]; nothing is imported then.
+pub fn import_all(
+    mailbox: &Mailbox,
+    messages: Vec<(FolderId, MessageContent, ImportOptions)>,
+) -> Result<Vec<Result<Imported>>> {
+    if messages.len() > MAX_IMPORTED_TOGETHER {
+        return Err(StoreError::TooBig {
+            what: "group of messages",
+            size: messages.len() as u64,
+            limit: MAX_IMPORTED_TOGETHER as u64,
+        });
+    }
+    let mut results: Vec<Option<Result<Imported>>> = Vec::with_capacity(messages.len());
+    let mut waiting = Vec::new();
+    let mut bytes = 0;
+    for (index, (folder, content, options)) in messages.into_iter().enumerate() {
+        results.push(None);
+        let outcome = match known(mailbox, mailbox.reader(), &options) {
+            Ok(Some(known)) => Some(Ok(known)),
+            Ok(None) => match ready(mailbox, folder, content, &options) {
+                Ok(message) => {
+                    bytes += in_batch(&message);
+                    waiting.push((index, message, options));
+                    None
+                }
+                Err(error) => Some(Err(error)),
+            },
+            Err(error) => Some(Err(error)),
+        };
+        results[index] = outcome;
+        if bytes >= BATCH_BYTES {
+            put_all(mailbox, std::mem::take(&mut waiting), &mut results);
+            bytes = 0;
+        }
+    }
+    put_all(mailbox, waiting, &mut results);
+    let missing = || Err(StoreError::Invalid("a message of a group was passed over"));
+    Ok(results.into_iter().map(|result| result.unwrap_or_else(missing)).collect())
+}
+
+/// One batch for all; if it fails, each by itself, so that one bad message does not keep the others out.
+fn put_all(
+    mailbox: &Mailbox,
+    waiting: Vec<(usize, Message, ImportOptions)>,
+    results: &mut [Option<Result<Imported>>],
+) {
+    if waiting.is_empty() {
+        return;
+    }
+    // Of two messages with one key, the second would not see the first: each by itself then.
+    let mut keys = std::collections::HashSet::new();
+    let doubles = waiting
+        .iter()
+        .filter_map(|(_, _, options)| options.key.as_ref())
+        .any(|key| !keys.insert(key));
+    let together = match doubles || waiting.len() == 1 {
+        true => None,
+        false => writer::write(mailbox, |tx| {
+            waiting.iter().map(|(_, message, options)| put(tx, message, options)).collect()
+        })
+        .ok(),
+    };
+    let together: Option<Vec<Imported>> = together;
+    match together {
+        Some(imported) => {
+            for ((index, ..), imported) in waiting.iter().zip(imported) {
+                results[*index] = Some(Ok(imported));
+            }
+        }
+        None => {
+            for (index, message, options) in &waiting {
+                let one = writer::write(mailbox, |tx| put(tx, message, options));
+                results[*index] = Some(one);
+            }
+        }
+    }
+}
+
+/// About how much of a batch the message takes.
+fn in_batch(message: &Message) -> usize {
+    let values = node::values(&message.body);
+    4096 + values
+        .iter()
+        .map(|value| match value {
+            Value::Inline(value) => 16 + value.size(),
+            Value::Large(_) => 128,
+        })
+        .sum::<usize>()
+}
+
+fn known(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    options: &ImportOptions,
+) -> Result<Option<Imported>> {
+    match import_key(mailbox, options) {
+        Some(key) => imported(reader, &key),
+        None => Ok(None),
+    }
+}
+
+fn import_key(mailbox: &Mailbox, options: &ImportOptions) -> Option<Vec<u8>> {
+    let key = options.key.as_ref()?;
+    Some(mailbox.key(Kind::ImportKey, &[&keys::short_hash(key)]))
+}
+
+/// All that can be done outside the writer's section.
+fn ready(
+    mailbox: &Mailbox,
+    folder: FolderId,
+    content: MessageContent,
+    options: &ImportOptions,
+) -> Result<Message> {
     let ids = ids_of_names(mailbox, &content)?;
     let mut body = body_of(content, &ids, 0)?;
     if let Some(received) = options.received
@@ -88,20 +209,20 @@ pub fn import(
     if message.body.properties.get(tags::LAST_MODIFICATION_TIME).is_none() {
         message.body.properties.set(tags::LAST_MODIFICATION_TIME, mailbox.store().now());
     }
-    writer::write(mailbox, |tx| {
-        if let Some(key) = &key
-            && let Some(known) = imported(tx.reader(), key)?
-        {
-            return Ok(known);
-        }
-        let mut message = message.clone();
-        save::write(tx, &mut message, false)?;
-        if let Some(key) = &key {
-            let value = [&keys::mid(message.id)[..], &message.uid.to_be_bytes()].concat();
-            tx.put(key.clone(), value);
-        }
-        Ok(Imported { id: message.id, uid: message.uid, existed: false })
-    })
+    Ok(message)
+}
+
+fn put(tx: &mut Tx<'_>, message: &Message, options: &ImportOptions) -> Result<Imported> {
+    if let Some(known) = known(tx.mailbox, tx.reader(), options)? {
+        return Ok(known);
+    }
+    let mut message = message.clone();
+    save::write(tx, &mut message, false)?;
+    if let Some(key) = import_key(tx.mailbox, options) {
+        let value = [&keys::mid(message.id)[..], &message.uid.to_be_bytes()].concat();
+        tx.put(key, value);
+    }
+    Ok(Imported { id: message.id, uid: message.uid, existed: false })
 }
 
 /// What was imported under a key before.

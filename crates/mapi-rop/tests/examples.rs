@@ -9,8 +9,8 @@ use mapi_rop::property::SetPropertiesRequest;
 use mapi_rop::response::NULL_DESTINATION;
 use mapi_rop::table::{QueryRowsFlags, QueryRowsRequest, TableStatus, TableStatusResponse};
 use mapi_rop::{
-    Columns, Empty, HandleIndex, LogonId, LogonKinds, Request, Response, ResponseContext,
-    RopRequest, RopResponse,
+    Columns, Empty, HandleIndex, LogonId, LogonKinds, Request, RequestBuffer, Response,
+    ResponseContext, RopRequest, RopResponse,
 };
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -96,4 +96,21 @@ fn setting_properties() {
          00 72 00 6C 00 64 00 00-00",
         &Request::new(LogonId(0), HandleIndex(0), body),
     );
+}
+
+/// What fuzzing starts from is to get past the envelope.
+#[test]
+fn fuzzing_starts_from_valid_buffers() {
+    let seeds =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/rop_request");
+    let Ok(files) = std::fs::read_dir(&seeds) else {
+        println!("skipped: there are no seeds beside the crate");
+        return;
+    };
+    for file in files {
+        let path = file.expect("a seed").path();
+        let bytes = std::fs::read(&path).expect("a readable seed");
+        let buffer = RequestBuffer::read(&bytes, &mut LogonKinds::default());
+        assert!(buffer.is_ok(), "{}: {buffer:?}", path.display());
+    }
 }

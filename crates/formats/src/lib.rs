@@ -10,6 +10,7 @@ pub mod mbox;
 pub mod mime;
 pub mod msg;
 mod names;
+pub mod oracle;
 pub mod pst;
 pub mod report;
 pub mod text;

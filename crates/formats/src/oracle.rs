@@ -1,0 +1,122 @@
+//! What must hold of every format for any bytes: reading does not panic, and what was read goes out and
+//! comes back. Property tests and fuzz targets call these; a function that finds a fault panics, and that is
+//! its only purpose.
+
+use mapi::{FileTime, MessageContent};
+
+use crate::flags::MailFlags;
+use crate::mbox::{self, MboxReader};
+use crate::text::{charsets, html, rtf};
+use crate::{detect, maildir, mime, msg};
+
+/// A check of one format, by name.
+pub type Check = (&'static str, fn(&[u8]));
+
+/// Every check of this crate.
+pub const CHECKS: &[Check] = &[
+    ("detect", |bytes| {
+        let _ = detect::detect(bytes);
+    }),
+    ("mime", mime),
+    ("mbox", mbox),
+    ("maildir", maildir),
+    ("msg", msg),
+    ("rtf", rtf),
+    ("text", text),
+];
+
+/// Runs every check.
+pub fn all(bytes: &[u8]) {
+    CHECKS.iter().for_each(|(_, check)| check(bytes));
+}
+
+/// Runs one check of [`CHECKS`] by its name.
+pub fn check(name: &str, bytes: &[u8]) {
+    match CHECKS.iter().find(|(known, _)| *known == name) {
+        Some((_, check)) => check(bytes),
+        None => panic!("there is no check {name}"),
+    }
+}
+
+fn mime(bytes: &[u8]) {
+    let Ok(mut content) = mime::read(bytes) else { return };
+    assert_eq!(mime::write(&content), bytes, "the received bytes changed");
+    content.mime = None;
+    generated(&content);
+}
+
+/// A message that is written without received bytes reads back with as much attached, and is written so
+/// again.
+fn generated(content: &MessageContent) {
+    let written = mime::write(content);
+    assert_eq!(mime::write(content), written, "the same content gave other bytes");
+    let again = mime::read(&written).expect("a generated message");
+    assert_eq!(again.attachments.len(), content.attachments.len(), "attachments");
+    assert_eq!(again.recipients.len(), content.recipients.len(), "recipients");
+}
+
+/// With a small limit, so that small inputs go beyond it.
+const MBOX_LIMIT: usize = 4_096;
+
+fn mbox(bytes: &[u8]) {
+    let mut written = Vec::new();
+    let mut messages = Vec::new();
+    let mut total = 0;
+    for message in MboxReader::new(bytes, MBOX_LIMIT) {
+        let Ok(message) = message else { continue };
+        total += message.bytes.len();
+        let flags = mbox::flags_of_message(&message.bytes);
+        // A last line without its end gets one; Content-Length would be another message's.
+        let mut plain = message.bytes;
+        let counted = plain.to_ascii_lowercase();
+        if counted.windows(15).any(|window| window == b"content-length:") {
+            continue;
+        }
+        if !plain.ends_with(b"\n") {
+            plain.push(b'\n');
+        }
+        let mut one = Vec::new();
+        mbox::write_message(&mut one, "a", FileTime(0), MailFlags::default(), &plain).unwrap();
+        written.extend_from_slice(&one);
+        messages.push((plain, flags));
+    }
+    assert!(total <= bytes.len(), "more came out than went in");
+    let again: Vec<_> = MboxReader::new(&written[..], usize::MAX).map(Result::unwrap).collect();
+    assert_eq!(again.len(), messages.len(), "messages");
+}
+
+fn maildir(bytes: &[u8]) {
+    let name = String::from_utf8_lossy(bytes);
+    let flags = maildir::flags_of_name(&name);
+    assert_eq!(maildir::flags_of_name(&maildir::name_with_flags("1.a", flags)), flags);
+    let _ = maildir::folder_of_directory(&name);
+}
+
+fn msg(bytes: &[u8]) {
+    if let Ok((content, _)) = msg::read(bytes) {
+        let _ = mime::read(&mime::write(&content));
+    }
+}
+
+fn rtf(bytes: &[u8]) {
+    let _ = rtf::decompress(bytes);
+    let _ = rtf::de_encapsulate(bytes);
+    let _ = rtf::to_text(bytes);
+    assert_eq!(rtf::decompress(&rtf::compress(bytes)).as_deref(), Ok(bytes));
+}
+
+fn text(bytes: &[u8]) {
+    let (page, rest) = match bytes {
+        [a, b, rest @ ..] => (u32::from(u16::from_le_bytes([*a, *b])), rest),
+        _ => (0, bytes),
+    };
+    let decoded = charsets::decode(page, rest);
+    if let Some(encoded) = charsets::encode(page, &decoded) {
+        let _ = charsets::decode(page, &encoded);
+    }
+    let label = String::from_utf8_lossy(&rest[..rest.len().min(20)]);
+    let _ = charsets::decode_label(Some(&label), rest);
+    let _ = html::declared_charset(rest);
+    let _ = html::to_text(&decoded);
+    let _ = html::strip(&decoded);
+}

@@ -1,0 +1,8 @@
+//! RTF: compressed, encapsulating, plain.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    formats::oracle::check("rtf", bytes);
+});

@@ -1,0 +1,8 @@
+//! Code pages, labels, HTML.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    formats::oracle::check("text", bytes);
+});

@@ -277,6 +277,100 @@ fn in_own_process(test: &str) -> bool {
     false
 }
 
+/// What [`a_killed_process_loses_nothing_that_it_acknowledged`] runs and kills: four threads that
+/// commit batches over two spaces and print the number of each that was acknowledged.
+fn write_until_killed(data: &Path) {
+    let options = Options { record_syncs: true, memory_budget: 4 << 20, ..Options::default() };
+    let engine = FjallEngine::open(data, &options).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4u32 {
+            let engine = &engine;
+            scope.spawn(move || {
+                let done = KeyRange::prefix(thread.to_be_bytes());
+                let last = engine.keys(Space::Mailbox, &done, Direction::Reverse, 1).unwrap();
+                let next = last.first().map_or(0, |key| number_of(key) + 1);
+                for number in next.. {
+                    assert!(engine.commit(numbered(thread, number)).unwrap().is_committed());
+                    println!("acknowledged {thread} {number}");
+                }
+            });
+        }
+    });
+}
+
+fn number_of(key: &[u8]) -> u32 {
+    u32::from_be_bytes(key[4..8].try_into().unwrap())
+}
+
+fn numbered(thread: u32, number: u32) -> Batch {
+    let key = [thread.to_be_bytes(), number.to_be_bytes()].concat();
+    let mut batch = Batch::new();
+    batch.put(Space::Mailbox, key.clone(), number.to_le_bytes().repeat(300));
+    batch.put(Space::Blobs, key, number.to_le_bytes().repeat(4000));
+    batch
+}
+
+#[test]
+fn a_killed_process_loses_nothing_that_it_acknowledged() {
+    use std::io::{BufRead, BufReader};
+    const DATA: &str = "STORE_ENGINE_TEST_DATA";
+    if let Some(data) = std::env::var_os(DATA) {
+        return write_until_killed(Path::new(&data));
+    }
+    let temporary = tempfile::tempdir().unwrap();
+    let data = temporary.path().join("data");
+    let mut acknowledged = [None::<u32>; 4];
+    for round in 0..6 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture"])
+            .arg("engine::embedded_tests::a_killed_process_loses_nothing_that_it_acknowledged")
+            .env(DATA, &data)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut note = |line: &str| -> bool {
+            let mut words = line.split(' ').rev();
+            let number = words.next().and_then(|word| word.parse().ok());
+            let thread = words.next().and_then(|word| word.parse::<usize>().ok());
+            let (Some(number), Some(thread)) = (number, thread) else { return false };
+            if words.next() != Some("acknowledged") {
+                return false;
+            }
+            acknowledged[thread] = acknowledged[thread].max(Some(number));
+            true
+        };
+        let mut count = 0;
+        while count < 150 {
+            count += u32::from(note(&lines.next().unwrap().unwrap()));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What was in the pipe was acknowledged too; only the last line may be cut.
+        lines.map_while(std::result::Result::ok).for_each(|line| {
+            note(&line);
+        });
+        let loss = [None, Some(Loss::Zeros), Some(Loss::Torn(round)), Some(Loss::Garbage(round))];
+        if let Some(loss) = loss[round as usize % 4] {
+            power_loss::apply(&data, loss).unwrap();
+        }
+        let engine = open(&data);
+        for thread in 0..4u32 {
+            let range = KeyRange::prefix(thread.to_be_bytes());
+            let all = |space| engine.scan(space, &range, Direction::Forward, usize::MAX).unwrap();
+            let (small, large) = (all(Space::Mailbox), all(Space::Blobs));
+            assert!(small.len() as u32 > acknowledged[thread as usize].unwrap());
+            assert_eq!(small.len(), large.len(), "no batch is half there");
+            for ((number, small), large) in (0u32..).zip(&small).zip(&large) {
+                assert_eq!(number_of(&small.0), number);
+                assert_eq!(small.0, large.0);
+                assert_eq!(small.1[..], number.to_le_bytes().repeat(300));
+                assert_eq!(large.1[..], number.to_le_bytes().repeat(4000));
+            }
+        }
+    }
+}
+
 /// From now on no file of this process may be written behind this offset.
 fn limit_files(bytes: libc::rlim_t) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

@@ -236,3 +236,65 @@ impl<R: Read> Batches<R> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch of one item, as fjall writes it.
+    fn batch(seqno: u64, value: &[u8]) -> Vec<u8> {
+        let mut item = vec![ITEM, 0, 0];
+        item.extend_from_slice(&1u64.to_le_bytes());
+        item.extend_from_slice(&3u16.to_le_bytes());
+        item.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        item.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        item.extend_from_slice(b"key");
+        item.extend_from_slice(value);
+        let mut checksum = Xxh3::new();
+        checksum.update(&item);
+        let head = [&[START][..], &1u32.to_le_bytes(), &seqno.to_le_bytes()].concat();
+        let tail = [&[END][..], &checksum.digest().to_le_bytes(), &TRAILER].concat();
+        [head, item, tail].concat()
+    }
+
+    #[test]
+    fn reads_whole_batches_up_to_a_number() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("7.jnl");
+        let batches = [batch(3, &[9; 5000]), batch(4, b""), batch(9, b"x")];
+        std::fs::write(&path, [&batches.concat()[..], &[0; 1000]].concat()).unwrap();
+        let ends = [batches[0].len(), batches[..2].concat().len(), batches.concat().len()];
+        let at = |end: usize, last_seqno| Extent { end: end as u64, last_seqno };
+        assert_eq!(extent(&path, 0, None).unwrap(), at(ends[2], Some(9)));
+        assert_eq!(extent(&path, 0, Some(9)).unwrap(), at(ends[1], Some(4)));
+        assert_eq!(extent(&path, ends[1] as u64, None).unwrap(), at(ends[2], Some(9)));
+        assert_eq!(extent(&path, ends[2] as u64, None).unwrap(), at(ends[2], None));
+        assert_eq!(written_end(&path, ends[2] as u64).unwrap(), ends[2] as u64);
+        repair(temporary.path(), Some(4)).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), batches[0]);
+    }
+
+    #[test]
+    fn any_bytes_end_in_an_answer() {
+        let whole = [batch(1, &[1; 30]), batch(2, &[2; 30])].concat();
+        let mut state = 7u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % below
+        };
+        for _ in 0..2000 {
+            let mut bytes = whole.clone();
+            for _ in 0..random(4) {
+                let at = random(bytes.len());
+                bytes[at] = random(256) as u8;
+            }
+            bytes.truncate(random(bytes.len() + 1));
+            let mut reader = Batches { reader: &bytes[..], position: 0 };
+            let mut end = 0;
+            while let Some(seqno) = reader.next_batch().unwrap() {
+                let from = std::mem::replace(&mut end, reader.position as usize);
+                assert!(bytes[from..end] == batch(seqno, &bytes[from + 37..end - 13])[..]);
+            }
+        }
+    }
+}

@@ -15,6 +15,7 @@ use crate::table::registry::Views;
 use crate::{MailboxNumber, Result, Store, StoreError};
 
 pub mod changes;
+pub mod check;
 pub(crate) mod entry_ids;
 pub mod ids;
 pub mod names;

@@ -23,7 +23,6 @@ pub use delete::delete;
 pub(crate) use delete::erase;
 pub use import::{ImportOptions, Imported, export, import, import_all};
 pub use open::{mime, open};
-#[allow(unused_imports, reason = "tables read messages in a state of their own")]
 pub(crate) use open::{read as read_in, read_hot};
 pub use read::{set_read, set_read_many, set_status};
 pub use relocate::{copy_to, move_to};

@@ -1,0 +1,197 @@
+//! What was acknowledged is there and whole after a loss of power or a restart; nothing is half there.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{account, on_engine, options, plain, rich};
+use mapi::MessageId;
+use store::engine::{Direction, KeyRange, MemoryEngine, Reader, Space};
+use store::folder::{self, DeleteOptions, NewFolder};
+use store::mailbox::{changes, check};
+use store::message::{self, ImportOptions};
+use store::{Mailbox, SpecialFolder, Store};
+
+const INBOX: mapi::FolderId = SpecialFolder::Inbox.id();
+
+fn assert_whole(mailbox: &Mailbox) {
+    assert_eq!(check::check(mailbox, true).unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn power_fails_between_write_and_sync() {
+    for survives in [false, true] {
+        let engine = Arc::new(MemoryEngine::new());
+        let store = on_engine(engine.clone());
+        let number = account(&store, "me@example.test").mailbox;
+        let mailbox = store.mailbox(number).unwrap();
+        let import = |mailbox: &Mailbox| {
+            message::import(mailbox, INBOX, rich(), &ImportOptions::default()).map(|done| done.id)
+        };
+        let acknowledged: Vec<MessageId> =
+            (0..10).map(|_| import(&mailbox).expect("synced")).collect();
+        engine.hold_syncs();
+        let again = std::thread::scope(|scope| {
+            let waiting: Vec<_> = (0..4).map(|_| scope.spawn(|| import(&mailbox))).collect();
+            while engine.unsynced_groups() == 0 {
+                std::thread::yield_now();
+            }
+            let again = engine.simulate_power_loss(survives);
+            for thread in waiting {
+                assert!(thread.join().unwrap().is_err(), "nothing may be acknowledged");
+            }
+            again
+        });
+        let store = on_engine(Arc::new(again));
+        let mailbox = store.mailbox(number).unwrap();
+        assert_whole(&mailbox);
+        for id in &acknowledged {
+            let back = message::export(&mailbox, *id).expect("acknowledged");
+            assert_eq!(back.mime, rich().mime);
+        }
+        // New ones get ids that nobody had.
+        let new = import(&mailbox).unwrap();
+        assert!(!acknowledged.contains(&new));
+        assert_whole(&mailbox);
+    }
+}
+
+#[test]
+fn a_failed_sync_is_an_error_and_the_next_save_works() {
+    let engine = Arc::new(MemoryEngine::new());
+    let store = on_engine(engine.clone());
+    let mailbox = store.mailbox(account(&store, "me@example.test").mailbox).unwrap();
+    message::import(&mailbox, INBOX, plain("a"), &ImportOptions::default()).unwrap();
+    engine.fail_next_sync();
+    assert!(message::import(&mailbox, INBOX, plain("b"), &ImportOptions::default()).is_err());
+    let c = message::import(&mailbox, INBOX, plain("c"), &ImportOptions::default()).unwrap();
+    assert_eq!(c.uid, 2);
+    assert_whole(&mailbox);
+}
+
+#[test]
+fn a_data_directory_opens_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (number, id, sequence) = {
+        let store = Store::open(dir.path(), options()).unwrap();
+        let number = account(&store, "me@example.test").mailbox;
+        let mailbox = store.mailbox(number).unwrap();
+        let id = message::import(&mailbox, INBOX, rich(), &ImportOptions::default()).unwrap().id;
+        message::set_read(&mailbox, id, true).unwrap();
+        let sequence = changes::latest(&mailbox).unwrap();
+        store.close().unwrap();
+        (number, id, sequence)
+    };
+    let store = Store::open(dir.path(), options()).unwrap();
+    let mailbox = store.mailbox(number).unwrap();
+    assert_eq!(changes::latest(&mailbox).unwrap(), sequence);
+    let back = message::open(&mailbox, id).unwrap();
+    assert!(back.read);
+    assert_eq!(message::export(&mailbox, id).unwrap().mime, rich().mime);
+    assert_whole(&mailbox);
+    let kinds: Vec<_> =
+        changes::after(&mailbox, 0, 10).unwrap().iter().map(|change| change.kind).collect();
+    assert_eq!(kinds, [changes::ChangeKind::MessageCreated, changes::ChangeKind::MessageRead]);
+}
+
+#[test]
+fn an_interrupted_removal_of_a_folder_goes_on_at_the_next_start() {
+    let engine = Arc::new(MemoryEngine::new());
+    let store = on_engine(engine.clone());
+    let number = account(&store, "me@example.test").mailbox;
+    let mailbox = store.mailbox(number).unwrap();
+    let new = NewFolder { display_name: "big".into(), ..NewFolder::default() };
+    let big = folder::create(&mailbox, INBOX, &new).unwrap().id;
+    let below = folder::create(&mailbox, big, &new).unwrap().id;
+    let messages = (0..300)
+        .map(|n| {
+            let folder = if n % 2 == 0 { big } else { below };
+            (folder, plain(&n.to_string()), ImportOptions::default())
+        })
+        .collect::<Vec<_>>();
+    for group in messages.chunks(60) {
+        let done = message::import_all(&mailbox, group.to_vec()).unwrap();
+        assert!(done.iter().all(Result::is_ok));
+    }
+    // The power fails when the removal has begun: its first batch is on disk, nothing else.
+    engine.hold_syncs();
+    let all = DeleteOptions { messages: true, folders: true, ..DeleteOptions::default() };
+    let again = std::thread::scope(|scope| {
+        let removal = scope.spawn(|| folder::delete(&mailbox, big, all));
+        while engine.unsynced_groups() == 0 {
+            std::thread::yield_now();
+        }
+        let again = engine.simulate_power_loss(true);
+        assert!(removal.join().unwrap().is_err());
+        again
+    });
+    let engine = Arc::new(again);
+    let jobs = |engine: &MemoryEngine| {
+        engine.scan(Space::Queue, &KeyRange::all(), Direction::Forward, 9).unwrap().len()
+    };
+    assert_eq!(jobs(&engine), 1);
+    let store = on_engine(engine.clone());
+    assert_eq!(jobs(&engine), 0);
+    let mailbox = store.mailbox(number).unwrap();
+    assert!(folder::info(&mailbox, big).is_err());
+    assert_whole(&mailbox);
+    let left = check::check(&mailbox, false).unwrap();
+    assert_eq!((left.messages, left.folders), (0, SpecialFolder::ALL.len() as u64));
+}
+
+#[test]
+fn many_writers_of_one_mailbox_do_not_disturb_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), options()).unwrap();
+    let mailbox = store.mailbox(account(&store, "me@example.test").mailbox).unwrap();
+    let ids: Vec<(MessageId, u32)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    (0..10)
+                        .map(|n| {
+                            let content = plain(&n.to_string());
+                            let done = message::import(
+                                &mailbox,
+                                INBOX,
+                                content,
+                                &ImportOptions::default(),
+                            );
+                            let done = done.unwrap();
+                            (done.id, done.uid)
+                        })
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut uids: Vec<u32> = ids.iter().map(|(_, uid)| *uid).collect();
+    uids.sort_unstable();
+    assert_eq!(uids, (1..=80).collect::<Vec<_>>());
+    assert_whole(&mailbox);
+}
+
+#[test]
+fn subscriptions_hear_of_durable_changes_only() {
+    let engine = Arc::new(MemoryEngine::new());
+    let store = on_engine(engine.clone());
+    let mailbox = store.mailbox(account(&store, "me@example.test").mailbox).unwrap();
+    let heard = mailbox.subscribe();
+    assert_eq!(store.gauges().subscribers, 1);
+    let id = message::import(&mailbox, INBOX, plain("a"), &ImportOptions::default()).unwrap().id;
+    let pending = heard.take();
+    assert_eq!((pending.changes.len(), pending.changes[0].message), (1, id));
+    engine.fail_next_sync();
+    assert!(message::set_read(&mailbox, id, true).is_err());
+    assert!(heard.is_empty());
+    for n in 0..store::notify::QUEUE + 5 {
+        message::set_read(&mailbox, id, n % 2 == 0).unwrap();
+    }
+    let pending = heard.take();
+    assert_eq!(pending.changes.len(), store::notify::QUEUE);
+    assert!(pending.overflowed);
+    drop(heard);
+    drop(mailbox);
+    assert_eq!(store.gauges(), store::StoreGauges::default());
+}

@@ -55,7 +55,7 @@ impl MemoryEngine {
     /// The power fails. Waiters get errors; the engine that comes back holds what was synced,
     /// and with `unsynced_survive` also the group whose sync had not ended (both happen to real
     /// disks).
-    pub fn simulate_power_loss(self, unsynced_survive: bool) -> MemoryEngine {
+    pub fn simulate_power_loss(&self, unsynced_survive: bool) -> MemoryEngine {
         let backend = self.core.backend();
         let survivors = {
             let mut gate = backend.gate.lock();

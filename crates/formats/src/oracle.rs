@@ -2,6 +2,8 @@
 //! comes back. Property tests and fuzz targets call these; a function that finds a fault panics, and that is
 //! its only purpose.
 
+mod outlook;
+
 use mapi::{FileTime, MessageContent};
 
 use crate::flags::MailFlags;
@@ -21,6 +23,7 @@ pub const CHECKS: &[Check] = &[
     ("mbox", mbox),
     ("maildir", maildir),
     ("msg", msg),
+    ("pst", outlook::pst),
     ("rtf", rtf),
     ("text", text),
 ];
@@ -93,6 +96,7 @@ fn maildir(bytes: &[u8]) {
 }
 
 fn msg(bytes: &[u8]) {
+    outlook::msg(bytes);
     if let Ok((content, _)) = msg::read(bytes) {
         let _ = mime::read(&mime::write(&content));
     }

@@ -16,7 +16,7 @@ use crate::pst::ndb::crc;
 
 pub const PAGE: usize = 512;
 /// Where blocks and pages begin in these files.
-pub const START: usize = 0x4600;
+pub const START: usize = 0x400;
 
 pub struct Builder {
     pub ansi: bool,

@@ -389,3 +389,58 @@ fn damage_is_read_through_and_named() {
         assert!(report.refused[0].why.contains("checksum is wrong"));
     });
 }
+
+/// A file with a bit of everything.
+fn mixed(ansi: bool) -> Vec<u8> {
+    let mut file = empty(ansi);
+    file.folder(ROOT, ROOT, "", &[0x24], &[]);
+    file.folder(INBOX, ROOT, "Inbox", &[0x44], &[0x28]);
+    let (inner, _) = file.properties(&[text(0x37, "inner")]);
+    with_attachments(
+        &mut file,
+        &[
+            (0x8025, vec![number(0x3705, 1), (0x3701, 0x102, vec![5; 9_000])], vec![]),
+            (0x8045, vec![number(0x3705, 5), object(0x3701, 0x104)], vec![(0x104, inner, 0)]),
+        ],
+    );
+    file.message(0x44, INBOX, &[text(0x37, "\u{1}\u{5}Re: two"), (0x1000, 0x1e, vec![0xe4])]);
+    file.message(0x28, INBOX, &[text(0x37, "three")]);
+    file.message(0x64, INBOX, &[text(0x37, "lost")]);
+    file.finish()
+}
+
+#[test]
+fn harmed_files_keep_what_must_hold() {
+    both(|ansi| {
+        let bytes = mixed(ansi);
+        let mut seed = 5u64;
+        let mut random = move |limit: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as usize % limit
+        };
+        for _ in 0..1_000 {
+            let mut harmed = bytes.clone();
+            for _ in 0..1 + random(6) {
+                let at = random(harmed.len());
+                harmed[at] = [0, 1, 0x20, 0xff, random(256) as u8][random(5)];
+            }
+            crate::oracle::check("pst", &harmed);
+        }
+    });
+}
+
+/// The seeds of the fuzz target are files of this builder.
+#[test]
+fn seeds_are_these_files() {
+    let seeds =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/formats_pst");
+    for (name, ansi) in [("unicode", false), ("ansi", true)] {
+        let bytes = mixed(ansi);
+        if std::env::var_os("COFFER_BLESS").is_some() {
+            std::fs::create_dir_all(&seeds).unwrap();
+            std::fs::write(seeds.join(name), &bytes).unwrap();
+        }
+        let seed = std::fs::read(seeds.join(name)).unwrap();
+        assert!(seed == bytes, "run this test with COFFER_BLESS=1");
+    }
+}

@@ -1,0 +1,8 @@
+//! PST files, with everything in them.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    formats::oracle::check("pst", bytes);
+});

@@ -102,12 +102,6 @@ pub(crate) fn from_stream(
     })
 }
 
-/// The part of `bytes` that a read at an offset gets.
-pub(crate) fn slice(bytes: &[u8], offset: u64, len: usize) -> &[u8] {
-    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-    &bytes[start..start.saturating_add(len).min(bytes.len())]
-}
-
 /// Writes the values of a message that are too large for the batch of its save, at any depth.
 pub(crate) fn store_body(store: &Store, body: &mut MessageBody) -> Result<()> {
     let mut in_batch = 0;

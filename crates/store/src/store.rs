@@ -195,6 +195,15 @@ impl Store {
         }
     }
 
+    /// One pass over the large values: those that no message refers to are marked, and removed by a later
+    /// pass, `grace` after the mark. The grace period must be longer than the longest upload. One pass at
+    /// a time.
+    pub fn collect_blobs(&self, grace: std::time::Duration) -> Result<crate::blob::Collected> {
+        let (seconds, _) = self.now().to_unix();
+        let now = std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        Ok(crate::blob::collect(self.engine(), now, grace)?)
+    }
+
     /// What the engine holds now.
     pub fn engine_gauges(&self) -> crate::engine::Gauges {
         self.inner.engine.gauges()

@@ -168,3 +168,57 @@ fn status_bits_are_masked() {
     assert_eq!(message::set_status(&mailbox, id, 0, 0x03).unwrap(), 0x0f);
     assert_eq!(message::open(&mailbox, id).unwrap().status, 0x0c);
 }
+
+#[test]
+fn a_persisted_source_key_wins_over_the_derived_one() {
+    let (_store, mailbox) = mailbox();
+    let id = import(&mailbox, "a");
+    let mut open = message::open(&mailbox, id).unwrap();
+    let key = |message: &Message| {
+        let value = message::get(&mailbox, message, tags::SOURCE_KEY).unwrap().unwrap();
+        value.inline().and_then(|value| value.as_binary()).unwrap().to_vec()
+    };
+    let derived = key(&open);
+    assert_eq!(message::by_source_key(&mailbox, &derived).unwrap(), Some(id));
+    open.body.properties.set(tags::SOURCE_KEY, b"from elsewhere".to_vec());
+    message::save(&mailbox, &mut open, SaveOptions::default()).unwrap();
+    assert_eq!(key(&open), b"from elsewhere");
+    assert_eq!(message::by_source_key(&mailbox, b"from elsewhere").unwrap(), Some(id));
+    assert_eq!(message::by_source_key(&mailbox, &derived).unwrap(), None);
+}
+
+#[test]
+fn a_group_is_imported_in_order_and_one_bad_message_costs_only_itself() {
+    let (_store, mailbox) = mailbox();
+    let with_key = |n: u8| ImportOptions { key: Some(vec![n]), ..ImportOptions::default() };
+    let group = vec![
+        (INBOX, plain("0"), with_key(0)),
+        (mapi::FolderId::own(9999), plain("1"), with_key(1)),
+        (INBOX, rich(), with_key(2)),
+        (INBOX, plain("twice"), with_key(0)),
+    ];
+    let done = message::import_all(&mailbox, group.clone()).unwrap();
+    assert!(matches!(done[1], Err(StoreError::NotFound(_))));
+    let uid = |n: usize| done[n].as_ref().unwrap().uid;
+    assert_eq!((uid(0), uid(2), uid(3)), (1, 2, 1));
+    assert!(done[3].as_ref().unwrap().existed);
+    let again = message::import_all(&mailbox, group[..1].to_vec()).unwrap();
+    assert!(again[0].as_ref().unwrap().existed);
+    let many = vec![(INBOX, plain("n"), ImportOptions::default()); 65];
+    assert!(message::import_all(&mailbox, many).is_err());
+}
+
+#[test]
+fn blobs_go_when_nothing_refers_to_them() {
+    let (store, mailbox) = mailbox();
+    let id = message::import(&mailbox, INBOX, rich(), &ImportOptions::default()).unwrap().id;
+    let now = std::time::Duration::ZERO;
+    let kept = store.collect_blobs(now).unwrap();
+    assert!(kept.nodes > 3 && kept.condemned == 0, "{kept:?}");
+    let moved = message::move_to(&mailbox, INBOX, &[id], &mailbox, SENT).unwrap()[0].unwrap();
+    assert_eq!(store.collect_blobs(now).unwrap().condemned, 0);
+    message::delete(&mailbox, SENT, &[moved], true).unwrap();
+    // Manifests go first, then what they held.
+    let removed: u64 = (0..6).map(|_| store.collect_blobs(now).unwrap().removed).sum();
+    assert_eq!(removed, kept.nodes);
+}

@@ -121,7 +121,7 @@ impl<'a> FolderView<'a> {
                 FolderKind::Generic => 1i32.into(),
                 FolderKind::Search => 2i32.into(),
             },
-            // [MS-OXCFXICS] 2.2.1.? FOLDER_FLAGS: in the IPM subtree 1, search 2, normal 4.
+            // In the IPM subtree 1, search folder 2, normal folder 4.
             tags::FOLDER_FLAGS => match r.kind {
                 FolderKind::Search => 2i32.into(),
                 _ => (4 | i32::from(self.in_ipm_subtree()?)).into(),

@@ -115,7 +115,9 @@ impl<'a> Tx<'a> {
             let key = self.mailbox.key(Kind::Head, &[]);
             self.batch.put(Space::Mailbox, key, self.head.to_bytes());
         }
-        if self.batch.len() == 0 {
+        // A batch without writes still has its checks, so it is not empty.
+        let writes = self.batch.len();
+        if writes == 0 {
             return None;
         }
         if !self.changes.is_empty() {

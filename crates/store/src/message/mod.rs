@@ -9,6 +9,7 @@ use crate::value::{Properties, Value};
 
 mod computed;
 mod delete;
+mod find;
 pub mod flags;
 mod import;
 mod open;
@@ -21,6 +22,7 @@ pub(crate) use computed::summary_flags;
 pub use computed::{attachment_property, attachment_tags, get, is_computed, tags};
 pub use delete::delete;
 pub(crate) use delete::erase;
+pub use find::by_source_key;
 pub use import::{ImportOptions, Imported, export, import, import_all};
 pub use open::{mime, open};
 pub(crate) use open::{read as read_in, read_hot};

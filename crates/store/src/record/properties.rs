@@ -99,7 +99,7 @@ fn read_inline(
         PropertyType::RESTRICTION => PropertyValue::Restriction(read_bytes(r)?.to_vec()),
         PropertyType::RULE_ACTION => PropertyValue::RuleAction(read_bytes(r)?.to_vec()),
         PropertyType::MULTIPLE_STRING => {
-            PropertyValue::MultipleString(read_many(r, |bytes| WString::from_bytes(bytes))?)
+            PropertyValue::MultipleString(read_many(r, WString::from_bytes)?)
         }
         PropertyType::MULTIPLE_STRING8 => {
             PropertyValue::MultipleString8(read_many(r, |bytes| String8(bytes.to_vec()))?)

@@ -71,15 +71,11 @@ pub fn rich() -> MessageContent {
     content.attachments.push(file);
     let mut inner = plain("inner");
     inner.properties.set_named(PropertyName::id(names::PSETID_COMMON, 0x8530), "named inside");
-    let mut innermost = AttachmentContent::default();
-    innermost.content = AttachedContent::Bytes(vec![7; 10]);
-    inner.attachments.push(innermost);
-    let mut embedded = AttachmentContent::default();
-    embedded.content = AttachedContent::Message(Box::new(inner));
-    content.attachments.push(embedded);
-    let mut ole = AttachmentContent::default();
-    ole.content = AttachedContent::Ole(vec![9; 20_000]);
-    content.attachments.push(ole);
+    let attached =
+        |content| AttachmentContent { content, properties: mapi::PropertyBag::default() };
+    inner.attachments.push(attached(AttachedContent::Bytes(vec![7; 10])));
+    content.attachments.push(attached(AttachedContent::Message(Box::new(inner))));
+    content.attachments.push(attached(AttachedContent::Ole(vec![9; 20_000])));
     content.mime = Some(b"Subject: everything\r\n\r\nHello".repeat(2_000));
     content
 }

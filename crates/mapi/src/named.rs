@@ -37,15 +37,18 @@ const KIND_NONE: u8 = 0xff;
 pub const MAX_NAME_UNITS: usize = 126;
 
 /// A PropertyName structure, whose Kind may say that there is no name: so GetNamesFromPropertyIds answers
-/// for an id that nothing is mapped to. The set that stands beside no name has no meaning and is dropped.
+/// for an id that nothing is mapped to. Such a Kind stands alone ([MS-OXCPRPT] 3.2.5.9, and so does
+/// Exchange), though [MS-OXCDATA] 2.6.1 draws a GUID behind every one.
 impl Wire for Option<PropertyName> {
     fn read(r: &mut Reader<'_>) -> Result<Self, WireError> {
         let kind = u8::read(r)?;
+        if kind == KIND_NONE {
+            return Ok(None);
+        }
         let set = Guid::read(r)?;
         let kind = match kind {
             KIND_ID => PropertyNameKind::Id(u32::read(r)?),
             KIND_NAME => PropertyNameKind::Name(read_name(r)?),
-            KIND_NONE => return Ok(None),
             other => return Err(r.bad("a kind of property name", u64::from(other), 17)),
         };
         Ok(Some(PropertyName { set, kind }))
@@ -54,10 +57,7 @@ impl Wire for Option<PropertyName> {
     fn write(&self, w: &mut Vec<u8>) {
         match self {
             Some(name) => name.write(w),
-            None => {
-                w.push(KIND_NONE);
-                Guid([0; 16]).write(w);
-            }
+            None => w.push(KIND_NONE),
         }
     }
 }
@@ -68,7 +68,7 @@ impl Wire for PropertyName {
     fn read(r: &mut Reader<'_>) -> Result<Self, WireError> {
         match Option::<PropertyName>::read(r)? {
             Some(name) => Ok(name),
-            None => Err(r.bad("a property name", u64::from(KIND_NONE), 17)),
+            None => Err(r.bad("a property name", u64::from(KIND_NONE), 1)),
         }
     }
 
@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(id.to_wire()[17..], [5, 0x80, 0, 0]);
         let string = Some(PropertyName::string(set, "ab"));
         assert_eq!(string.to_wire()[17..], [6, 97, 0, 98, 0, 0, 0]);
+        assert_eq!(Option::<PropertyName>::None.to_wire(), [0xff]);
         for name in [id, string, None] {
             assert_eq!(Option::<PropertyName>::from_wire(&name.to_wire()), Ok(name));
         }

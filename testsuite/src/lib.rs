@@ -1,1 +1,7 @@
-//! Helpers of the one test binary.
+//! Helpers of the one test binary, and of the program that the crash tests kill.
+
+pub mod crash;
+pub mod letter;
+
+/// What a test gives back: any error fails it, with its text.
+pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use store::engine;
 use store::{NewAccount, Store, StoreOptions};
 
 use crate::Result;
@@ -12,12 +11,7 @@ pub const USER: &str = "crash@example.test";
 
 /// Opens the store in a directory. With `record` the engine notes how far each sync reached.
 pub fn open_store(dir: &Path, record: bool) -> Result<Store> {
-    if !record {
-        return Ok(Store::open(dir, StoreOptions::default())?);
-    }
-    let options = engine::Options { record_syncs: true, ..engine::Options::default() };
-    let engine = engine::open(dir, options)?;
-    Ok(Store::with_engine(engine, StoreOptions::default())?)
+    Ok(Store::open(dir, StoreOptions { record_syncs: record, ..StoreOptions::default() })?)
 }
 
 pub fn make_account(store: &Store) -> Result {

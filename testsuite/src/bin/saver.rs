@@ -61,7 +61,7 @@ fn import(store: &Store, next: &AtomicU64) -> Result {
             key: Some(letter.number.to_le_bytes().to_vec()),
             ..ImportOptions::default()
         };
-        mailbox.import_message(SpecialFolder::Inbox.id(), letter.content(), &options)?;
+        store::message::import(&mailbox, SpecialFolder::Inbox.id(), letter.content(), &options)?;
         acknowledge(letter.number)?;
     }
 }

@@ -82,7 +82,7 @@ fn sample_of(page: &str, cycles: u64) -> Result<Sample> {
         objects: value("coffer_live_objects"),
         allocated: value("coffer_allocated_bytes"),
         resident: value("coffer_resident_bytes").or_else(|| value("process_resident_memory_bytes")),
-        descriptors: value("coffer_open_descriptors").or_else(|| value("process_open_fds")),
+        descriptors: value("coffer_descriptors").or_else(|| value("process_open_fds")),
         threads: value("coffer_threads").or_else(|| value("process_threads")),
     };
     match sample {

@@ -1,0 +1,16 @@
+//! The one test binary. Tests of a mailbox run over both ways to it: Loopback and HTTP.
+
+#[macro_use]
+mod rig;
+
+mod closing;
+mod crash;
+mod folders;
+mod http;
+mod items;
+mod mailboxes;
+mod messages;
+mod properties;
+mod q237174;
+mod tables;
+mod threads;

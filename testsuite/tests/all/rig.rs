@@ -1,0 +1,123 @@
+//! A store with three accounts and a way to it.
+
+use mapi_server::http::{Config, Running, Server};
+use mapi_session::{Folder, Http, Loopback, MsgStore, Profile, Session};
+use store::{NewAccount, Store, StoreOptions};
+use testsuite::Result;
+
+pub const ME: &str = "me@example.test";
+/// May open ME's mailbox.
+pub const DELEGATE: &str = "delegate@example.test";
+/// May open nothing but the own mailbox.
+pub const STRANGER: &str = "stranger@example.test";
+pub const PASSWORD: &str = "correct horse";
+
+pub struct Rig {
+    pub store: Store,
+    way: Way,
+}
+
+enum Way {
+    Loopback(Loopback),
+    Http(Running),
+}
+
+impl Rig {
+    pub fn loopback() -> Result<Rig> {
+        let store = store_with_accounts(None)?;
+        let service = Loopback::open(store.clone(), ME)?;
+        Ok(Rig { store, way: Way::Loopback(service) })
+    }
+
+    pub fn http() -> Result<Rig> {
+        let store = store_with_accounts(Some(PASSWORD))?;
+        let server = Server::start(store.clone(), Config::default())?;
+        Ok(Rig { store, way: Way::Http(server) })
+    }
+
+    pub fn profile(&self, user: &str) -> Result<Profile> {
+        Ok(match &self.way {
+            Way::Loopback(service) => Profile::new(service.as_user(user)?),
+            Way::Http(_) => Profile::new(Http::new(&self.url(), user, PASSWORD)?),
+        })
+    }
+
+    /// The server's base; empty where there is none.
+    pub fn url(&self) -> String {
+        match &self.way {
+            Way::Loopback(_) => String::new(),
+            Way::Http(server) => format!("http://{}", server.addresses()[0]),
+        }
+    }
+
+    pub fn session(&self, user: &str) -> Result<Session> {
+        Ok(Session::logon(self.profile(user)?)?)
+    }
+
+    pub fn store_of(&self, user: &str) -> Result<MsgStore> {
+        Ok(self.session(user)?.open_default_msg_store()?)
+    }
+
+    pub fn inbox(&self) -> Result<Folder> {
+        Ok(self.store_of(ME)?.inbox()?)
+    }
+
+    /// How many objects of all kinds the server's ledger counts, Session Contexts among them.
+    pub fn live(&self) -> u64 {
+        self.ledger().live_total()
+    }
+
+    pub fn ledger(&self) -> &mapi_server::Ledger {
+        match &self.way {
+            Way::Loopback(service) => service.ledger(),
+            Way::Http(server) => &server.processor().ledger,
+        }
+    }
+}
+
+impl Rig {
+    /// What the server does with sessions that were silent for too long.
+    pub fn end_all_sessions(&self) {
+        if let Way::Http(server) = &self.way {
+            drop(server.processor().sessions.end_all());
+        }
+    }
+}
+
+fn store_with_accounts(password: Option<&str>) -> Result<Store> {
+    let store = Store::in_memory(StoreOptions::default())?;
+    let mut accounts = Vec::new();
+    for address in [ME, DELEGATE, STRANGER] {
+        let name = address.split('@').next().unwrap_or_default();
+        accounts.push(store.create_account(&NewAccount {
+            address: address.into(),
+            display_name: name.into(),
+            password: password.map(str::to_owned),
+        })?);
+    }
+    store.grant_full_access(accounts[0].id, accounts[1].id)?;
+    Ok(store)
+}
+
+/// Runs tests over both ways: `on_both! { fn name(rig: &Rig) -> Result { ... } }` makes `name::loopback`
+/// and `name::http`.
+macro_rules! on_both {
+    ($($(#[$meta:meta])* fn $name:ident($rig:ident: &Rig) -> Result $body:block)*) => {$(
+        $(#[$meta])*
+        fn $name($rig: &$crate::rig::Rig) -> testsuite::Result $body
+
+        mod $name {
+            use crate::rig::Rig;
+
+            #[test]
+            fn loopback() -> testsuite::Result {
+                super::$name(&Rig::loopback()?)
+            }
+
+            #[test]
+            fn http() -> testsuite::Result {
+                super::$name(&Rig::http()?)
+            }
+        }
+    )*};
+}

@@ -336,7 +336,10 @@ fn connect(
     /// CONNECT_USE_ADMIN_PRIVILEGE: nobody has it over MAPI.
     const USE_ADMIN_PRIVILEGE: u32 = 0x1;
     let dn = String::from_utf8_lossy(&request.user_dn.0);
-    if !dn.eq_ignore_ascii_case(&account.legacy_dn) {
+    // Beyond the specification: a client that asked no Autodiscover knows its address and no DN.
+    let is_caller = dn.eq_ignore_ascii_case(&account.legacy_dn)
+        || dn.eq_ignore_ascii_case(&account.address);
+    if !is_caller {
         // Who is not known is told apart from who is somebody else.
         return Err(match processor.store.account_by_legacy_dn(&dn) {
             Ok(None) => ErrorCode::UNKNOWN_USER,

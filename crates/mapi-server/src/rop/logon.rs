@@ -90,7 +90,11 @@ fn account_of(call: &Call<'_>, request: &LogonRequest) -> Result<Account> {
     if dn.eq_ignore_ascii_case(&user.legacy_dn) {
         return Ok(call.processor.store.account(user.id)?);
     }
-    let found = call.processor.store.account_by_legacy_dn(dn)?;
+    // Beyond the specification: a client that asked no Autodiscover knows an address and no DN.
+    let found = match call.processor.store.account_by_legacy_dn(dn)? {
+        None => call.processor.store.account_by_address(dn)?,
+        found => found,
+    };
     found.ok_or_else(|| ErrorCode::UNKNOWN_USER.into())
 }
 

@@ -2,6 +2,7 @@
 
 mod ci;
 mod codegen;
+mod crash;
 mod fuzz;
 
 use std::process::ExitCode;
@@ -12,6 +13,8 @@ usage: cargo xtask COMMAND
   ci                  everything that a change has to pass
   codegen [--check]   write the generated tables of tags, named properties and error codes
                       (--check: only say whether they are up to date)
+  crash [RUNS]        kill a saving and importing process at random, 50 times if not said otherwise,
+                      and look whether everything that was acknowledged is there
   fuzz SECONDS [TARGET]
                       fuzz every target, or one, for so long each (needs a nightly toolchain)";
 
@@ -22,6 +25,8 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
+        ["crash"] => crash::run("50"),
+        ["crash", runs] => crash::run(runs),
         ["fuzz", seconds] => fuzz::run(seconds, None),
         ["fuzz", seconds, target] => fuzz::run(seconds, Some(target)),
         _ => Err(USAGE.to_owned()),

@@ -50,7 +50,7 @@ fn as_another_tool_sees_them() {
         ours.insert(name, seen);
     }
     let expected = support::json("expected-msg.json");
-    compare(&expected["files"], &Value::Object(ours), "expected-msg-differences.tsv");
+    compare(&expected["files"], &Value::Object(ours), "differences-msg.tsv");
 }
 
 #[test]

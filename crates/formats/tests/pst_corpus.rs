@@ -125,7 +125,7 @@ fn as_another_tool_sees_them() {
             file[list] = by_id(items);
         }
     }
-    compare(&expected, &Value::Object(ours), "expected-pst-differences.tsv");
+    compare(&expected, &Value::Object(ours), "differences-pst.tsv");
 }
 
 #[test]

@@ -180,7 +180,8 @@ fn other_files_are_refused_with_a_reason() {
     ost[9] = b'O';
     assert!(matches!(pst::open(Cursor::new(ost)), Err(PstError::OtherClient)));
     let mut damaged = sample();
-    damaged[40] ^= 1;
+    // bSentinel.
+    damaged[512] ^= 1;
     assert!(matches!(pst::open(Cursor::new(damaged)), Err(PstError::Header(_))));
 }
 

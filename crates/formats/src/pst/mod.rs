@@ -72,24 +72,6 @@ pub fn open<R: Read + Seek + 'static>(reader: R) -> Result<PstFile, PstError> {
     PstFile::open(reader, Limits::default())
 }
 
-/// The file with the checksums of its header as they should be ([MS-PST] 2.2.2.6): for tests that harm
-/// files.
-pub(crate) fn with_right_header(mut file: Vec<u8>) -> Vec<u8> {
-    if let Some(part) = file.get(8..8 + 471) {
-        let sum = ndb::crc(part).to_le_bytes();
-        file[4..8].copy_from_slice(&sum);
-    }
-    // ANSI files keep other things here, which no one reads.
-    if let Some(whole) = file.get(8..8 + 516)
-        && file.len() >= 528
-        && file[10] >= 23
-    {
-        let sum = ndb::crc(whole).to_le_bytes();
-        file[524..528].copy_from_slice(&sum);
-    }
-    file
-}
-
 /// Takes in what a walk finds: a folder before what is in it.
 pub trait Visitor {
     /// Whether the message is to be read; one that is not (since it was carried before) counts as carried.

@@ -390,6 +390,58 @@ fn damage_is_read_through_and_named() {
     });
 }
 
+/// Offsets of the leaves of a tree, by the kind in their trailers.
+fn leaves(bytes: &[u8], ansi: bool, kind: u8) -> Vec<usize> {
+    let (trailer, level) = if ansi { (500, 499) } else { (496, 491) };
+    (0..bytes.len() / 512)
+        .map(|page| page * 512)
+        .filter(|at| bytes[at + trailer..at + trailer + 2] == [kind; 2] && bytes[at + level] == 0)
+        .collect()
+}
+
+#[test]
+fn lost_pages_are_looked_for_elsewhere() {
+    both(|ansi| {
+        for kind in [0x80, 0x81] {
+            let mut bytes = mixed(ansi);
+            let (whole, _) = walk(bytes.clone());
+            for at in leaves(&bytes, ansi, kind) {
+                let copy = bytes[at..at + 512].to_vec();
+                bytes.extend(copy);
+                bytes[at..at + 512].fill(0xee);
+            }
+            let (seen, report) = walk(bytes);
+            assert_eq!(seen.items, whole.items, "{kind:#x}");
+            assert!(!report.is_whole(), "{kind:#x}");
+        }
+    });
+}
+
+#[test]
+fn lost_pages_without_another_are_named() {
+    both(|ansi| {
+        let mut bytes = mixed(ansi);
+        for at in leaves(&bytes, ansi, 0x81) {
+            bytes[at..at + 512].fill(0xee);
+        }
+        let (seen, report) = walk(bytes);
+        assert!(seen.items.is_empty());
+        assert!(report.refused.iter().any(|r| r.why.contains("it is lost, with nodes")));
+    });
+}
+
+#[test]
+fn a_header_with_a_wrong_checksum_is_read() {
+    both(|ansi| {
+        let mut bytes = mixed(ansi);
+        // dwUnique, or a part of it.
+        bytes[40] ^= 1;
+        let (seen, report) = walk(bytes);
+        assert_eq!(seen.items.len(), 4);
+        assert_eq!(lost(&report), ["header: its checksum is wrong; read all the same"]);
+    });
+}
+
 /// A file with a bit of everything.
 fn mixed(ansi: bool) -> Vec<u8> {
     let mut file = empty(ansi);

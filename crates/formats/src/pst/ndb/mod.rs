@@ -9,26 +9,18 @@
 //! is visited once, levels fall on the way down, and all blocks together give at most a fixed multiple of
 //! the file's length.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::rc::Rc;
 
-use outlook_pst::ndb::block::{AnsiDataTree, Block, UnicodeDataTree};
-use outlook_pst::ndb::block_id::{AnsiPageId, BlockId as _, UnicodePageId};
-use outlook_pst::ndb::block_ref::{
-    AnsiBlockRef, AnsiPageRef, BlockRef, UnicodeBlockRef, UnicodePageRef,
-};
-use outlook_pst::ndb::byte_index::{AnsiByteIndex, ByteIndex, UnicodeByteIndex};
-use outlook_pst::ndb::header::Header;
-use outlook_pst::ndb::page::{
-    AnsiBlockBTree, AnsiBlockBTreeEntry, AnsiNodeBTree, BTreePage, BTreePageEntry, BlockBTreeEntry,
-    NodeBTreeEntry, RootBTreePage, UnicodeBlockBTree, UnicodeBlockBTreeEntry, UnicodeNodeBTree,
-};
-use outlook_pst::ndb::root::Root;
-use outlook_pst::{AnsiPstFile, PstFile as _, PstReader, UnicodePstFile};
-
 use super::PstError;
+use format::{Format, Page};
+
+mod format;
+mod header;
+mod scan;
 
 const PAGE_SIZE: usize = 512;
 /// The largest block with its trailer ([MS-PST] 2.2.2.8).
@@ -111,179 +103,13 @@ struct BlockPlace {
     size: u16,
 }
 
-enum Page<Entry> {
-    Inner { level: u8, entries: Vec<(u64, u64)> },
-    Leaf(Vec<Entry>),
-}
-
-/// What differs between the two formats: the crate has a type of its own for each.
-trait Format {
-    /// Offsets of the roots of the node and block B-trees.
-    fn roots(&self) -> (u64, u64);
-    fn node_page(&self, page: &[u8; PAGE_SIZE]) -> Result<Page<Node>, String>;
-    fn block_page(&self, page: &[u8; PAGE_SIZE]) -> Result<Page<BlockPlace>, String>;
-    /// The decoded bytes of a data block, from a block whose trailer is right.
-    fn decode(&self, place: BlockPlace, block: Vec<u8>) -> Result<Vec<u8>, String>;
-    fn read_at(&self, at: u64, bytes: &mut [u8]) -> Result<(), String>;
-    fn layout(&self) -> &'static Layout;
-}
-
-/// Offsets and sizes that depend on the format.
-struct Layout {
-    /// Width of block numbers.
-    word: usize,
-    block_trailer: usize,
-    /// Offsets of the checksum in the trailers of pages and blocks, and what it covers of a page.
-    page_crc: usize,
-    page_covered: usize,
-    block_crc: usize,
-    block_bid: usize,
-    subnode_header: usize,
-}
-
-// [MS-PST] 2.2.2.7.1, 2.2.2.8.1, 2.2.2.8.3.3.
-static UNICODE: Layout = Layout {
-    word: 8,
-    block_trailer: 16,
-    page_crc: 500,
-    page_covered: 496,
-    block_crc: 4,
-    block_bid: 8,
-    subnode_header: 8,
-};
-static ANSI: Layout = Layout {
-    word: 4,
-    block_trailer: 12,
-    page_crc: 508,
-    page_covered: 500,
-    block_crc: 8,
-    block_bid: 4,
-    subnode_header: 4,
-};
-
-macro_rules! pst_format {
-    (
-        $file:ty, $layout:ident, $node_tree:ty, $block_tree:ty, $page_ref:ident($page_id:ident),
-        $index:ident($word:ty), $block_entry:ident, $block_ref:ident, $data_tree:ident
-    ) => {
-        impl Format for $file {
-            fn roots(&self) -> (u64, u64) {
-                let root = self.header().root();
-                let at = |page: &$page_ref| u64::from(page.index().index());
-                (at(root.node_btree()), at(root.block_btree()))
-            }
-
-            fn node_page(&self, page: &[u8; PAGE_SIZE]) -> Result<Page<Node>, String> {
-                // The page stands at the start of what the crate is given to read.
-                let start = $page_ref::new($page_id::from(0), $index::new(0));
-                let page = <$node_tree>::read(&mut Cursor::new(page), start).map_err(cause)?;
-                Ok(match page {
-                    RootBTreePage::Intermediate(page, _) => {
-                        Page::Inner { level: page.level(), entries: inner_entries(page.entries()) }
-                    }
-                    RootBTreePage::Leaf(page) => Page::Leaf(
-                        page.entries()
-                            .iter()
-                            .map(|entry| Node {
-                                id: NodeId(entry.node().into()),
-                                data: BlockId::new(entry.data().into_u64()),
-                                subnodes: entry
-                                    .sub_node()
-                                    .map_or(BlockId(0), |id| BlockId::new(id.into_u64())),
-                                parent: NodeId(entry.parent().map_or(0, u32::from)),
-                            })
-                            .collect(),
-                    ),
-                })
-            }
-
-            fn block_page(&self, page: &[u8; PAGE_SIZE]) -> Result<Page<BlockPlace>, String> {
-                let start = $page_ref::new($page_id::from(0), $index::new(0));
-                let page = <$block_tree>::read(&mut Cursor::new(page), start).map_err(cause)?;
-                Ok(match page {
-                    RootBTreePage::Intermediate(page, _) => {
-                        Page::Inner { level: page.level(), entries: inner_entries(page.entries()) }
-                    }
-                    RootBTreePage::Leaf(page) => Page::Leaf(
-                        page.entries()
-                            .iter()
-                            .map(|entry| BlockPlace {
-                                id: BlockId::new(entry.block().block().into_u64()),
-                                at: u64::from(entry.block().index().index()),
-                                size: entry.size(),
-                            })
-                            .collect(),
-                    ),
-                })
-            }
-
-            fn decode(&self, place: BlockPlace, block: Vec<u8>) -> Result<Vec<u8>, String> {
-                let too_large = |_| "its number is too large".to_string();
-                let id = <$word>::try_from(place.id.0).map_err(too_large)?;
-                let entry =
-                    $block_entry::new($block_ref::new(id.into(), $index::new(0)), place.size);
-                let method = self.header().crypt_method();
-                match $data_tree::read(&mut Cursor::new(block), method, &entry).map_err(cause)? {
-                    $data_tree::Leaf(block) => Ok(block.data().to_vec()),
-                    $data_tree::Intermediate(_) => Err("it is a list of blocks".into()),
-                }
-            }
-
-            fn read_at(&self, at: u64, bytes: &mut [u8]) -> Result<(), String> {
-                let mut reader = self.reader().lock().map_err(|_| "the reader is lost")?;
-                reader.seek(SeekFrom::Start(at)).map_err(cause)?;
-                reader.read_exact(bytes).map_err(cause)
-            }
-
-            fn layout(&self) -> &'static Layout {
-                &$layout
-            }
-        }
-    };
-}
-
-pst_format!(
-    UnicodePstFile,
-    UNICODE,
-    UnicodeNodeBTree,
-    UnicodeBlockBTree,
-    UnicodePageRef(UnicodePageId),
-    UnicodeByteIndex(u64),
-    UnicodeBlockBTreeEntry,
-    UnicodeBlockRef,
-    UnicodeDataTree
-);
-pst_format!(
-    AnsiPstFile,
-    ANSI,
-    AnsiNodeBTree,
-    AnsiBlockBTree,
-    AnsiPageRef(AnsiPageId),
-    AnsiByteIndex(u32),
-    AnsiBlockBTreeEntry,
-    AnsiBlockRef,
-    AnsiDataTree
-);
-
-fn inner_entries<E>(entries: &[E]) -> Vec<(u64, u64)>
-where
-    E: BTreePageEntry,
-    E::Key: Into<u64>,
-    E::Block: BlockRef,
-    <<E::Block as BlockRef>::Index as ByteIndex>::Index: Into<u64>,
-{
-    entries.iter().map(|entry| (entry.key().into(), entry.block().index().index().into())).collect()
-}
-
-fn cause(error: std::io::Error) -> String {
-    error.to_string()
-}
-
 /// The file's nodes and blocks.
 pub struct Database {
     format: Box<dyn Format>,
     length: u64,
     pages: RefCell<HashMap<u64, Rc<Page<BlockPlace>>>>,
+    /// Where blocks lie by pages that the tree does not lead to: read when a page of the tree is lost.
+    scanned: OnceCell<HashMap<BlockId, BlockPlace>>,
     /// Bytes of blocks that may still be read.
     budget: Cell<u64>,
     damage: RefCell<Damage>,
@@ -292,69 +118,92 @@ pub struct Database {
 /// What was found to be wrong, each place once.
 #[derive(Default)]
 struct Damage {
-    places: HashSet<u64>,
+    places: HashSet<String>,
     notes: Vec<(String, String)>,
 }
 
 impl Database {
     pub fn open<R: Read + Seek + 'static>(mut reader: R) -> Result<Self, PstError> {
         let length = reader.seek(SeekFrom::End(0))?;
-        let mut header = [0; 12];
+        let mut header = vec![0; header::SIZE.min(usize::try_from(length).unwrap_or(header::SIZE))];
         reader.seek(SeekFrom::Start(0))?;
-        reader.read_exact(&mut header).map_err(|_| PstError::NotPst)?;
+        reader.read_exact(&mut header)?;
         // [MS-PST] 2.2.2.6: "!BDN", a checksum, "SM" (a PST) or "SO" (an OST), the version.
-        if !super::has_signature(&header) {
+        if header.len() < 12 || !super::has_signature(&header) {
             return Err(PstError::NotPst);
         }
         if header[9] != b'M' {
             return Err(PstError::OtherClient);
         }
         let version = u16::from_le_bytes([header[10], header[11]]);
-        reader.seek(SeekFrom::Start(0))?;
-        let reader: Box<dyn PstReader> = Box::new(reader);
-        let damaged = |error: std::io::Error| PstError::Header(error.to_string());
-        let format: Box<dyn Format> = match version {
-            14 | 15 => Box::new(AnsiPstFile::read_from(reader).map_err(damaged)?),
-            23 => Box::new(UnicodePstFile::read_from(reader).map_err(damaged)?),
-            other => return Err(PstError::Version(other)),
-        };
-        Ok(Database {
+        let right = header::put_right(header.clone());
+        let is_right = right == header;
+        let reader = header::Behind::new(right, reader)?;
+        let format = format::open(version, Box::new(reader)).ok_or(PstError::Version(version))?;
+        let format = format.map_err(|error| PstError::Header(error.to_string()))?;
+        let database = Database {
             format,
             length,
             pages: RefCell::default(),
+            scanned: OnceCell::new(),
             budget: Cell::new(length.saturating_mul(BUDGET_FACTOR).saturating_add(BUDGET_BASE)),
             damage: RefCell::default(),
-        })
+        };
+        if !is_right {
+            database.note("header".into(), "its checksum is wrong; read all the same");
+        }
+        Ok(database)
     }
 
     /// All nodes in the order of their ids, one for each id.
+    ///
+    /// Where a page of the tree cannot be read, the nodes that it should list are looked for in other
+    /// pages of the file, which may be older.
     pub fn nodes(&self) -> Vec<Node> {
         let mut nodes: Vec<Node> = Vec::new();
-        let mut pending = vec![(self.format.roots().0, u8::MAX)];
+        let mut lost: Vec<Range<u64>> = Vec::new();
+        let mut pending = vec![(self.format.roots().0, u8::MAX, 0..u64::from(u32::MAX) + 1)];
         let mut visited = HashSet::new();
-        while let Some((at, below)) = pending.pop() {
+        while let Some((at, below, keys)) = pending.pop() {
             if !visited.insert(at) {
-                self.note(at, format!("node page at {at:#x}"), "it stands in the tree twice");
+                self.note(format!("node page at {at:#x}"), "it stands in the tree twice");
                 continue;
             }
-            let page = self.page(at, "node page").and_then(|page| self.format.node_page(&page));
-            match page {
+            match self.page(at, "node page", |page| self.format.node_page(page)) {
                 Ok(Page::Inner { level, entries }) if level < below => {
-                    pending.extend(entries.into_iter().map(|(_, at)| (at, level)));
+                    let ends = entries.iter().skip(1).map(|(key, _)| *key).chain([keys.end]);
+                    let pages = entries.iter().zip(ends);
+                    pending.extend(pages.map(|((key, at), end)| (*at, level, *key..end)));
                 }
                 Ok(Page::Leaf(entries)) => nodes.extend(entries),
                 Ok(Page::Inner { .. }) => {
-                    self.note(
-                        at,
-                        format!("node page at {at:#x}"),
-                        "its level is not below its parent's",
-                    );
+                    lost.push(keys);
+                    let why = "its level is not below its parent's";
+                    self.note(format!("node page at {at:#x}"), why);
                 }
                 Err(why) => {
-                    let why = format!("the nodes that it lists are lost: {why}");
-                    self.note(at, format!("node page at {at:#x}"), why);
+                    let why = format!(
+                        "it is lost, with nodes {:#x} to {:#x}: {why}",
+                        keys.start, keys.end
+                    );
+                    lost.push(keys);
+                    self.note(format!("node page at {at:#x}"), why);
                 }
             }
+        }
+        if !lost.is_empty() {
+            let known: HashSet<NodeId> = nodes.iter().map(|node| node.id).collect();
+            let mut found = self.scan_nodes();
+            found.retain(|node| {
+                let key = u64::from(node.id.0);
+                !known.contains(&node.id) && lost.iter().any(|keys| keys.contains(&key))
+            });
+            let why = format!(
+                "{} nodes of lost pages were found in others, which may be older",
+                found.len()
+            );
+            self.note("node pages".into(), why);
+            nodes.extend(found);
         }
         nodes.sort_by_key(|node| node.id);
         nodes.dedup_by_key(|node| node.id);
@@ -408,7 +257,7 @@ impl Database {
                 Ok(block) => block,
                 // The other parts of the tree still stand.
                 Err(why) if below == 1 => {
-                    self.note(id.0, format!("subnode block {:#x}", id.0), why);
+                    self.note(format!("subnode block {:#x}", id.0), why);
                     continue;
                 }
                 Err(why) => return Err(why),
@@ -440,9 +289,9 @@ impl Database {
         std::mem::take(&mut self.damage.borrow_mut().notes)
     }
 
-    fn note(&self, place: u64, what: String, why: impl Into<String>) {
+    fn note(&self, what: String, why: impl Into<String>) {
         let mut damage = self.damage.borrow_mut();
-        if damage.places.insert(place) {
+        if damage.places.insert(what.clone()) {
             damage.notes.push((what, why.into()));
         }
     }
@@ -452,7 +301,15 @@ impl Database {
         let missing = || format!("block {:#x} is not in the file's tables", id.0);
         let (mut at, mut below) = (self.format.roots().1, u8::MAX);
         loop {
-            match &*self.cached_page(at)? {
+            let page = match self.cached_page(at) {
+                Ok(page) => page,
+                Err(why) => {
+                    let what = format!("block page at {at:#x}");
+                    self.note(what, "it is lost; its blocks are looked for in other pages");
+                    return self.scanned_block(id).ok_or(why);
+                }
+            };
+            match &*page {
                 Page::Leaf(entries) => {
                     return entries.iter().find(|e| e.id == id).copied().ok_or_else(missing);
                 }
@@ -472,8 +329,7 @@ impl Database {
         if let Some(page) = self.pages.borrow().get(&at) {
             return Ok(page.clone());
         }
-        let page = self.page(at, "block page")?;
-        let page = self.format.block_page(&page);
+        let page = self.page(at, "block page", |page| self.format.block_page(page));
         let page = Rc::new(page.map_err(|why| format!("block page at {at:#x}: {why}"))?);
         let mut pages = self.pages.borrow_mut();
         if pages.len() >= CACHED_PAGES {
@@ -483,17 +339,24 @@ impl Database {
         Ok(page)
     }
 
-    /// A page with a right checksum: one that is wrong is noted and put right, since most of what such a
-    /// page says may still hold.
-    fn page(&self, at: u64, what: &str) -> Result<[u8; PAGE_SIZE], String> {
+    /// A page as `read` takes it. A wrong checksum is put right and noted, since most of what such a page
+    /// says may still hold.
+    fn page<Entry>(
+        &self,
+        at: u64,
+        what: &str,
+        read: impl FnOnce(&[u8; PAGE_SIZE]) -> Result<Page<Entry>, String>,
+    ) -> Result<Page<Entry>, String> {
         let mut page = [0; PAGE_SIZE];
         self.format.read_at(at, &mut page)?;
         let layout = self.format.layout();
         let right = crc(&page[..layout.page_covered]).to_le_bytes();
         let stored = &mut page[layout.page_crc..layout.page_crc + 4];
-        if *stored != right {
-            stored.copy_from_slice(&right);
-            self.note(at, format!("{what} at {at:#x}"), "its checksum is wrong; read all the same");
+        let is_right = *stored == right;
+        stored.copy_from_slice(&right);
+        let page = read(&page)?;
+        if !is_right {
+            self.note(format!("{what} at {at:#x}"), "its checksum is wrong; read all the same");
         }
         Ok(page)
     }
@@ -540,11 +403,7 @@ impl Database {
         }
         if trailer[sum..sum + 4] != right {
             trailer[sum..sum + 4].copy_from_slice(&right);
-            self.note(
-                place.at,
-                name(),
-                "its checksum is wrong; what it holds was carried as it stands",
-            );
+            self.note(name(), "its checksum is wrong; what it holds was carried as it stands");
         }
         Ok(block)
     }
@@ -572,7 +431,7 @@ fn word_at(bytes: &[u8], at: usize, width: usize) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// The checksum of [MS-PST] 5.3: CRC-32 without the inversions.
+/// The checksum of [MS-PST] 5.3, CRC-32 without the inversions.
 pub fn crc(bytes: &[u8]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];

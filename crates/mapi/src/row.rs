@@ -97,6 +97,7 @@ impl WireWith<[PropertyTag]> for PropertyRow {
     fn read_with(r: &mut Reader<'_>, columns: &[PropertyTag]) -> Result<Self, WireError> {
         match u8::read(r)? {
             STANDARD_ROW => {
+                check_empty_columns(r, columns)?;
                 let value = |tag: &PropertyTag| read_value(r, *tag);
                 Ok(PropertyRow::Standard(columns.iter().map(value).collect::<Result<_, _>>()?))
             }
@@ -127,6 +128,22 @@ impl WireWith<[PropertyTag]> for PropertyRow {
                 PropertyRow::Flagged(cells) => write_flagged(w, *tag, of_cell(cells.get(column))),
             }
         }
+    }
+}
+
+/// The most columns of a row whose values take no bytes.
+const MAX_EMPTY_COLUMNS: usize = 32;
+
+/// Values of PtypNull and PtypObject take no bytes, so that a buffer of 64 KB could make thousands of rows
+/// with thousands of them.
+fn check_empty_columns(r: &Reader<'_>, columns: &[PropertyTag]) -> Result<(), WireError> {
+    let is_empty = |tag: &&PropertyTag| {
+        matches!(column_type(**tag), PropertyType::NULL | PropertyType::OBJECT)
+    };
+    let count = columns.iter().filter(is_empty).count();
+    match count > MAX_EMPTY_COLUMNS {
+        true => Err(r.bad("at most 32 columns without a value's bytes", count as u64, 1)),
+        false => Ok(()),
     }
 }
 
@@ -371,6 +388,13 @@ mod tests {
         let row = PropertyRow::Standard(vec![extended]);
         let row = read(&written(&row, &[column]), &[column]);
         assert_eq!(row.error(0), Some(ErrorCode::CORRUPT_DATA));
+    }
+
+    #[test]
+    fn rows_of_nothing_are_bounded() {
+        let columns = vec![PropertyTag::new(0x3001_0001); 33];
+        assert!(PropertyRow::read_with(&mut Reader::new(&[0; 8]), &columns).is_err());
+        assert!(PropertyRow::read_with(&mut Reader::new(&[0; 8]), &columns[..32]).is_ok());
     }
 
     #[test]

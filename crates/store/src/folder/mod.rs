@@ -102,8 +102,12 @@ pub struct DeleteOptions {
 /// Makes a folder.
 ///
 /// Errors: [`StoreError::NotFound`] without the parent, [`StoreError::DuplicateName`],
-/// [`StoreError::Invalid`] for an empty name, [`StoreError::TooBig`] for a long one.
+/// [`StoreError::Invalid`] for an empty name, [`StoreError::TooBig`] for a long one,
+/// [`StoreError::NotImplemented`] for a search folder.
 pub fn create(mailbox: &Mailbox, parent: FolderId, new: &NewFolder) -> Result<Created> {
+    if new.search {
+        return Err(StoreError::NotImplemented("a search folder"));
+    }
     let name = check_name(&new.display_name)?;
     let mut given = new.properties.clone();
     let computed: Vec<PropertyTag> = given.tags().filter(|tag| is_stored_by_record(*tag)).collect();
@@ -142,8 +146,7 @@ pub fn create(mailbox: &Mailbox, parent: FolderId, new: &NewFolder) -> Result<Cr
         {
             properties.set(tags::CONTAINER_CLASS, class);
         }
-        let kind = if new.search { FolderKind::Search } else { FolderKind::Generic };
-        let id = insert(tx, parent, name, kind, &properties)?;
+        let id = insert(tx, parent, name, FolderKind::Generic, &properties)?;
         Ok(Created { id, existed: false })
     })
 }

@@ -12,6 +12,7 @@ use crate::engine::{Reader, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::names;
 use crate::mailbox::writer::{self, Tx};
+use crate::record::mime::Mime;
 use crate::record::node;
 use crate::value::{Properties, Value};
 use crate::{Mailbox, Result, Store, StoreError, large};
@@ -281,7 +282,6 @@ fn body_of(
     let mut body = MessageBody {
         properties: properties_of(content.properties, ids),
         recipients: recipients.collect(),
-        mime: content.mime.map(Value::from),
         ..MessageBody::default()
     };
     for attachment in content.attachments {
@@ -308,6 +308,7 @@ fn body_of(
             kept.properties.set(tags::ATTACH_METHOD, method);
         }
     }
+    body.mime = content.mime.map(|whole| Mime::new(whole, &body));
     Ok(body)
 }
 
@@ -353,6 +354,7 @@ fn content_of(
     names: &HashMap<u16, PropertyName>,
 ) -> Result<MessageContent> {
     let mut content = MessageContent {
+        mime: body.mime.as_ref().map(|mime| mime.whole(store, &body)).transpose()?,
         properties: bag_of(store, body.properties, names)?,
         ..MessageContent::default()
     };
@@ -362,10 +364,6 @@ fn content_of(
     }
     for attachment in body.attachments {
         content.attachments.push(attachment_of(store, attachment, names)?);
-    }
-    if let Some(mime) = body.mime {
-        let whole = large::load(store, &mime, large::MAX_VALUE)?;
-        content.mime = whole.as_binary().map(<[u8]>::to_vec);
     }
     Ok(content)
 }

@@ -4,6 +4,7 @@ use mapi::{ChangeNumber, FolderId, Guid, MessageId, tags};
 
 use crate::Mailbox;
 use crate::record::hot::Hot;
+pub use crate::record::mime::Mime;
 use crate::record::node;
 use crate::value::{Properties, Value};
 
@@ -69,7 +70,7 @@ pub struct MessageBody {
     /// The number of the next attachment; numbers are not reused while the message lives.
     pub next_attachment: u32,
     /// The Internet message as it was received, if it came as one and was not edited since.
-    pub mime: Option<Value>,
+    pub mime: Option<Mime>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -149,9 +150,8 @@ impl MessageBody {
     /// Bytes of all values, recipients, attachments and embedded messages (PidTagMessageSize). The MIME
     /// is the same content once more and does not count.
     pub fn size(&self) -> u64 {
-        let mime = self.mime.as_ref().map_or(0, Value::size);
-        node::values(self).iter().map(|value| 4 + value.size()).sum::<u64>()
-            - self.mime.as_ref().map_or(0, |_| 4 + mime)
+        let mime = self.mime.as_ref().map_or(0, |mime| 4 + mime.skeleton.size());
+        node::values(self).iter().map(|value| 4 + value.size()).sum::<u64>() - mime
     }
 
     /// The attachment of a number.

@@ -7,7 +7,7 @@ use crate::engine::{Direction, KeyRange, Reader, Space};
 use crate::keys;
 use crate::record::hot::Hot;
 use crate::record::node::{self, Path};
-use crate::{Mailbox, Result, StoreError, large};
+use crate::{Mailbox, Result, StoreError};
 
 /// Reads a message.
 ///
@@ -26,9 +26,8 @@ pub(crate) fn read(mailbox: &Mailbox, reader: &dyn Reader, id: MessageId) -> Res
 
 /// The Internet message as it was received, if it was.
 pub fn mime(mailbox: &Mailbox, id: MessageId) -> Result<Option<Vec<u8>>> {
-    let Some(value) = open(mailbox, id)?.body.mime else { return Ok(None) };
-    let loaded = large::load(mailbox.store(), &value, large::MAX_VALUE)?;
-    Ok(loaded.as_binary().map(<[u8]>::to_vec))
+    let body = open(mailbox, id)?.body;
+    body.mime.as_ref().map(|mime| mime.whole(mailbox.store(), &body)).transpose()
 }
 
 pub(crate) fn read_hot(

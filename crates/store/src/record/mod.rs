@@ -6,6 +6,7 @@ pub(crate) mod change;
 pub(crate) mod folder;
 pub(crate) mod head;
 pub(crate) mod hot;
+pub(crate) mod mime;
 pub(crate) mod node;
 pub(crate) mod parts;
 pub(crate) mod properties;

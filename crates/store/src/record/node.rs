@@ -5,6 +5,7 @@
 
 use mapi::{Reader, Wire, WireError};
 
+use super::mime::Mime;
 use super::properties;
 use crate::keys::{self, Kind};
 use crate::message::{Attachment, MAX_EMBEDDING, MessageBody, Recipient};
@@ -13,9 +14,9 @@ use crate::{MailboxNumber, StoreError};
 
 const VERSION: u8 = 1;
 
-/// How the original MIME is kept.
+/// Whether the original MIME is kept.
 const MIME_NONE: u8 = 0;
-const MIME_WHOLE: u8 = 1;
+const MIME_KEPT: u8 = 1;
 
 /// Attachment numbers from the message down; empty for the message itself.
 pub(crate) type Path = Vec<u32>;
@@ -69,8 +70,8 @@ fn write_message(w: &mut Vec<u8>, body: &MessageBody) {
     body.next_attachment.write(w);
     match &body.mime {
         Some(mime) => {
-            w.push(MIME_WHOLE);
-            properties::write_value(w, mime);
+            w.push(MIME_KEPT);
+            mime.write(w);
         }
         None => w.push(MIME_NONE),
     }
@@ -125,7 +126,7 @@ fn read_message(r: &mut Reader<'_>) -> Result<MessageBody, WireError> {
         next_attachment: u32::read(r)?,
         mime: match u8::read(r)? {
             MIME_NONE => None,
-            MIME_WHOLE => Some(properties::read_value(r)?),
+            MIME_KEPT => Some(Mime::read(r)?),
             form => return Err(r.bad("a known form of MIME", u64::from(form), 1)),
         },
     })
@@ -156,7 +157,7 @@ pub(crate) fn parse_key(key: &[u8]) -> Option<(Path, u16)> {
 /// All values of a body at any depth, the MIME included.
 pub(crate) fn values(body: &MessageBody) -> Vec<&Value> {
     let mut values: Vec<&Value> = body.properties.iter().map(|(_, value)| value).collect();
-    values.extend(body.mime.as_ref());
+    values.extend(body.mime.as_ref().map(|mime| &mime.skeleton));
     for recipient in &body.recipients {
         values.extend(recipient.properties.iter().map(|(_, value)| value));
     }
@@ -175,7 +176,7 @@ pub(crate) fn values_mut(
     each: &mut dyn FnMut(&mut Value) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     body.properties.values_mut().try_for_each(&mut *each)?;
-    body.mime.iter_mut().try_for_each(&mut *each)?;
+    body.mime.iter_mut().try_for_each(|mime| each(&mut mime.skeleton))?;
     for recipient in &mut body.recipients {
         recipient.properties.values_mut().try_for_each(&mut *each)?;
     }
@@ -228,7 +229,7 @@ mod tests {
         inner.properties.set(tags::SUBJECT, "inner");
         inner.attachments.push(Attachment { number: 4, ..Attachment::default() });
         let mut body = MessageBody { next_attachment: 3, ..MessageBody::default() };
-        body.mime = Some(Value::from(vec![1u8, 2]));
+        body.mime = Some(Mime::new(vec![1u8, 2], &body));
         body.recipients.push(Recipient { row: 7, ..Recipient::default() });
         body.attachments.push(Attachment {
             number: 2,

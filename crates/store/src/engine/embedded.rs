@@ -67,7 +67,7 @@ impl FjallEngine {
     }
 }
 
-super::group::delegate_engine!(FjallEngine);
+super::delegate::delegate_engine!(FjallEngine);
 
 /// Bounds in bytes. For each space one memtable is written to, at most two wait to be flushed,
 /// and one that was flushed may still be held for readers; together with the cache that is the

@@ -114,7 +114,7 @@ impl Default for MemoryEngine {
     }
 }
 
-super::group::delegate_engine!(MemoryEngine);
+super::delegate::delegate_engine!(MemoryEngine);
 
 struct MemoryBackend {
     disk: Arc<Mutex<Disk>>,

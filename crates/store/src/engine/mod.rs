@@ -20,6 +20,7 @@
 
 mod backend;
 mod batch;
+mod delegate;
 mod directory;
 mod embedded;
 #[cfg(test)]

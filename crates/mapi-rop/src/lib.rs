@@ -13,6 +13,38 @@
 //!   [`permission`], [`rule`], [`fast_transfer`], [`ics`], [`notification`], [`control`]: the structures,
 //!   a file for each chapter of [MS-OXCROPS] 2.2. [`irregular`]: those that are not fields in a row.
 //!
+//! A client asks, a server answers:
+//!
+//! ```
+//! use mapi::FolderId;
+//! use mapi_rop::folder::{OpenFolderFlags, OpenFolderRequest, OpenFolderResponse};
+//! use mapi_rop::parts::Flagged;
+//! use mapi_rop::*;
+//!
+//! // The logon's handle stands at index 0; the folder's is to be put at index 1.
+//! let folder = OpenFolderRequest { folder: FolderId::own(7), flags: OpenFolderFlags::NONE };
+//! let body = RopRequest::OpenFolder(folder);
+//! let asked = [Request::with(LogonId(0), HandleIndex(0), HandleIndex(1), body)];
+//! let bytes = write_requests(&asked, &[Handle(3), Handle::NONE]).ok_or("too much")?;
+//!
+//! let mut buffer = RequestBuffer::read(&bytes, &mut LogonKinds::default())?;
+//! let mut writer = ResponseWriter::new(32_767, buffer.handles.len());
+//! for request in buffer.requests.clone() {
+//!     let opened = OpenFolderResponse { has_rules: false, ghosted: Flagged(None) };
+//!     buffer.set_handle(request.other, Handle(4));
+//!     let answer = Response::to(&request, RopResponse::OpenFolder(opened));
+//!     writer.push(&answer).map_err(|size| format!("{size} bytes do not fit"))?;
+//! }
+//! let bytes = writer.finish(&buffer.handles);
+//!
+//! // No table here has columns from earlier buffers.
+//! let mut context = ResponseContext::new(&asked, |_| Vec::new().into());
+//! let answered = ResponseBuffer::read(&bytes, &mut context)?;
+//! assert_eq!(answered.handles, [Handle(3), Handle(4)]);
+//! assert_eq!(answered.responses[0].id(), RopId::OpenFolder);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! INVARIANT: no I/O, no clock; no bytes make a reader panic or allocate beyond what they could hold.
 
 #[macro_use]

@@ -56,7 +56,6 @@ macro_rules! rop_flags {
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
         pub struct $name(pub $int);
 
-        #[allow(dead_code)]
         impl $name {
             $($(#[$bit_meta])* pub const $bit: $name = $name($value);)*
 

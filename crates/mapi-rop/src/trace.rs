@@ -9,6 +9,9 @@ use crate::rops::{HandleShape, RopResponse};
 /// Numbers of a list that are printed before it is cut.
 const LIST: usize = 24;
 
+/// Bytes of a line before it is cut.
+const LINE: usize = 4096;
+
 /// `RopOpenFolder logon 0 #0 #1 { folder: folder 1-0xc, flags: 0x0 }`
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,7 +51,10 @@ impl fmt::Display for Response {
 /// The Debug form without the structure's name in front, long lists of numbers cut.
 fn write_body(f: &mut fmt::Formatter<'_>, body: &dyn fmt::Debug) -> fmt::Result {
     let mut text = String::new();
-    write!(Shortened { out: &mut text, number: false, count: 0 }, "{body:?}")?;
+    // What does not fit ends the writing with an error: the text so far is what is wanted.
+    if write!(Shortened { out: &mut text, number: false, count: 0 }, "{body:?}").is_err() {
+        text.push_str("...");
+    }
     match text.find([' ', '(']) {
         None => Ok(()),
         Some(at) if text[at..].starts_with(' ') => f.write_str(&text[at..]),
@@ -67,6 +73,9 @@ struct Shortened<'a> {
 impl Write for Shortened<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for c in text.chars() {
+            if self.out.len() >= LINE {
+                return Err(fmt::Error);
+            }
             match c {
                 '[' => {
                     self.number = true;
@@ -96,6 +105,7 @@ impl Write for Shortened<'_> {
 mod tests {
     use super::*;
     use crate::handle::{HandleIndex, LogonId};
+    use crate::logon::GetReceiveFolderRequest;
     use crate::rops::RopRequest;
     use crate::stream::WriteStreamRequest;
 
@@ -105,6 +115,14 @@ mod tests {
         let line = Request::new(LogonId(0), HandleIndex(2), body).to_string();
         assert!(line.starts_with("RopWriteStream logon 0 #2 { data: "), "{line}");
         assert!(line.len() < 200 && line.contains("7, ...]"), "{line}");
+    }
+
+    #[test]
+    fn long_lines_are_cut() {
+        let request = GetReceiveFolderRequest { message_class: "x".repeat(10_000).as_str().into() };
+        let body = RopRequest::GetReceiveFolder(request);
+        let line = Request::new(LogonId(0), HandleIndex(2), body).to_string();
+        assert!(line.len() < LINE + 100 && line.ends_with("xxx..."), "{line}");
     }
 
     #[test]

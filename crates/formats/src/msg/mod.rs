@@ -35,6 +35,15 @@ pub fn is_compound(bytes: &[u8]) -> bool {
 /// The report counts one message, its recipients, attachments and properties, and those of messages
 /// within it.
 ///
+/// ```
+/// # let bytes = include_bytes!("../../../../testsuite/data/corpus/msg/simple_test_msg.msg");
+/// let (message, report) = formats::msg::read(bytes)?;
+/// let subject = message.properties.text(mapi::generated::tags::SUBJECT);
+/// assert_eq!(subject.as_deref(), Some("test message"));
+/// assert!(report.is_whole());
+/// # Ok::<(), formats::msg::MsgError>(())
+/// ```
+///
 /// # Errors
 /// Only if no message can be found in the bytes.
 pub fn read(bytes: &[u8]) -> Result<(MessageContent, Report), MsgError> {

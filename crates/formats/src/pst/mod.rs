@@ -66,6 +66,29 @@ pub fn has_signature(bytes: &[u8]) -> bool {
 
 /// Opens a PST for reading; nothing is ever written.
 ///
+/// ```no_run
+/// use std::ops::ControlFlow;
+/// use formats::pst::{self, Folder, Item, Visitor};
+///
+/// struct Print;
+///
+/// impl Visitor for Print {
+///     fn folder(&mut self, folder: &Folder) -> ControlFlow<()> {
+///         println!("{}", folder.path.join("/"));
+///         ControlFlow::Continue(())
+///     }
+///     fn message(&mut self, _folder: &Folder, item: Item) -> ControlFlow<()> {
+///         println!("  {:?}", item.content.properties.text(mapi::generated::tags::SUBJECT));
+///         ControlFlow::Continue(())
+///     }
+/// }
+///
+/// let file = pst::open(std::fs::File::open("archive.pst")?)?;
+/// let report = file.walk(&mut Print);
+/// println!("{} messages, {} refusals", report.messages, report.refused.len());
+/// # Ok::<(), pst::PstError>(())
+/// ```
+///
 /// # Errors
 /// If the header does not say where the nodes and blocks are.
 pub fn open<R: Read + Seek + 'static>(reader: R) -> Result<PstFile, PstError> {

@@ -1,0 +1,225 @@
+//! The keys and records of the space `Directory`.
+//!
+//! Every key begins with one byte of its kind; the engine keeps leases under 0xFF. Numbers in keys are
+//! big-endian, so they sort.
+
+use mapi::{Guid, Reader as WireReader, Wire, WireError};
+
+use super::{Account, AccountId};
+use crate::MailboxNumber;
+use crate::record::{read_bytes, version, write_bytes};
+
+/// The organisation and the server's name, fixed when the store is made.
+pub(super) const SITE: &[u8] = &[0x01];
+/// The last numbers that were given out.
+pub(super) const COUNTERS: &[u8] = &[0x02];
+
+const ACCOUNT: u8 = 0x10;
+const BY_ADDRESS: u8 = 0x11;
+const BY_LEGACY_DN: u8 = 0x12;
+const BY_GUID: u8 = 0x13;
+const BY_MAILBOX: u8 = 0x14;
+const CREDENTIAL: u8 = 0x15;
+const GRANT: u8 = 0x16;
+const GRANTED: u8 = 0x17;
+
+const VERSION: u8 = 1;
+
+/// How names are compared: without regard to case.
+pub(super) fn fold(name: &str) -> String {
+    name.to_lowercase()
+}
+
+pub(super) fn account_key(id: AccountId) -> Vec<u8> {
+    numbered(ACCOUNT, id.0)
+}
+
+/// The prefix of all addresses, which sort as their folded text.
+pub(super) fn addresses() -> Vec<u8> {
+    vec![BY_ADDRESS]
+}
+
+pub(super) fn address_key(address: &str) -> Vec<u8> {
+    named(BY_ADDRESS, &fold(address))
+}
+
+pub(super) fn legacy_dn_key(dn: &str) -> Vec<u8> {
+    named(BY_LEGACY_DN, &fold(dn))
+}
+
+pub(super) fn guid_key(guid: Guid) -> Vec<u8> {
+    [&[BY_GUID], &guid.0[..]].concat()
+}
+
+pub(super) fn mailbox_key(mailbox: MailboxNumber) -> Vec<u8> {
+    numbered(BY_MAILBOX, mailbox.0)
+}
+
+/// The prefix of an account's credentials; behind it stands the credential's number in four bytes.
+pub(super) fn credentials(id: AccountId) -> Vec<u8> {
+    numbered(CREDENTIAL, id.0)
+}
+
+/// The credential that [`set_password`](crate::Store::set_password) replaces.
+pub(super) fn password_key(id: AccountId) -> Vec<u8> {
+    [credentials(id), vec![0; 4]].concat()
+}
+
+/// The prefix of a mailbox's grants; behind it stands the grantee.
+pub(super) fn grants(mailbox: MailboxNumber) -> Vec<u8> {
+    numbered(GRANT, mailbox.0)
+}
+
+pub(super) fn grant_key(mailbox: MailboxNumber, grantee: AccountId) -> Vec<u8> {
+    [&grants(mailbox)[..], &grantee.0.to_be_bytes()].concat()
+}
+
+/// The prefix of the mailboxes that were granted to an account: the grants, seen from the other side.
+pub(super) fn granted(grantee: AccountId) -> Vec<u8> {
+    numbered(GRANTED, grantee.0)
+}
+
+pub(super) fn granted_key(grantee: AccountId, mailbox: MailboxNumber) -> Vec<u8> {
+    [&granted(grantee)[..], &mailbox.0.to_be_bytes()].concat()
+}
+
+/// The number that a key or an entry of an index ends with.
+pub(super) fn tail_number(bytes: &[u8]) -> Option<u64> {
+    let start = bytes.len().checked_sub(8)?;
+    Some(u64::from_be_bytes(bytes[start..].try_into().ok()?))
+}
+
+fn numbered(kind: u8, number: u64) -> Vec<u8> {
+    [&[kind][..], &number.to_be_bytes()].concat()
+}
+
+fn named(kind: u8, name: &str) -> Vec<u8> {
+    [&[kind], name.as_bytes()].concat()
+}
+
+/// The last account and mailbox numbers.
+///
+/// INVARIANT: a number is used only in the batch that makes it durable here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Counters {
+    pub(super) account: u64,
+    pub(super) mailbox: u64,
+}
+
+impl Counters {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut r = WireReader::new(bytes);
+        version(&mut r, VERSION)?;
+        Ok(Counters { account: u64::read(&mut r)?, mailbox: u64::read(&mut r)? })
+    }
+
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let mut w = vec![VERSION];
+        self.account.write(&mut w);
+        self.mailbox.write(&mut w);
+        w
+    }
+}
+
+/// What all legacy DNs of a store begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Site {
+    pub(super) organization: String,
+    pub(super) server: String,
+}
+
+impl Site {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut r = WireReader::new(bytes);
+        version(&mut r, VERSION)?;
+        Ok(Site { organization: read_text(&mut r)?, server: read_text(&mut r)? })
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut w = vec![VERSION];
+        write_bytes(&mut w, self.organization.as_bytes());
+        write_bytes(&mut w, self.server.as_bytes());
+        w
+    }
+}
+
+pub(super) fn read_account(id: AccountId, bytes: &[u8]) -> Result<Account, WireError> {
+    let mut r = WireReader::new(bytes);
+    let r = &mut r;
+    version(r, VERSION)?;
+    Ok(Account {
+        id,
+        address: read_text(r)?,
+        display_name: read_text(r)?,
+        legacy_dn: read_text(r)?,
+        mailbox: MailboxNumber(u64::read(r)?),
+        mailbox_guid: Guid::read(r)?,
+        disabled: bool::read(r)?,
+        credential_epoch: u64::read(r)?,
+    })
+}
+
+pub(super) fn write_account(account: &Account) -> Vec<u8> {
+    let mut w = vec![VERSION];
+    write_bytes(&mut w, account.address.as_bytes());
+    write_bytes(&mut w, account.display_name.as_bytes());
+    write_bytes(&mut w, account.legacy_dn.as_bytes());
+    account.mailbox.0.write(&mut w);
+    account.mailbox_guid.write(&mut w);
+    account.disabled.write(&mut w);
+    account.credential_epoch.write(&mut w);
+    w
+}
+
+fn read_text(r: &mut WireReader<'_>) -> Result<String, WireError> {
+    Ok(String::from_utf8_lossy(read_bytes(r)?).into_owned())
+}
+
+/// Kinds of credentials.
+const ARGON2: u8 = 1;
+
+/// A credential that is a hash in PHC form; None for a kind that this program does not know.
+pub(super) fn read_credential(bytes: &[u8]) -> Result<Option<String>, WireError> {
+    let mut r = WireReader::new(bytes);
+    version(&mut r, VERSION)?;
+    match u8::read(&mut r)? {
+        ARGON2 => Ok(Some(read_text(&mut r)?)),
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn write_credential(phc: &str) -> Vec<u8> {
+    let mut w = vec![VERSION, ARGON2];
+    write_bytes(&mut w, phc.as_bytes());
+    w
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_survives_and_no_part_of_it_is_taken_for_it() {
+        let account = Account {
+            id: AccountId(7),
+            address: "Ä@example.test".into(),
+            display_name: "Ä".into(),
+            legacy_dn: "/o=X".into(),
+            mailbox: MailboxNumber(9),
+            mailbox_guid: Guid([3; 16]),
+            disabled: true,
+            credential_epoch: 5,
+        };
+        let bytes = write_account(&account);
+        assert_eq!(read_account(AccountId(7), &bytes), Ok(account));
+        for cut in 0..bytes.len() {
+            assert!(read_account(AccountId(7), &bytes[..cut]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_credential_of_an_unknown_kind_is_passed_over() {
+        assert_eq!(read_credential(&write_credential("$x")), Ok(Some("$x".into())));
+        assert_eq!(read_credential(&[VERSION, 77]), Ok(None));
+    }
+}

@@ -1,0 +1,157 @@
+//! Accounts and grants.
+
+use anyhow::{Context, bail};
+use serde_json::json;
+use store::mailbox::special::SpecialFolder;
+use store::{Account, NewAccount, Store, StoreError, folder};
+
+use crate::cli::GrantArgs;
+use crate::control::Output;
+use crate::password::Secret;
+
+/// The account of an address, or an error that says what to do.
+pub fn find(store: &Store, address: &str) -> anyhow::Result<Account> {
+    let Some(account) = store.account_by_address(address)? else {
+        bail!("there is no account {address}; `coffer user list` shows those that there are");
+    };
+    Ok(account)
+}
+
+pub fn add(
+    store: &Store,
+    address: &str,
+    display_name: Option<String>,
+    password: &Secret,
+    out: &mut dyn Output,
+) -> anyhow::Result<()> {
+    let account = make(store, address, display_name, password)?;
+    out.line(format!("added {} ({})", account.address, account.display_name))?;
+    Ok(())
+}
+
+/// Makes an account; the display name is the part before the @ unless one is given.
+pub fn make(
+    store: &Store,
+    address: &str,
+    display_name: Option<String>,
+    password: &Secret,
+) -> anyhow::Result<Account> {
+    let local = address.split('@').next().unwrap_or(address);
+    let new = NewAccount {
+        address: address.to_owned(),
+        display_name: display_name.unwrap_or_else(|| local.to_owned()),
+        password: Some(password.0.clone()),
+    };
+    match store.create_account(&new) {
+        Ok(account) => Ok(account),
+        Err(StoreError::Exists(_)) => {
+            bail!("{address} exists already; `coffer user passwd {address}` changes its password")
+        }
+        Err(error) => Err(error).with_context(|| format!("add {address}")),
+    }
+}
+
+pub fn list(store: &Store, json: bool, out: &mut dyn Output) -> anyhow::Result<()> {
+    let accounts = store.accounts()?;
+    if json {
+        let list: Vec<_> = accounts.iter().map(describe).collect();
+        out.line(serde_json::to_string_pretty(&list)?)?;
+        return Ok(());
+    }
+    if accounts.is_empty() {
+        out.line("no accounts yet; `coffer user add ADDRESS` adds one")?;
+    }
+    for account in accounts {
+        let state = if account.disabled { "  (disabled)" } else { "" };
+        out.line(format!("{:<40} {}{state}", account.address, account.display_name))?;
+    }
+    Ok(())
+}
+
+pub fn show(store: &Store, address: &str, json: bool, out: &mut dyn Output) -> anyhow::Result<()> {
+    let account = find(store, address)?;
+    let mailbox = store.mailbox(account.mailbox)?;
+    let inbox = folder::info(&mailbox, SpecialFolder::Inbox.id())?;
+    let grantees = grantees(store, &account)?;
+    if json {
+        let mut value = describe(&account);
+        value["full_access"] = json!(grantees);
+        value["inbox"] = json!({ "messages": inbox.contents, "unread": inbox.unread });
+        out.line(serde_json::to_string_pretty(&value)?)?;
+        return Ok(());
+    }
+    out.line(format!("address      {}", account.address))?;
+    out.line(format!("name         {}", account.display_name))?;
+    out.line(format!("legacy DN    {}", account.legacy_dn))?;
+    out.line(format!("mailbox      {}", account.mailbox_guid))?;
+    out.line(format!("disabled     {}", if account.disabled { "yes" } else { "no" }))?;
+    out.line(format!("Inbox        {} messages, {} unread", inbox.contents, inbox.unread))?;
+    for grantee in grantees {
+        out.line(format!("full access  {grantee}"))?;
+    }
+    Ok(())
+}
+
+pub fn set_password(
+    store: &Store,
+    address: &str,
+    password: &Secret,
+    out: &mut dyn Output,
+) -> anyhow::Result<()> {
+    let account = find(store, address)?;
+    store.set_password(account.id, &password.0)?;
+    out.line(format!("changed the password of {}", account.address))?;
+    Ok(())
+}
+
+pub fn set_disabled(
+    store: &Store,
+    address: &str,
+    disabled: bool,
+    out: &mut dyn Output,
+) -> anyhow::Result<()> {
+    let account = find(store, address)?;
+    store.set_disabled(account.id, disabled)?;
+    let done = if disabled { "disabled" } else { "enabled" };
+    out.line(format!("{done} {}", account.address))?;
+    Ok(())
+}
+
+pub fn remove(store: &Store, address: &str, out: &mut dyn Output) -> anyhow::Result<()> {
+    let account = find(store, address)?;
+    store.remove_account(account.id)?;
+    out.line(format!("removed {} and its mailbox", account.address))?;
+    Ok(())
+}
+
+pub fn grant(store: &Store, args: &GrantArgs, out: &mut dyn Output) -> anyhow::Result<()> {
+    let (owner, user) = (find(store, &args.owner)?, find(store, &args.user)?);
+    if owner.id == user.id {
+        bail!("{} has full access to its own mailbox already", owner.address);
+    }
+    store.grant_full_access(owner.id, user.id)?;
+    out.line(format!("{} may open the mailbox of {}", user.address, owner.address))?;
+    Ok(())
+}
+
+pub fn revoke(store: &Store, args: &GrantArgs, out: &mut dyn Output) -> anyhow::Result<()> {
+    let (owner, user) = (find(store, &args.owner)?, find(store, &args.user)?);
+    store.revoke_full_access(owner.id, user.id)?;
+    out.line(format!("{} may not open the mailbox of {}", user.address, owner.address))?;
+    Ok(())
+}
+
+fn grantees(store: &Store, account: &Account) -> anyhow::Result<Vec<String>> {
+    let ids = store.grantees(account.mailbox)?;
+    Ok(ids.into_iter().filter_map(|id| Some(store.account(id).ok()?.address)).collect())
+}
+
+fn describe(account: &Account) -> serde_json::Value {
+    json!({
+        "address": account.address,
+        "display_name": account.display_name,
+        "legacy_dn": account.legacy_dn,
+        "mailbox_guid": account.mailbox_guid.to_string(),
+        "disabled": account.disabled,
+    })
+}

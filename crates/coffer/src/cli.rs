@@ -1,0 +1,253 @@
+//! The command line: one definition of each command and option. What can be asked of a running server
+//! through its control socket also derives serde.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+/// An open, Exchange-compatible message store.
+#[derive(Debug, Parser)]
+#[command(name = "coffer", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// The data directory.
+    #[arg(long, global = true, value_name = "DIR", env = "COFFER_DATA")]
+    #[arg(default_value = "./coffer-data")]
+    pub data: PathBuf,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the mailboxes of the data directory over MAPI/HTTP.
+    Serve(ServeArgs),
+    /// Add, show and change accounts.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Let one account open another's mailbox.
+    #[command(subcommand)]
+    Mailbox(MailboxCommand),
+    /// Carry EML, mbox, Maildir, MSG and PST files into a mailbox.
+    Import(ImportArgs),
+    /// Write a mailbox out as EML files or mbox files.
+    Export(ExportArgs),
+    /// List the folders of a mailbox, or what is in one folder.
+    Ls(LsArgs),
+    /// Show a message's properties with their names and types.
+    Cat(CatArgs),
+    /// Repeat a scenario and prove that nothing is left behind (the check for Q237174).
+    Soak(crate::soak::SoakArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Make a demo account with a mailbox of sample mail, if it is not there yet.
+    #[arg(long, conflicts_with = "ephemeral")]
+    pub demo: bool,
+
+    /// Keep the data in a temporary place, take free ports on 127.0.0.1, print one line of JSON when
+    /// ready, and leave nothing behind: for tests.
+    #[arg(long)]
+    pub ephemeral: bool,
+
+    /// With --ephemeral: how many accounts to make (user1@example.test, user2@example.test...).
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "ephemeral")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub users: u32,
+
+    /// Where to serve MAPI/HTTP. Plain HTTP: keep it on loopback, or behind a proxy that speaks TLS.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
+    #[arg(conflicts_with = "ephemeral")]
+    pub listen: SocketAddr,
+
+    /// Where to serve /metrics.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8481")]
+    #[arg(conflicts_with = "ephemeral")]
+    pub metrics_listen: SocketAddr,
+
+    /// Print every ROP and its answer, decoded, on standard error.
+    #[arg(long)]
+    pub trace_rops: bool,
+
+    /// Memory for the engine's tables and caches, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 24)]
+    #[arg(value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
+    pub memory_budget: u32,
+
+    /// Seconds after which the session of a silent client ends.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub session_expiry: u32,
+
+    /// A fault for the soak's control, so that it has something to find: leaves out the destruction of
+    /// the lock's record whenever a store is opened, as Exchange 5.5 did (Q237174).
+    #[arg(long, value_name = "BYTES", hide = true, requires = "ephemeral")]
+    pub control_q237174: Option<usize>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum UserCommand {
+    /// Add an account with an empty mailbox.
+    Add {
+        /// The e-mail address, which is also the name to log on with.
+        address: String,
+        /// The name that people read; the part before the @ if not given.
+        #[arg(long)]
+        display_name: Option<String>,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// List the accounts.
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one account and its mailbox.
+    Show {
+        address: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change an account's password; open log-ons with the old one end.
+    Passwd {
+        address: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Refuse the account's log-ons from now on; the mailbox stays.
+    Disable { address: String },
+    /// Let a disabled account log on again.
+    Enable { address: String },
+    /// Remove an account and its mailbox for good.
+    Remove {
+        address: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Where a new password comes from: the prompt if nothing is given.
+#[derive(Debug, Clone, Args)]
+#[group(multiple = false)]
+pub struct PasswordArgs {
+    /// Read the password from the first line of standard input.
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Make a password and print it.
+    #[arg(long)]
+    pub generate: bool,
+}
+
+#[derive(Debug, Clone, Subcommand, Serialize, Deserialize)]
+pub enum MailboxCommand {
+    /// Let USER open the mailbox of OWNER.
+    Grant(GrantArgs),
+    /// Take a grant back.
+    Revoke(GrantArgs),
+}
+
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct GrantArgs {
+    /// Whose mailbox.
+    pub owner: String,
+    /// Who may open it.
+    pub user: String,
+    /// The right to open the mailbox and to do everything in it.
+    #[arg(long, required = true)]
+    pub full_access: bool,
+}
+
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct ImportArgs {
+    /// The account whose mailbox takes the messages.
+    #[arg(long, value_name = "ADDRESS")]
+    pub mailbox: String,
+    /// The folder below which everything goes, such as "Old mail/2019". Without it single messages go
+    /// to the Inbox, and folder trees to the folders of the same names.
+    #[arg(long, value_name = "PATH")]
+    pub folder: Option<String>,
+    /// Count only, carry nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Skip what an earlier run carried (the default).
+    #[arg(long, default_value_t = true, overrides_with = "no_resume")]
+    pub resume: bool,
+    /// Carry everything again, even what is there.
+    #[arg(long)]
+    pub no_resume: bool,
+    /// Print the counts as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Files and directories; what each is, is told from its content.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct ExportArgs {
+    /// The account whose mailbox is written out.
+    #[arg(long, value_name = "ADDRESS")]
+    pub mailbox: String,
+    /// One file a message, or one file a folder.
+    #[arg(long, value_enum, default_value_t = ExportFormat::Eml)]
+    pub format: ExportFormat,
+    /// Print the counts as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where to write; made if it is not there.
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum ExportFormat {
+    Eml,
+    Mbox,
+}
+
+/// Which mailbox to look into: one of the data directory, or one of a server.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct SourceArgs {
+    /// The account whose mailbox is shown; with --url the user's own if not given.
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "url")]
+    pub mailbox: Option<String>,
+    /// Over MAPI/HTTP from a server, such as http://127.0.0.1:8480.
+    #[arg(long, value_name = "URL", requires = "user")]
+    pub url: Option<String>,
+    /// With --url: who logs on.
+    #[arg(long, value_name = "ADDRESS", requires = "url")]
+    pub user: Option<String>,
+    /// With --url: read the password from standard input instead of the prompt (or take it from the
+    /// environment variable COFFER_PASSWORD).
+    #[arg(long, requires = "url")]
+    pub password_stdin: bool,
+}
+
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct LsArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[arg(long)]
+    pub json: bool,
+    /// Associated (FAI) items instead of messages.
+    #[arg(long)]
+    pub associated: bool,
+    /// A folder's path, such as "Inbox/Work", or its id; the whole tree if not given.
+    pub folder: Option<String>,
+}
+
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct CatArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[arg(long)]
+    pub json: bool,
+    /// Write values out whole instead of their first bytes.
+    #[arg(long)]
+    pub full: bool,
+    /// The message's id, as `coffer ls FOLDER` prints it.
+    pub message: String,
+}

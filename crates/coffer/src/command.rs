@@ -1,0 +1,55 @@
+//! What a command does to a store: the same function whether the command opened the data directory itself
+//! or reached the server that holds it.
+
+use serde::{Deserialize, Serialize};
+use store::Store;
+
+use crate::cli::{CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand};
+use crate::control::Output;
+use crate::password::Secret;
+use crate::{account, export, import, show};
+
+/// A command with everything that it needs; passwords have been asked for and paths are absolute.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Request {
+    UserAdd { address: String, display_name: Option<String>, password: Secret },
+    UserList { json: bool },
+    UserShow { address: String, json: bool },
+    UserPassword { address: String, password: Secret },
+    UserDisable { address: String, disabled: bool },
+    UserRemove { address: String },
+    Mailbox(MailboxCommand),
+    Import(ImportArgs),
+    Export(ExportArgs),
+    Ls(LsArgs),
+    Cat(CatArgs),
+}
+
+/// Runs a request and returns the exit status: 0 only if everything was done.
+pub fn run(store: &Store, request: Request, out: &mut dyn Output) -> anyhow::Result<u8> {
+    match request {
+        Request::UserAdd { address, display_name, password } => {
+            account::add(store, &address, display_name, &password, out)
+        }
+        Request::UserList { json } => account::list(store, json, out),
+        Request::UserShow { address, json } => account::show(store, &address, json, out),
+        Request::UserPassword { address, password } => {
+            account::set_password(store, &address, &password, out)
+        }
+        Request::UserDisable { address, disabled } => {
+            account::set_disabled(store, &address, disabled, out)
+        }
+        Request::UserRemove { address } => account::remove(store, &address, out),
+        Request::Mailbox(MailboxCommand::Grant(args)) => account::grant(store, &args, out),
+        Request::Mailbox(MailboxCommand::Revoke(args)) => account::revoke(store, &args, out),
+        Request::Import(args) => return import::run(store, &args, out),
+        Request::Export(args) => return export::run(store, &args, out),
+        Request::Ls(args) => {
+            show::local(store, &args.source, |opened| show::ls(opened, &args, out))
+        }
+        Request::Cat(args) => {
+            show::local(store, &args.source, |opened| show::cat(opened, &args, out))
+        }
+    }?;
+    Ok(0)
+}

@@ -1,0 +1,37 @@
+//! Opening a data directory, and saying what to do where that fails.
+
+use std::path::Path;
+
+use store::{Store, StoreError, StoreOptions, engine};
+
+/// Memory for a command that runs by itself, in bytes.
+pub const COMMAND_BUDGET: u64 = 64 << 20;
+
+/// Opens the store in `data`, which is made if it is not there.
+pub fn store(data: &Path, memory_budget: u64) -> Result<Store, OpenError> {
+    let options = StoreOptions { memory_budget, ..StoreOptions::default() };
+    Store::open(data, options).map_err(OpenError)
+}
+
+/// Why a data directory could not be opened.
+#[derive(Debug)]
+pub struct OpenError(StoreError);
+
+impl OpenError {
+    /// Whether another process holds the directory.
+    pub fn is_locked(&self) -> bool {
+        matches!(&self.0, StoreError::Engine(engine::Error::Locked { .. }))
+    }
+}
+
+/// The error with what to do.
+pub fn explain(data: &Path, error: OpenError) -> anyhow::Error {
+    let advice = match &error.0 {
+        StoreError::Engine(engine::Error::Locked { .. }) => {
+            "; end that process first, or give another directory with --data"
+        }
+        StoreError::DiskFull => "; make room on the disk and try again",
+        _ => "",
+    };
+    anyhow::anyhow!("cannot open the data directory {}: {}{advice}", data.display(), error.0)
+}

@@ -1,0 +1,195 @@
+//! `coffer serve`: the mailboxes of a data directory over MAPI/HTTP, until a signal ends it.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use mapi_server::http::{Config, Running, Server};
+use mapi_server::{Control, Limits, Options};
+use serde_json::json;
+use store::{Account, Store};
+
+use crate::cli::ServeArgs;
+use crate::control::ControlServer;
+use crate::password::{self, Secret};
+use crate::{account, alloc, demo, open, signal};
+
+pub fn run(data: &Path, args: &ServeArgs) -> anyhow::Result<u8> {
+    // Before the first thread, so that none of them takes the signal.
+    let signals = signal::Signals::block()?;
+    if args.ephemeral {
+        let dir = tempfile::Builder::new().prefix("coffer-").tempdir().context("make a place")?;
+        return serve_ephemeral(dir.path(), args, &signals);
+    }
+    let existed = data.exists();
+    let store = open::store(data, memory_budget(args)).map_err(|e| open::explain(data, e))?;
+    let result = serve_directory(data, existed, &store, args, &signals);
+    store.close().context("close the data directory")?;
+    result
+}
+
+fn serve_directory(
+    data: &Path,
+    existed: bool,
+    store: &Store,
+    args: &ServeArgs,
+    signals: &signal::Signals,
+) -> anyhow::Result<u8> {
+    let demo = args.demo.then(|| demo::ensure(store)).transpose()?;
+    let running = start(store, args, args.listen, args.metrics_listen)?;
+    let control = ControlServer::start(data, store.clone()).context("open the control socket")?;
+    greet(data, existed, store, &running, demo.as_ref())?;
+    signals.wait()?;
+    println!("ending");
+    drop(control);
+    running.stop();
+    Ok(0)
+}
+
+fn greet(
+    data: &Path,
+    existed: bool,
+    store: &Store,
+    running: &Running,
+    demo: Option<&(Account, Option<Secret>)>,
+) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let url = mapi_url(running);
+    writeln!(out, "data       {}{}", data.display(), if existed { "" } else { " (new)" })?;
+    writeln!(out, "MAPI/HTTP  {url}/mapi/emsmdb/")?;
+    writeln!(out, "metrics    {}", metrics_url(running))?;
+    match demo {
+        Some((account, password)) => {
+            writeln!(out, "account    {}", account.address)?;
+            match password {
+                Some(password) => writeln!(out, "password   {}", password.0)?,
+                None => writeln!(
+                    out,
+                    "password   as the first start printed it; `coffer user passwd {} --generate` \
+                     makes another",
+                    account.address
+                )?,
+            }
+            writeln!(out, "\nTry next, in another terminal:\n")?;
+            writeln!(out, "    {} ls --url {url} --user {}", program(data), account.address)?;
+        }
+        None if store.accounts()?.is_empty() => {
+            writeln!(out, "\nNo accounts yet. In another terminal:\n")?;
+            writeln!(out, "    {} user add me@example.test", program(data))?;
+        }
+        None => {
+            writeln!(out, "\nTry next, in another terminal:\n")?;
+            writeln!(out, "    {} user list", program(data))?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// How the program was called, with the data directory where it is not the usual one.
+fn program(data: &Path) -> String {
+    let name = std::env::args().next().unwrap_or_else(|| "coffer".into());
+    match data == Path::new("./coffer-data") {
+        true => name,
+        false => format!("{name} --data {}", data.display()),
+    }
+}
+
+fn serve_ephemeral(dir: &Path, args: &ServeArgs, signals: &signal::Signals) -> anyhow::Result<u8> {
+    let data: PathBuf = dir.join("data");
+    let store = open::store(&data, memory_budget(args)).map_err(|e| open::explain(&data, e))?;
+    let result = (|| {
+        let password = password::generate()?;
+        let accounts: Vec<Account> = (1..=args.users)
+            .map(|n| account::make(&store, &format!("user{n}@example.test"), None, &password))
+            .collect::<anyhow::Result<_>>()?;
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let running = start(&store, args, any, any)?;
+        let control = ControlServer::start(&data, store.clone())?;
+        let first = &accounts[0];
+        let ready = json!({
+            "pid": std::process::id(),
+            "data": data,
+            "user": first.address,
+            "password": password.0,
+            "legacy_dn": first.legacy_dn,
+            "mapi_url": mapi_url(&running),
+            "metrics_url": metrics_url(&running),
+            "accounts": accounts.iter().map(|account| json!({
+                "user": account.address,
+                "password": password.0,
+                "legacy_dn": account.legacy_dn,
+                "mailbox_guid": account.mailbox_guid.to_string(),
+            })).collect::<Vec<_>>(),
+        });
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{ready}")?;
+        out.flush()?;
+        drop(out);
+        signals.wait()?;
+        drop(control);
+        running.stop();
+        Ok(0)
+    })();
+    store.close()?;
+    result
+}
+
+fn start(
+    store: &Store,
+    args: &ServeArgs,
+    mapi: SocketAddr,
+    metrics: SocketAddr,
+) -> anyhow::Result<Running> {
+    for address in [mapi, metrics] {
+        if !address.ip().is_loopback() {
+            bail!(
+                "{address} is not on loopback, and this version speaks plain HTTP only: listen on \
+                 127.0.0.1 and put a proxy that speaks TLS in front"
+            );
+        }
+    }
+    let limits = Limits {
+        session_idle: Duration::from_secs(u64::from(args.session_expiry)),
+        ..Limits::default()
+    };
+    let options = Options {
+        limits,
+        control: args.control_q237174.map(Control::q237174).unwrap_or_default(),
+        trace: args.trace_rops.then(trace_to_stderr),
+    };
+    let config = Config {
+        bind: vec![mapi],
+        metrics: Some(metrics),
+        options,
+        allocated_bytes: Some(Arc::new(|| u64::try_from(alloc::live_bytes()).unwrap_or(0))),
+        ..Config::default()
+    };
+    Server::start(store.clone(), config).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "cannot listen on {mapi} or {metrics}: the port is in use; end the program that has it, \
+             or give others with --listen and --metrics-listen"
+        ),
+        _ => anyhow::Error::from(error).context(format!("listen on {mapi} and {metrics}")),
+    })
+}
+
+/// One line a ROP, request and answer.
+fn trace_to_stderr() -> mapi_server::processor::Trace {
+    Arc::new(|line| eprintln!("{line}"))
+}
+
+fn mapi_url(running: &Running) -> String {
+    running.addresses().first().map(|address| format!("http://{address}")).unwrap_or_default()
+}
+
+fn metrics_url(running: &Running) -> String {
+    running.metrics().map(|address| format!("http://{address}/metrics")).unwrap_or_default()
+}
+
+fn memory_budget(args: &ServeArgs) -> u64 {
+    u64::from(args.memory_budget) << 20
+}

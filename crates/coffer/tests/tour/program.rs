@@ -1,0 +1,94 @@
+//! Runs the program.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A data directory in a temporary place.
+pub struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Place { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// Runs a command that has to succeed, and returns what it printed.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        self.ok_with_input(arguments, "")
+    }
+
+    pub fn ok_with_input(&self, arguments: &[&str], input: &str) -> String {
+        let (status, out, err) = self.output(arguments, input);
+        assert_eq!(status, 0, "{arguments:?}:\n{out}{err}");
+        out
+    }
+
+    /// Runs a command that has to fail, and returns what it said.
+    pub fn fails(&self, arguments: &[&str]) -> String {
+        let (status, text) = self.run(arguments);
+        assert_ne!(status, 0, "{arguments:?}:\n{text}");
+        text
+    }
+
+    /// The exit status and everything printed.
+    pub fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let (status, out, err) = self.output(arguments, "");
+        assert!(!err.contains("panicked"), "{arguments:?}:\n{err}");
+        (status, out + &err)
+    }
+
+    fn output(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
+        let mut child = self.command(arguments).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (
+            output.status.code().expect("it ends by itself"),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_coffer"));
+        command
+            .arg("--data")
+            .arg(self.data())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+/// Ends a process that the test started, by its id, as Ctrl-C would.
+pub fn end(mut child: Child) -> i32 {
+    let pid = i32::try_from(child.id()).unwrap();
+    // SAFETY: the child was started here and has not been waited for, so the id is its own.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+    child.wait().unwrap().code().expect("it ends by itself")
+}
+
+pub fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
+}
+
+/// The shared corpus, which stands beside the project; None, with a word, where it is absent.
+pub fn corpus() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("skipped: the shared corpus is not beside the project");
+    None
+}

@@ -1,0 +1,120 @@
+//! Servers: the demo, the throw-away one, and commands through a running one.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout};
+
+use crate::program::{Place, end, json};
+
+/// A server, and what it prints.
+struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+fn start(place: &Place, arguments: &[&str]) -> Running {
+    let mut child = place.command(arguments).spawn().unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    Running { child, out }
+}
+
+impl Running {
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// Lines until one that starts with `word`; what is behind it.
+    fn value(&mut self, word: &str) -> String {
+        for _ in 0..20 {
+            let line = self.line();
+            if let Some(value) = line.strip_prefix(word) {
+                return value.trim().to_owned();
+            }
+        }
+        panic!("no line starts with {word}");
+    }
+}
+
+/// Ports for a server with fixed ones: free a moment ago.
+fn free_ports() -> [String; 2] {
+    let listeners = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().to_string())
+}
+
+#[test]
+fn the_demo_starts_twice_on_the_same_data_and_answers_over_http() {
+    let place = Place::new();
+    let [listen, metrics] = free_ports();
+    let arguments = ["serve", "--demo", "--listen", &listen, "--metrics-listen", &metrics];
+    let mut first = start(&place, &arguments);
+    let password = first.value("password");
+    let url = format!("http://{listen}");
+    first.value("    ");
+    let inbox = place.ok_with_input(
+        &["ls", "--url", &url, "--user", "demo@example.test", "--password-stdin", "Inbox"],
+        &format!("{password}\n"),
+    );
+    assert!(inbox.contains("Welcome to Coffer"), "{inbox}");
+    let wrong = place
+        .command(&["ls", "--url", &url, "--user", "demo@example.test"])
+        .env("COFFER_PASSWORD", "wrong")
+        .output()
+        .unwrap();
+    assert_eq!(wrong.status.code(), Some(1));
+
+    // Through the control socket, since the server holds the directory.
+    let list = json(&place.ok(&["user", "list", "--json"]));
+    assert_eq!(list[0]["address"], "demo@example.test");
+    let local = place.ok(&["ls", "--mailbox", "demo@example.test", "Inbox/Spring fair"]);
+    assert!(local.contains("Re: Budget"), "{local}");
+
+    // A port in use: a clear word, and the directory of the other is safe.
+    let other = Place::new();
+    let refused = other.fails(&arguments);
+    assert!(refused.contains("in use"), "{refused}");
+
+    assert_eq!(end(first.child), 0);
+    let mut second = start(&place, &arguments);
+    second.value("    ");
+    let again = place.ok(&["ls", "--mailbox", "demo@example.test", "--json", "Inbox"]);
+    assert_eq!(json(&again).as_array().map(Vec::len), Some(4), "no doubles after a second start");
+    assert_eq!(end(second.child), 0);
+}
+
+#[test]
+fn an_ephemeral_server_says_where_it_is_and_leaves_nothing() {
+    let place = Place::new();
+    let mut running = start(&place, &["serve", "--ephemeral", "--users", "2"]);
+    let ready = json(&running.line());
+    for field in ["pid", "data", "user", "password", "legacy_dn", "mapi_url", "metrics_url"] {
+        assert!(!ready[field].is_null(), "{field} in {ready}");
+    }
+    assert_eq!(ready["accounts"].as_array().map(Vec::len), Some(2));
+    let data = std::path::PathBuf::from(ready["data"].as_str().unwrap());
+    assert!(data.is_dir());
+
+    let url = ready["mapi_url"].as_str().unwrap();
+    let tree = place.ok_with_input(
+        &["ls", "--url", url, "--user", "user2@example.test", "--password-stdin"],
+        &format!("{}\n", ready["password"].as_str().unwrap()),
+    );
+    assert!(tree.contains("Inbox"), "{tree}");
+
+    let metrics = get(ready["metrics_url"].as_str().unwrap());
+    assert!(metrics.contains("coffer_"), "{metrics}");
+    assert_eq!(end(running.child), 0);
+    assert!(!data.exists(), "nothing is left behind");
+}
+
+/// A plain GET.
+fn get(url: &str) -> String {
+    use std::io::Write;
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}

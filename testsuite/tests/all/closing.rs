@@ -7,7 +7,7 @@ use mapi::tags;
 use mapi_session::{Error, MapiProp};
 use testsuite::letter::Letter;
 
-use crate::rig::{ME, Rig};
+use crate::rig::ME;
 
 /// Number 2 has an attachment.
 fn letter() -> Letter {

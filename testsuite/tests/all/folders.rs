@@ -3,7 +3,7 @@
 use mapi::{ErrorCode, tags};
 use mapi_session::{Entry, Folder, MapiProp, SpecialFolder};
 
-use crate::rig::{ME, Rig};
+use crate::rig::ME;
 
 fn names(folder: &Folder) -> testsuite::Result<Vec<String>> {
     let table = folder.hierarchy_table()?.with_columns(&[tags::DISPLAY_NAME])?;

@@ -4,7 +4,7 @@ use mapi::{ErrorCode, MessageId, tags};
 use mapi_session::{Entry, Folder, MapiProp, RecipientKind};
 use testsuite::letter::Letter;
 
-use crate::rig::{ME, Rig};
+use crate::rig::ME;
 
 fn save(folder: &Folder, subject: &str) -> mapi_session::Result<MessageId> {
     let message = folder.create_message()?;

@@ -6,7 +6,7 @@ use mapi::{
 };
 use mapi_session::MapiProp;
 
-use crate::rig::{DELEGATE, ME, Rig};
+use crate::rig::{DELEGATE, ME};
 
 on_both! {
     fn values_of_all_types_come_back(rig: &Rig) -> Result {
@@ -105,7 +105,7 @@ on_both! {
         let ids: Vec<u16> = ids.into_iter().collect::<Option<_>>().ok_or("unknown names")?;
         assert!(ids.iter().all(|id| *id >= 0x8000));
         let told = again.property_names(&ids)?;
-        assert_eq!(told, both.map(Some));
+        assert_eq!(told, both.clone().map(Some));
         // Another mailbox knows nothing of them.
         let other = rig.store_of(DELEGATE)?.inbox()?;
         assert_eq!(other.property_ids(&both, false)?, [None, None]);

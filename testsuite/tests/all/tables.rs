@@ -5,7 +5,7 @@ use mapi::row::TaggedValue;
 use mapi::{PropertyTag, Restriction, SortOrder, SortOrderSet, tags};
 use mapi_session::{Error, Folder, MapiProp, Origin, Table};
 
-use crate::rig::{ME, Rig};
+use crate::rig::ME;
 
 fn fill(folder: &Folder, count: i32) -> testsuite::Result {
     for n in 0..count {

@@ -3,7 +3,7 @@
 use mapi::tags;
 use mapi_session::MapiProp;
 
-use crate::rig::{ME, Rig};
+use crate::rig::ME;
 
 const THREADS: usize = 64;
 

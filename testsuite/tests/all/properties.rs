@@ -78,7 +78,7 @@ on_both! {
 
     fn a_hundred_small_values_travel_in_pieces(rig: &Rig) -> Result {
         let message = rig.inbox()?.create_message()?;
-        let tag = |n: u16| PropertyTag::from_parts(0x6600 + n, PropertyType::BINARY);
+        let tag = |n: u16| PropertyTag::from_parts(0x7000 + n, PropertyType::BINARY);
         let values = (0..100).map(|n| TaggedValue::new(tag(n), vec![n as u8; 2000])).collect();
         assert_eq!(message.set_properties(values)?, []);
         for n in [0, 50, 99] {

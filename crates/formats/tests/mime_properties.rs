@@ -228,3 +228,19 @@ fn states_of_a_mailbox_file() {
     MailFlags { read: true, ..Default::default() }.apply(&mut content);
     assert_eq!(number(&content, tags::MESSAGE_FLAGS), Some(9));
 }
+
+/// An address of an Exchange organisation goes out as the received header knew it, else encapsulated.
+#[test]
+fn addresses_of_other_systems() {
+    let mut content = MessageContent::default();
+    content.properties.set(tags::SENT_REPRESENTING_NAME, "A");
+    content.properties.set(tags::SENT_REPRESENTING_ADDRESS_TYPE, "EX");
+    content.properties.set(tags::SENT_REPRESENTING_EMAIL_ADDRESS, "/o=x y/cn=a");
+    let from = |content: &MessageContent| {
+        let again = mime::read(&mime::write(content)).unwrap();
+        text(&again, tags::SENT_REPRESENTING_EMAIL_ADDRESS)
+    };
+    assert_eq!(from(&content), "IMCEAEX-_o=x+20y_cn=a@invalid");
+    content.properties.set(tags::TRANSPORT_MESSAGE_HEADERS, "From: A <a@x.test>\r\nX-Y: z\r\n");
+    assert_eq!(from(&content), "a@x.test");
+}

@@ -6,14 +6,14 @@ use mail_builder::headers::address::Address;
 use mail_builder::headers::date::Date;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
-use mail_builder::headers::{Header, HeaderType};
+use mail_builder::headers::{Header as _, HeaderType};
 use mapi::entry_id::{OneOffEntryId, OneOffTexts};
 use mapi::generated::named::PS_PUBLIC_STRINGS;
 use mapi::generated::tags;
 use mapi::{FileTime, MessageContent, PropertyBag, PropertyName, PropertyTag, PropertyValue, Wire};
 
 use super::address::{self, READ_RECEIPT, SENDER, SENT_REPRESENTING, SenderTags};
-use super::fields::{Mailbox, split_header};
+use super::fields::{Field, Header, Mailbox, split_header};
 
 /// A field: its name and its value.
 pub(crate) type Line = (String, HeaderType<'static>);
@@ -86,7 +86,14 @@ fn date(name: &str, time: FileTime) -> Line {
 /// [MS-OXCMAIL] 2.1.3.1: From, Sender where it is another, recipients, Reply-To.
 fn set_addresses(lines: &mut Vec<Line>, content: &MessageContent) {
     let bag = &content.properties;
-    let (from, sender) = (sender_of(bag, &SENT_REPRESENTING), sender_of(bag, &SENDER));
+    let transport = bag.text(tags::TRANSPORT_MESSAGE_HEADERS).unwrap_or_default();
+    let (received, _) = split_header(transport.as_bytes());
+    let known = |field: &str, mailbox: Option<Mailbox>| {
+        let mailboxes = resolved(&received, field, mailbox.into_iter().collect());
+        mailboxes.into_iter().next()
+    };
+    let from = known("from", sender_of(bag, &SENT_REPRESENTING));
+    let sender = known("sender", sender_of(bag, &SENDER));
     if let Some(from) = from.as_ref().or(sender.as_ref()) {
         lines.push(addresses("From", std::slice::from_ref(from)));
     }
@@ -103,6 +110,7 @@ fn set_addresses(lines: &mut Vec<Line>, content: &MessageContent) {
         });
         let mailboxes: Vec<_> = of_kind.filter_map(|r| recipient_of(&r.properties)).collect();
         if !mailboxes.is_empty() {
+            let mailboxes = resolved(&received, &field.to_ascii_lowercase(), mailboxes);
             lines.push(addresses(field, &mailboxes));
         }
     }
@@ -115,6 +123,19 @@ fn set_addresses(lines: &mut Vec<Line>, content: &MessageContent) {
         && let Some(mailbox) = sender_of(bag, &READ_RECEIPT).or(from).or(sender)
     {
         lines.push(addresses("Disposition-Notification-To", &[mailbox]));
+    }
+}
+
+/// Mailboxes of another system (an Exchange organisation, mostly) with their Internet addresses, if the
+/// received header names as many.
+fn resolved(received: &Header<'_>, field: &str, mailboxes: Vec<Mailbox>) -> Vec<Mailbox> {
+    if !mailboxes.iter().any(|mailbox| mailbox.address.starts_with("IMCEA")) {
+        return mailboxes;
+    }
+    let found: Vec<_> = received.all(field).flat_map(Field::addresses).collect();
+    match found.len() == mailboxes.len() && found.iter().all(|m| m.address.contains('@')) {
+        true => found,
+        false => mailboxes,
     }
 }
 

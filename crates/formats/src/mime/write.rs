@@ -185,7 +185,7 @@ fn part_of(attachment: &AttachmentContent, depth: usize) -> MimePart<'static> {
     }
 }
 
-/// A file ([MS-OXCMAIL] 2.1.3.4): always in base64, so that no line end changes.
+/// A file ([MS-OXCMAIL] 2.1.3.4): in base64, so that no line end changes.
 fn file_part(attachment: &AttachmentContent, data: &[u8]) -> MimePart<'static> {
     let bag = &attachment.properties;
     let name = file_name(attachment);
@@ -197,11 +197,15 @@ fn file_part(attachment: &AttachmentContent, data: &[u8]) -> MimePart<'static> {
     if let Some(charset) = filled(bag, tags::TEXT_ATTACHMENT_CHARSET) {
         content_type = content_type.attribute("charset", charset);
     }
-    let mut encoded = Vec::with_capacity(data.len() / 3 * 4 + data.len() / 50 + 8);
-    Base64Encoder::new().wrap_lines().encode_into(data, &mut encoded);
-    let mut part = MimePart::raw(BodyPart::Binary(encoded.into()))
+    // Parts of type message/ are to stay readable without decoding ([RFC 2046] 5.2).
+    let plain = content_type.c_type.starts_with("message/") && is_seven_bit(data);
+    let (body, encoding) = match plain {
+        true => (data.to_vec(), "7bit"),
+        false => (base64(data), "base64"),
+    };
+    let mut part = MimePart::raw(BodyPart::Binary(body.into()))
         .header("Content-Type", content_type)
-        .header("Content-Transfer-Encoding", HeaderType::Raw("base64".into()));
+        .header("Content-Transfer-Encoding", HeaderType::Raw(encoding.into()));
     let kind = if is_related(bag) { "inline" } else { "attachment" };
     part = part.header("Content-Disposition", ContentType::new(kind).attribute("filename", name));
     for (tag, field) in [
@@ -217,6 +221,19 @@ fn file_part(attachment: &AttachmentContent, data: &[u8]) -> MimePart<'static> {
         part = part.header("Content-ID", MessageId::new(id));
     }
     part
+}
+
+fn base64(data: &[u8]) -> Vec<u8> {
+    let mut encoded = Vec::with_capacity(data.len() / 3 * 4 + data.len() / 50 + 8);
+    Base64Encoder::new().wrap_lines().encode_into(data, &mut encoded);
+    encoded
+}
+
+/// What 7bit allows ([RFC 2045] 2.7): ASCII without null, in lines of at most 998 bytes.
+fn is_seven_bit(data: &[u8]) -> bool {
+    data.is_ascii()
+        && !data.contains(&0)
+        && data.split(|byte| *byte == b'\n').all(|line| line.len() <= 998)
 }
 
 /// A message in the message, in 7 or 8 bits as RFC 2046 5.2.1 wants it.

@@ -156,7 +156,9 @@ fn soft_deleted_messages_are_kept_until_they_go_for_good() {
     assert_eq!((info.contents, info.unread, info.soft_deleted, info.size), (0, 0, 1, 0));
     assert!(message::open(&mailbox, id).unwrap().soft_deleted);
     assert_eq!(message::delete(&mailbox, INBOX, &[id], false).unwrap(), 1);
-    assert_eq!(message::delete(&mailbox, INBOX, &[id], true).unwrap(), 0);
+    let long_ago = mapi::FileTime::from_unix(1_600_000_000, 0);
+    assert_eq!(message::purge(&mailbox, long_ago, 10).unwrap(), 0);
+    assert_eq!(message::purge(&mailbox, mailbox.store().now(), 10).unwrap(), 1);
     assert_eq!(folder::info(&mailbox, INBOX).unwrap().soft_deleted, 0);
 }
 

@@ -31,7 +31,8 @@ pub(crate) struct Tx<'a> {
 struct Cached {
     id: FolderId,
     record: FolderRecord,
-    dirty: bool,
+    /// What is stored; None for a folder that this batch makes.
+    before: Option<Value>,
 }
 
 /// Builds a batch in the critical section, commits it, and waits until it is durable.
@@ -103,9 +104,12 @@ impl<'a> Tx<'a> {
 
     /// The batch with the folders, the log and the head; None if nothing is to be written.
     fn finish(mut self) -> Option<Batch> {
-        for cached in self.folders.into_values().filter(|cached| cached.dirty) {
-            let key = keys::folder(self.mailbox.number(), cached.id);
-            self.batch.put(Space::Mailbox, key, cached.record.to_bytes());
+        for cached in self.folders.into_values() {
+            let bytes = cached.record.to_bytes();
+            if cached.before.is_none_or(|before| before != bytes) {
+                let key = keys::folder(self.mailbox.number(), cached.id);
+                self.batch.put(Space::Mailbox, key, bytes);
+            }
         }
         for entry in &self.changes {
             let key = keys::log(self.mailbox.number(), entry.sequence);
@@ -193,7 +197,7 @@ impl<'a> Tx<'a> {
         Ok(entry.sequence)
     }
 
-    /// A folder's record, to be changed: it is written with the batch.
+    /// A folder's record. What is changed in it is written with the batch.
     ///
     /// Errors: [`StoreError::NotFound`], also for a folder that was taken out of the hierarchy.
     pub(crate) fn folder(&mut self, id: FolderId) -> Result<&mut FolderRecord> {
@@ -209,18 +213,15 @@ impl<'a> Tx<'a> {
             let key = keys::folder(self.mailbox.number(), id);
             let Some(bytes) = self.reader.get(Space::Mailbox, &key)? else { return Ok(None) };
             let record = FolderRecord::read(&bytes)?;
-            self.folders.insert(number, Cached { id, record, dirty: false });
+            self.folders.insert(number, Cached { id, record, before: Some(bytes) });
         }
-        Ok(self.folders.get_mut(&number).map(|cached| {
-            cached.dirty = true;
-            &mut cached.record
-        }))
+        Ok(self.folders.get_mut(&number).map(|cached| &mut cached.record))
     }
 
     /// A folder that this batch makes.
     pub(crate) fn add_folder(&mut self, id: FolderId, record: FolderRecord) {
         let number = keys::id_number(id.replica, id.counter);
-        self.folders.insert(number, Cached { id, record, dirty: true });
+        self.folders.insert(number, Cached { id, record, before: None });
     }
 
     /// Removes a folder's record with the batch.

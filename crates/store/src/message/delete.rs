@@ -1,11 +1,15 @@
 //! Deleting messages.
 
-use mapi::{FolderId, MessageId};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use mapi::{FileTime, FolderId, MessageId};
 
 use super::MessageBody;
 use super::open::{Nodes, read_hot};
 use super::save::{count, index_source_key, put_hot};
-use crate::keys;
+use crate::engine::{Direction, KeyRange, Space};
+use crate::keys::{self, Kind};
 use crate::mailbox::changes::{self, Change, ChangeKind};
 use crate::mailbox::writer::{self, Tx};
 use crate::record::hot::Hot;
@@ -25,6 +29,40 @@ pub fn delete(mailbox: &Mailbox, folder: FolderId, ids: &[MessageId], hard: bool
         missed += writer::reclaim(mailbox, |tx| delete_batch(tx, folder, ids, hard))?;
     }
     Ok(missed)
+}
+
+/// Deletes for good what was soft-deleted before a time, at most `limit` messages; returns how many.
+pub fn purge(mailbox: &Mailbox, before: FileTime, limit: usize) -> Result<usize> {
+    let mut due: BTreeMap<u64, Vec<MessageId>> = BTreeMap::new();
+    let mut found = 0;
+    let range = KeyRange::prefix(mailbox.key(Kind::Hot, &[]));
+    let mut failure = None;
+    mailbox.reader().visit(Space::Mailbox, &range, Direction::Forward, &mut |key, value| {
+        match (Hot::read(&value), keys::tail_id(&key)) {
+            (Ok(hot), Some((replica, counter)))
+                if hot.contents.is_deleted() && hot.deleted < before =>
+            {
+                let folder = keys::id_number(hot.folder.replica, hot.folder.counter);
+                due.entry(folder).or_default().push(MessageId::new(replica, counter));
+                found += 1;
+            }
+            (Err(error), _) => {
+                failure = Some(error);
+                return ControlFlow::Break(());
+            }
+            _ => {}
+        }
+        if found < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
+    let mut purged = 0;
+    for (folder, ids) in due {
+        let (replica, counter) = keys::id_parts(folder);
+        purged += ids.len() - delete(mailbox, FolderId::new(replica, counter), &ids, true)?;
+    }
+    Ok(purged)
 }
 
 fn delete_batch(tx: &mut Tx<'_>, folder: FolderId, ids: &[MessageId], hard: bool) -> Result<usize> {

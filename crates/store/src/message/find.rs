@@ -3,7 +3,7 @@
 use mapi::{MessageId, PropertyValue, Wire, tags};
 
 use super::open::{read, read_hot};
-use crate::engine::{Reader, Space};
+use crate::engine::Space;
 use crate::keys::{self, Kind};
 use crate::mailbox::ids;
 use crate::{Mailbox, Result};

@@ -2,11 +2,11 @@
 
 use mapi::{ChangeNumber, FolderId, Guid, MessageId, tags};
 
-use crate::Mailbox;
 use crate::record::hot::Hot;
 pub use crate::record::mime::Mime;
 use crate::record::node;
-use crate::value::{Properties, Value};
+use crate::value::Properties;
+use crate::{Mailbox, Result, StoreError};
 
 mod computed;
 mod delete;
@@ -21,8 +21,8 @@ pub(crate) mod subject;
 
 pub(crate) use computed::summary_flags;
 pub use computed::{attachment_property, attachment_tags, get, is_computed, tags};
-pub use delete::delete;
 pub(crate) use delete::erase;
+pub use delete::{delete, purge};
 pub use find::by_source_key;
 pub use import::{ImportOptions, Imported, export, import, import_all};
 pub use open::{mime, open};
@@ -152,6 +152,19 @@ impl MessageBody {
     pub fn size(&self) -> u64 {
         let mime = self.mime.as_ref().map_or(0, |mime| 4 + mime.skeleton.size());
         node::values(self).iter().map(|value| 4 + value.size()).sum::<u64>() - mime
+    }
+
+    /// Errors: [`StoreError::TooBig`] for messages embedded more deeply than [`MAX_EMBEDDING`].
+    pub(crate) fn check_depth(&self, depth: usize) -> Result<()> {
+        if depth > MAX_EMBEDDING {
+            return Err(StoreError::TooBig {
+                what: "depth of embedded messages",
+                size: depth as u64,
+                limit: MAX_EMBEDDING as u64,
+            });
+        }
+        let embedded = self.attachments.iter().filter_map(|a| a.embedded.as_deref());
+        embedded.into_iter().try_for_each(|body| body.check_depth(depth + 1))
     }
 
     /// The attachment of a number.

@@ -58,6 +58,7 @@ pub(crate) fn prepare(mailbox: &Mailbox, message: &mut Message) -> Result<()> {
     if message.folder.is_none() {
         return Err(StoreError::Invalid("an embedded message is saved with its attachment"));
     }
+    message.body.check_depth(0)?;
     let properties = &mut message.body.properties;
     if let Some(value) = properties.remove(tags::MESSAGE_FLAGS)
         && let Some(set) = value.inline().and_then(PropertyValue::as_i32)
@@ -127,8 +128,8 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
     }
     let change = tx.next_change()?;
     add_change_to_list(tx.mailbox, message, change)?;
-    message.size = message.body.size();
     large::mark_message(tx, message.id, &old_body, &mut message.body)?;
+    message.size = message.body.size();
     put_nodes(tx, message.id, &nodes, &message.body)?;
     index_source_key(tx, message.id, &old_body, &message.body)?;
 

@@ -5,6 +5,7 @@
 
 pub mod detect;
 pub mod flags;
+mod guard;
 pub mod maildir;
 pub mod mbox;
 pub mod mime;

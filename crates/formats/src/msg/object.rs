@@ -11,6 +11,7 @@ use mapi::{
 
 use super::compound::{Compound, EntryId, EntryKind, ROOT};
 use super::{MAX_NESTING, MsgError, ole};
+use crate::guard::guarded;
 use crate::names::Names;
 use crate::report::{Kind, Report};
 use crate::values;
@@ -143,7 +144,7 @@ fn attached(
         let is_message =
             file.child(object, PROPERTIES).is_some() || method == Some(EMBEDDED_MESSAGE);
         if !is_message {
-            return ole::standalone(file, object)
+            return guarded(|| ole::standalone(file, object))
                 .map(AttachedContent::Ole)
                 .map_err(|why| (AttachedContent::Nothing, why));
         }

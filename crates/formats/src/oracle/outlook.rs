@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use mapi::{AttachedContent, MessageContent, PropertyBag};
 
+use crate::guard::PANICKED;
 use crate::msg;
 use crate::pst::{Folder, Item, Limits, NodeId, PstFile, Visitor};
 use crate::report::{Report, Tally};
@@ -77,6 +78,7 @@ fn consistent(report: &Report) {
     ];
     let refused: u64 = tallies.iter().map(|tally| tally.refused()).sum();
     assert!(tallies.iter().all(|tally| tally.carried <= tally.expected), "{report:?}");
+    assert!(!report.refused.iter().any(|refusal| refusal.why.contains(PANICKED)), "{report:?}");
     let named = report.refused.len() as u64 + report.refused_unlisted;
     assert!(named >= refused, "{named} of {refused} refusals are named");
 }

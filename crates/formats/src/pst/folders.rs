@@ -88,6 +88,7 @@ impl PstFile {
 
     /// Visits all folders and messages, and tells what became of them.
     pub fn walk(&self, visitor: &mut dyn Visitor) -> Report {
+        self.db.refill();
         let mut walk = Walk {
             file: self,
             children: self.children(),

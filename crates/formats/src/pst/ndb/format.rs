@@ -18,6 +18,7 @@ use outlook_pst::ndb::root::Root;
 use outlook_pst::{AnsiPstFile, PstFile as _, PstReader, UnicodePstFile};
 
 use super::{BlockId, BlockPlace, Node, NodeId, PAGE_SIZE};
+use crate::guard::guarded;
 
 /// A page of a B-tree: keys and offsets of pages below, or entries.
 pub enum Page<Entry> {
@@ -26,12 +27,18 @@ pub enum Page<Entry> {
 }
 
 /// Opens a file of one of the versions of [MS-PST] 2.2.2.6 wVer; None for another.
-pub fn open(version: u16, reader: Box<dyn PstReader>) -> Option<std::io::Result<Box<dyn Format>>> {
-    Some(match version {
-        14 | 15 => AnsiPstFile::read_from(reader).map(|file| Box::new(file) as Box<dyn Format>),
-        23 => UnicodePstFile::read_from(reader).map(|file| Box::new(file) as Box<dyn Format>),
-        _ => return None,
-    })
+pub fn open(version: u16, reader: Box<dyn PstReader>) -> Option<Result<Box<dyn Format>, String>> {
+    match version {
+        14 | 15 => Some(guarded(|| {
+            let file = AnsiPstFile::read_from(reader).map_err(cause)?;
+            Ok(Box::new(file) as Box<dyn Format>)
+        })),
+        23 => Some(guarded(|| {
+            let file = UnicodePstFile::read_from(reader).map_err(cause)?;
+            Ok(Box::new(file) as Box<dyn Format>)
+        })),
+        _ => None,
+    }
 }
 
 pub trait Format {
@@ -93,7 +100,8 @@ macro_rules! pst_format {
             fn node_page(&self, page: &[u8; PAGE_SIZE]) -> Result<Page<Node>, String> {
                 // The page stands at the start of what the crate is given to read.
                 let start = $page_ref::new($page_id::from(0), $index::new(0));
-                let page = <$node_tree>::read(&mut Cursor::new(page), start).map_err(cause)?;
+                let read = || <$node_tree>::read(&mut Cursor::new(page), start).map_err(cause);
+                let page = guarded(read)?;
                 Ok(match page {
                     RootBTreePage::Intermediate(page, _) => {
                         Page::Inner { level: page.level(), entries: inner_entries(page.entries()) }
@@ -116,7 +124,8 @@ macro_rules! pst_format {
 
             fn block_page(&self, page: &[u8; PAGE_SIZE]) -> Result<Page<BlockPlace>, String> {
                 let start = $page_ref::new($page_id::from(0), $index::new(0));
-                let page = <$block_tree>::read(&mut Cursor::new(page), start).map_err(cause)?;
+                let read = || <$block_tree>::read(&mut Cursor::new(page), start).map_err(cause);
+                let page = guarded(read)?;
                 Ok(match page {
                     RootBTreePage::Intermediate(page, _) => {
                         Page::Inner { level: page.level(), entries: inner_entries(page.entries()) }
@@ -140,7 +149,9 @@ macro_rules! pst_format {
                 let entry =
                     $block_entry::new($block_ref::new(id.into(), $index::new(0)), place.size);
                 let method = self.header().crypt_method();
-                match $data_tree::read(&mut Cursor::new(block), method, &entry).map_err(cause)? {
+                let read =
+                    || $data_tree::read(&mut Cursor::new(block), method, &entry).map_err(cause);
+                match guarded(read)? {
                     $data_tree::Leaf(block) => Ok(block.data().to_vec()),
                     $data_tree::Intermediate(_) => Err("it is a list of blocks".into()),
                 }

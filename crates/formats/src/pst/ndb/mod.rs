@@ -140,19 +140,25 @@ impl Database {
         let is_right = right == header;
         let reader = header::Behind::new(right, reader)?;
         let format = format::open(version, Box::new(reader)).ok_or(PstError::Version(version))?;
-        let format = format.map_err(|error| PstError::Header(error.to_string()))?;
+        let format = format.map_err(PstError::Header)?;
         let database = Database {
             format,
             length,
             pages: RefCell::default(),
             scanned: OnceCell::new(),
-            budget: Cell::new(length.saturating_mul(BUDGET_FACTOR).saturating_add(BUDGET_BASE)),
+            budget: Cell::new(0),
             damage: RefCell::default(),
         };
+        database.refill();
         if !is_right {
             database.note("header".into(), "its checksum is wrong; read all the same");
         }
         Ok(database)
+    }
+
+    /// Allows the blocks of the file to be read as often as one walk may need.
+    pub fn refill(&self) {
+        self.budget.set(self.length.saturating_mul(BUDGET_FACTOR).saturating_add(BUDGET_BASE));
     }
 
     /// All nodes in the order of their ids, one for each id.

@@ -1,0 +1,124 @@
+//! The rows of a view in their order: sort keys and ids, packed.
+
+/// A row: the bytes of its sort columns, and its FID or MID as an ordered number. 32 bytes and what a
+/// long key needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    key: Key,
+    pub(crate) id: u64,
+}
+
+/// Bytes of a key that need no memory of their own: two numbers or times fit.
+const INLINE: usize = 22;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Key {
+    Inline(u8, [u8; INLINE]),
+    Heap(Box<[u8]>),
+}
+
+impl Entry {
+    pub(crate) fn new(key: &[u8], id: u64) -> Entry {
+        let key = match key.len() <= INLINE {
+            true => {
+                let mut bytes = [0; INLINE];
+                bytes[..key.len()].copy_from_slice(key);
+                Key::Inline(key.len() as u8, bytes)
+            }
+            false => Key::Heap(key.into()),
+        };
+        Entry { key, id }
+    }
+
+    pub(crate) fn key(&self) -> &[u8] {
+        match &self.key {
+            Key::Inline(len, bytes) => &bytes[..usize::from(*len)],
+            Key::Heap(bytes) => bytes,
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match &self.key {
+            Key::Inline(..) => 0,
+            Key::Heap(bytes) => bytes.len(),
+        }
+    }
+
+    fn rank(&self) -> (&[u8], u64) {
+        (self.key(), self.id)
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+/// Bytes that rows hold.
+pub(crate) fn held(rows: &Vec<Entry>) -> u64 {
+    let heap: usize = rows.iter().map(Entry::heap_bytes).sum();
+    (rows.capacity() * size_of::<Entry>() + heap) as u64
+}
+
+/// Takes the rows of some ids out, and puts others in. `ids` and `new` are sorted.
+pub(crate) fn apply(rows: &mut Vec<Entry>, ids: &[u64], new: Vec<Entry>) {
+    if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
+        let span = *first..=*last;
+        rows.retain(|row| !span.contains(&row.id) || ids.binary_search(&row.id).is_err());
+    }
+    // Each single insert moves the rows behind it; beyond a few, moving all of them once is less.
+    if new.len() <= 4 {
+        for row in new {
+            let at = rows.partition_point(|other| *other < row);
+            rows.insert(at, row);
+        }
+        return;
+    }
+    let mut merged = Vec::with_capacity(rows.len() + new.len());
+    let mut new = new.into_iter().peekable();
+    for row in rows.drain(..) {
+        while let Some(before) = new.next_if(|other| *other < row) {
+            merged.push(before);
+        }
+        merged.push(row);
+    }
+    merged.extend(new);
+    *rows = merged;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stay_sorted_and_packed() {
+        assert_eq!(size_of::<Entry>(), 32);
+        let row = |n: u64| {
+            Entry::new(format!("{:0width$}", n % 7, width = 20 + n as usize % 5).as_bytes(), n)
+        };
+        let mut rows: Vec<Entry> = (0..100).map(row).collect();
+        rows.sort_unstable();
+        for (gone, new) in [(0..10u64, 100..102u64), (5..60, 102..140), (0..0, 140..141)] {
+            let ids: Vec<u64> = gone.collect();
+            let mut added: Vec<Entry> = new.map(row).collect();
+            added.sort_unstable();
+            let mut expected: Vec<Entry> = rows
+                .iter()
+                .filter(|row| !ids.contains(&row.id))
+                .cloned()
+                .chain(added.clone())
+                .collect();
+            expected.sort_unstable();
+            apply(&mut rows, &ids, added);
+            assert_eq!(rows, expected);
+        }
+        assert!(held(&rows) >= rows.len() as u64 * 32);
+    }
+}

@@ -1,0 +1,506 @@
+//! Where the values of a row come from: what is computed for the row, the summary, and only then the
+//! message's own records.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use mapi::{
+    Cell, ErrorCode, FolderId, MessageId, PropertyTag, PropertyType, PropertyValue, WString, tags,
+};
+
+use super::evaluate::{Source, value_size};
+use super::{Contents, collate};
+use crate::engine::{Reader, Space};
+use crate::folder::computed::FolderView;
+use crate::mailbox::{entry_ids, store_properties};
+use crate::message::{self, Attachment, Message, flags};
+use crate::record::summary::{Known, Summary};
+use crate::value::{LargeValue, Properties, Value};
+use crate::{Mailbox, Result, StoreError, folder, keys, large};
+
+/// Bytes of a large value that a restriction looks at.
+const SEARCHED: u64 = 4 << 20;
+/// [MS-OXCTABL] 2.2.2.5.2: a value in a row has at most so many bytes, the rest is cut off.
+const CELL_BYTES: usize = 510;
+/// PidTagRowType of a row of data ([MS-OXCTABL] 2.2.1.3).
+const LEAF_ROW: i32 = 1;
+
+/// What rows of one request have in common.
+pub(crate) struct Context<'a> {
+    pub(crate) mailbox: &'a Mailbox,
+    pub(crate) reader: &'a dyn Reader,
+    pub(crate) folder: FolderId,
+    folder_name: OnceCell<Option<String>>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(mailbox: &'a Mailbox, reader: &'a dyn Reader, folder: FolderId) -> Self {
+        Context { mailbox, reader, folder, folder_name: OnceCell::new() }
+    }
+
+    fn folder_name(&self) -> Result<Option<String>> {
+        if let Some(name) = self.folder_name.get() {
+            return Ok(name.clone());
+        }
+        let name = name_of(self.mailbox, self.reader, self.folder)?;
+        Ok(self.folder_name.get_or_init(|| name).clone())
+    }
+}
+
+fn name_of(mailbox: &Mailbox, reader: &dyn Reader, id: FolderId) -> Result<Option<String>> {
+    match folder::record(mailbox, reader, id) {
+        Ok(record) => Ok(Some(record.name)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A row of a contents table.
+pub(crate) struct MessageRow<'a> {
+    context: &'a Context<'a>,
+    contents: Contents,
+    id: MessageId,
+    instance: u32,
+    summary: Summary,
+    message: OnceCell<Option<Message>>,
+}
+
+impl<'a> MessageRow<'a> {
+    pub(crate) fn new(
+        context: &'a Context<'a>,
+        contents: Contents,
+        id: MessageId,
+        summary: &[u8],
+    ) -> Result<Self> {
+        let summary = Summary::read(summary)?;
+        Ok(MessageRow { context, contents, id, instance: 0, summary, message: OnceCell::new() })
+    }
+
+    /// None if the folder has no such row.
+    pub(crate) fn read(
+        context: &'a Context<'a>,
+        contents: Contents,
+        id: MessageId,
+    ) -> Result<Option<Self>> {
+        let number = context.mailbox.number();
+        let key = keys::summary(number, context.folder, contents.to_byte(), id);
+        match context.reader.get(Space::Mailbox, &key)? {
+            Some(summary) => Ok(Some(Self::new(context, contents, id, &summary)?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn with_instance(mut self, instance: u32) -> Self {
+        self.instance = instance;
+        self
+    }
+
+    fn message(&self) -> Result<Option<&Message>> {
+        if let Some(message) = self.message.get() {
+            return Ok(message.as_ref());
+        }
+        let message = match message::read_in(self.context.mailbox, self.context.reader, self.id) {
+            Ok(message) => Some(message),
+            Err(StoreError::NotFound(_)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(self.message.get_or_init(|| message).as_ref())
+    }
+
+    fn computed(&self, tag: PropertyTag) -> Result<Option<Value>> {
+        const MID: u16 = tags::MID.id();
+        const INST_ID: u16 = tags::INST_ID.id();
+        const INSTANCE_NUM: u16 = tags::INSTANCE_NUM.id();
+        const INSTANCE_KEY: u16 = tags::INSTANCE_KEY.id();
+        const ROW_TYPE: u16 = tags::ROW_TYPE.id();
+        const DEPTH: u16 = tags::DEPTH.id();
+        const FOLDER_ID: u16 = tags::FOLDER_ID.id();
+        const PARENT_FOLDER_ID: u16 = tags::PARENT_FOLDER_ID.id();
+        const ENTRY_ID: u16 = tags::ENTRY_ID.id();
+        const RECORD_KEY: u16 = tags::RECORD_KEY.id();
+        const LONG_TERM: u16 = tags::LONG_TERM_ENTRY_ID_FROM_TABLE.id();
+        const PARENT_ENTRY_ID: u16 = tags::PARENT_ENTRY_ID.id();
+        const PARENT_DISPLAY: u16 = tags::PARENT_DISPLAY.id();
+        const OBJECT_TYPE: u16 = tags::OBJECT_TYPE.id();
+        const ASSOCIATED: u16 = tags::ASSOCIATED.id();
+        const READ: u16 = tags::READ.id();
+        const CHANGE_KEY: u16 = tags::CHANGE_KEY.id();
+        const MAPPING_SIGNATURE: u16 = tags::MAPPING_SIGNATURE.id();
+        const STORE_RECORD_KEY: u16 = tags::STORE_RECORD_KEY.id();
+        const STORE_ENTRY_ID: u16 = tags::STORE_ENTRY_ID.id();
+        let Context { mailbox, folder, .. } = *self.context;
+        Ok(Some(match tag.id() {
+            MID | INST_ID => self.id.to_i64().into(),
+            INSTANCE_NUM => (self.instance as i32).into(),
+            INSTANCE_KEY => instance_key(folder.to_i64(), self.id.to_i64(), self.instance).into(),
+            ROW_TYPE => LEAF_ROW.into(),
+            DEPTH => 0i32.into(),
+            FOLDER_ID | PARENT_FOLDER_ID => folder.to_i64().into(),
+            ENTRY_ID | RECORD_KEY | LONG_TERM => {
+                entry_ids::message(mailbox, folder, self.id)?.into()
+            }
+            PARENT_ENTRY_ID => entry_ids::folder(mailbox, folder)?.into(),
+            PARENT_DISPLAY => return Ok(self.context.folder_name()?.map(Value::from)),
+            // MAPI_MESSAGE ([MS-OXCPRPT] 2.2.1.7).
+            OBJECT_TYPE => 5i32.into(),
+            ASSOCIATED => self.contents.is_associated().into(),
+            READ => (self.summary.flags & flags::READ != 0).into(),
+            CHANGE_KEY => {
+                let change = self.summary.change();
+                entry_ids::gid(mailbox, change.replica, change.counter)?.into()
+            }
+            MAPPING_SIGNATURE | STORE_RECORD_KEY => mailbox.guid().0.to_vec().into(),
+            STORE_ENTRY_ID => store_properties::store_entry_id(mailbox)?.into(),
+            _ => return Ok(None),
+        }))
+    }
+}
+
+impl RowSource for MessageRow<'_> {
+    fn find(&self, tag: PropertyTag) -> Result<Option<Value>> {
+        if let Some(value) = self.computed(tag)? {
+            return Ok(Some(value));
+        }
+        match self.summary.get(tag) {
+            Known::Value(value) => return Ok(Some(value.into())),
+            // A message without recipients has an empty one, see `message::get`.
+            Known::Absent if tag.id() == tags::DISPLAY_TO.id() => return Ok(Some("".into())),
+            Known::Absent => return Ok(None),
+            Known::Unknown => {}
+        }
+        let Some(message) = self.message()? else { return Ok(None) };
+        message::get(self.context.mailbox, message, single(tag))
+    }
+
+    fn store(&self) -> &crate::Store {
+        self.context.mailbox.store()
+    }
+
+    fn instance(&self) -> u32 {
+        self.instance
+    }
+}
+
+impl Source for MessageRow<'_> {
+    fn value(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
+        searched(self.store(), self.find(tag)?)
+    }
+
+    fn size(&self, tag: PropertyTag) -> Result<Option<u64>> {
+        Ok(self.find(tag)?.as_ref().map(size_of_value))
+    }
+
+    fn any_part(
+        &self,
+        tag: PropertyTag,
+        test: &mut dyn FnMut(&dyn Source) -> Result<bool>,
+    ) -> Result<bool> {
+        const RECIPIENTS: u16 = tags::MESSAGE_RECIPIENTS.id();
+        const ATTACHMENTS: u16 = tags::MESSAGE_ATTACHMENTS.id();
+        let Some(message) = self.message()? else { return Ok(false) };
+        let store = self.store();
+        match tag.id() {
+            RECIPIENTS => {
+                for recipient in &message.body.recipients {
+                    if test(&RecipientPart(store, &recipient.properties))? {
+                        return Ok(true);
+                    }
+                }
+            }
+            ATTACHMENTS => {
+                for attachment in &message.body.attachments {
+                    if test(&AttachmentPart(store, attachment))? {
+                        return Ok(true);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(false)
+    }
+}
+
+struct RecipientPart<'a>(&'a crate::Store, &'a Properties);
+struct AttachmentPart<'a>(&'a crate::Store, &'a Attachment);
+
+impl Source for RecipientPart<'_> {
+    fn value(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
+        searched(self.0, self.1.get(tag).cloned())
+    }
+    fn size(&self, tag: PropertyTag) -> Result<Option<u64>> {
+        Ok(self.1.get(tag).map(size_of_value))
+    }
+    fn any_part(
+        &self,
+        _: PropertyTag,
+        _: &mut dyn FnMut(&dyn Source) -> Result<bool>,
+    ) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+impl Source for AttachmentPart<'_> {
+    fn value(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
+        searched(self.0, message::attachment_property(self.1, tag))
+    }
+    fn size(&self, tag: PropertyTag) -> Result<Option<u64>> {
+        Ok(message::attachment_property(self.1, tag).as_ref().map(size_of_value))
+    }
+    fn any_part(
+        &self,
+        _: PropertyTag,
+        _: &mut dyn FnMut(&dyn Source) -> Result<bool>,
+    ) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+/// A row of a hierarchy table.
+pub(crate) struct FolderRow<'a> {
+    context: &'a Context<'a>,
+    view: FolderView<'a>,
+}
+
+impl<'a> FolderRow<'a> {
+    /// None if the folder is gone.
+    pub(crate) fn read(context: &'a Context<'a>, id: FolderId) -> Result<Option<Self>> {
+        let Context { mailbox, reader, .. } = *context;
+        match folder::record(mailbox, reader, id) {
+            Ok(record) => {
+                let view = FolderView::new(mailbox, reader, id, record);
+                Ok(Some(FolderRow { context, view }))
+            }
+            Err(StoreError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.view.record.name
+    }
+
+    /// Levels below the table's folder: 1 for its children.
+    fn depth(&self) -> Result<i32> {
+        let Context { mailbox, reader, folder: top, .. } = *self.context;
+        let (mut depth, mut above) = (1, self.view.record.parent);
+        while above != top && depth < folder::MAX_DEPTH as i32 {
+            let parent = folder::record(mailbox, reader, above)?.parent;
+            if parent == above {
+                break;
+            }
+            (depth, above) = (depth + 1, parent);
+        }
+        Ok(depth)
+    }
+}
+
+impl RowSource for FolderRow<'_> {
+    fn find(&self, tag: PropertyTag) -> Result<Option<Value>> {
+        const INST_ID: u16 = tags::INST_ID.id();
+        const INSTANCE_NUM: u16 = tags::INSTANCE_NUM.id();
+        const INSTANCE_KEY: u16 = tags::INSTANCE_KEY.id();
+        const ROW_TYPE: u16 = tags::ROW_TYPE.id();
+        const DEPTH: u16 = tags::DEPTH.id();
+        const PARENT_DISPLAY: u16 = tags::PARENT_DISPLAY.id();
+        const LONG_TERM: u16 = tags::LONG_TERM_ENTRY_ID_FROM_TABLE.id();
+        let Context { mailbox, reader, .. } = *self.context;
+        let id = self.view.id;
+        Ok(Some(match tag.id() {
+            INST_ID => id.to_i64().into(),
+            INSTANCE_NUM => 0i32.into(),
+            INSTANCE_KEY => instance_key(self.context.folder.to_i64(), id.to_i64(), 0).into(),
+            ROW_TYPE => LEAF_ROW.into(),
+            DEPTH => self.depth()?.into(),
+            PARENT_DISPLAY => {
+                return Ok(name_of(mailbox, reader, self.view.record.parent)?.map(Value::from));
+            }
+            LONG_TERM => entry_ids::folder(mailbox, id)?.into(),
+            _ => return self.view.get(single(tag)),
+        }))
+    }
+
+    fn store(&self) -> &crate::Store {
+        self.context.mailbox.store()
+    }
+
+    fn instance(&self) -> u32 {
+        0
+    }
+}
+
+impl Source for FolderRow<'_> {
+    fn value(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
+        searched(self.store(), self.find(tag)?)
+    }
+    fn size(&self, tag: PropertyTag) -> Result<Option<u64>> {
+        Ok(self.find(tag)?.as_ref().map(size_of_value))
+    }
+    fn any_part(
+        &self,
+        _: PropertyTag,
+        _: &mut dyn FnMut(&dyn Source) -> Result<bool>,
+    ) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+/// A row of a view of either kind.
+pub(crate) trait RowSource: Source {
+    /// The value by the tag's id, large ones by reference.
+    fn find(&self, tag: PropertyTag) -> Result<Option<Value>>;
+    fn store(&self) -> &crate::Store;
+    /// Which value of the multi-value property that makes instances this row shows.
+    fn instance(&self) -> u32;
+
+    /// The value as far as a sort key looks at it.
+    fn sorted(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
+        match self.find(tag)? {
+            Some(Value::Inline(value)) => Ok(Some(value)),
+            Some(Value::Large(value)) => large::beginning(self.store(), &value),
+            None => Ok(None),
+        }
+    }
+
+    fn cell(&self, tag: PropertyTag) -> Result<Cell> {
+        let value = match self.find(tag)? {
+            Some(Value::Inline(value)) => value,
+            Some(Value::Large(value)) => match large::beginning(self.store(), &value)? {
+                Some(value) => value,
+                None => return Ok(Cell::Error(ErrorCode::OUT_OF_MEMORY)),
+            },
+            None => return Ok(Cell::Error(ErrorCode::NOT_FOUND)),
+        };
+        let value = match is_instance(tag) {
+            true => match collate::values(&value) {
+                Some(values) => match values.into_iter().nth(self.instance() as usize) {
+                    Some(value) => value,
+                    None => return Ok(Cell::Error(ErrorCode::NOT_FOUND)),
+                },
+                None => value,
+            },
+            false => value,
+        };
+        Ok(match value {
+            PropertyValue::Object => Cell::Error(ErrorCode::NOT_FOUND),
+            value => Cell::Value(shorten(value)),
+        })
+    }
+}
+
+/// Whether the column shows one value of a multi-value property in each row ([MS-OXCTABL] 2.2.2.2.1.1).
+pub(crate) fn is_instance(tag: PropertyTag) -> bool {
+    tag.property_type().0 & PropertyType::MULTI_VALUE_INSTANCE != 0
+}
+
+/// The tag of the property itself.
+fn single(tag: PropertyTag) -> PropertyTag {
+    match is_instance(tag) {
+        true => {
+            let kind = tag.property_type().0 & !PropertyType::MULTI_VALUE_INSTANCE;
+            tag.with_type(PropertyType(kind))
+        }
+        false => tag,
+    }
+}
+
+/// Identifies a row within its table.
+fn instance_key(folder: i64, id: i64, instance: u32) -> Vec<u8> {
+    [&folder.to_le_bytes()[..], &id.to_le_bytes(), &instance.to_le_bytes()].concat()
+}
+
+fn size_of_value(value: &Value) -> u64 {
+    match value {
+        Value::Inline(value) => value_size(value),
+        Value::Large(value) => value.size,
+    }
+}
+
+/// The value for a restriction: of a very large one the beginning.
+fn searched(store: &crate::Store, value: Option<Value>) -> Result<Option<PropertyValue>> {
+    match value {
+        None => Ok(None),
+        Some(Value::Inline(value)) => Ok(Some(value)),
+        Some(Value::Large(value)) if value.size <= SEARCHED => {
+            Ok(Some(store.load(&Value::Large(value), SEARCHED)?))
+        }
+        Some(Value::Large(value)) => beginning_for_search(store, &value),
+    }
+}
+
+fn beginning_for_search(store: &crate::Store, value: &LargeValue) -> Result<Option<PropertyValue>> {
+    match value.property_type {
+        PropertyType::STRING | PropertyType::STRING8 | PropertyType::BINARY => {
+            let bytes = store.read_large(value, 0, SEARCHED as usize)?;
+            Ok(Some(large::from_stream(value.property_type, &bytes)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Cuts a value to what a row may hold.
+fn shorten(value: PropertyValue) -> PropertyValue {
+    match value {
+        PropertyValue::String(text) if text.as_bytes().len() > CELL_BYTES / 2 => {
+            let units = text.to_utf16();
+            match units.len() > CELL_BYTES / 2 {
+                true => WString::from_utf16(units.into_iter().take(CELL_BYTES / 2)).into(),
+                false => text.into(),
+            }
+        }
+        PropertyValue::String8(mut text) => {
+            text.0.truncate(CELL_BYTES);
+            PropertyValue::String8(text)
+        }
+        PropertyValue::Binary(mut bytes) => {
+            bytes.truncate(CELL_BYTES);
+            PropertyValue::Binary(bytes)
+        }
+        PropertyValue::MultipleString(texts) => {
+            let mut left = CELL_BYTES;
+            PropertyValue::MultipleString(
+                texts
+                    .into_iter()
+                    .take_while(|text| fits(&mut left, text.to_utf16().len() * 2))
+                    .collect(),
+            )
+        }
+        PropertyValue::MultipleBinary(values) => {
+            let mut left = CELL_BYTES;
+            PropertyValue::MultipleBinary(
+                values.into_iter().take_while(|value| fits(&mut left, value.len())).collect(),
+            )
+        }
+        other => other,
+    }
+}
+
+fn fits(left: &mut usize, bytes: usize) -> bool {
+    let fits = bytes <= *left;
+    *left = left.saturating_sub(bytes);
+    fits
+}
+
+/// A shared sort key, as cursors hold it.
+pub(crate) fn shared(bytes: &[u8]) -> Arc<[u8]> {
+    bytes.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_cut_to_what_a_row_may_hold() {
+        let cases: [(PropertyValue, usize); 4] = [
+            ("ä".repeat(300).into(), 510),
+            (PropertyValue::String8("x".repeat(600).as_str().into()), 510),
+            (vec![1u8; 600].into(), 510),
+            (PropertyValue::MultipleBinary(vec![vec![0; 300]; 3]), 302),
+        ];
+        for (value, bytes) in cases {
+            assert_eq!(value_size(&shorten(value)) as usize / 2 * 2, bytes);
+        }
+        let short = PropertyValue::from("ä".repeat(255));
+        assert_eq!(shorten(short.clone()), short);
+    }
+}

@@ -1,0 +1,440 @@
+//! What views of one query share: the rows in their order, as of a sequence of the change log.
+//!
+//! INVARIANT: a core holds no mailbox, since the mailbox's registry holds the cores; whoever asks brings
+//! the mailbox along. So a mailbox goes with its last user, and its views with it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mapi::sort::Direction as SortDirection;
+use mapi::{FolderId, MessageId, PropertyTag, Restriction};
+use parking_lot::Mutex;
+
+use super::rows::{self, Entry};
+use super::source::{self, Context, FolderRow, MessageRow, RowSource};
+use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate};
+use crate::engine::{Direction, KeyRange, Reader, Space};
+use crate::gauge::Counted;
+use crate::keys::{self, Kind};
+use crate::mailbox::changes;
+use crate::{Mailbox, Result, StoreError, folder};
+
+/// Sort columns of a view at most.
+const MAX_SORT: usize = 64;
+/// Rows that one message gets at most for the values of a multi-value property.
+const MAX_INSTANCES: usize = 256;
+/// Entries of the log that a view follows at once; beyond it is built anew.
+const MAX_FOLLOW: usize = 4096;
+
+/// A frozen state of the mailbox, for one request.
+pub(crate) type Snapshot = Box<dyn Reader + Send + Sync>;
+
+/// A query that was found to make sense.
+pub(crate) struct Plan {
+    pub(crate) folder: FolderId,
+    pub(crate) rows: QueryRows,
+    pub(crate) columns: Vec<Column>,
+    restriction: Option<Restriction>,
+    limit: Option<usize>,
+    /// Keys end with the number of the instance.
+    instances: bool,
+}
+
+/// A column of the sort order.
+pub(crate) struct Column {
+    pub(crate) tag: PropertyTag,
+    pub(crate) descending: bool,
+}
+
+/// The rows at a moment.
+#[derive(Clone)]
+pub(crate) struct State {
+    /// The change log's sequence up to which this is what the mailbox holds.
+    pub(crate) version: u64,
+    /// The version at which rows came, went or changed last.
+    pub(crate) changed: u64,
+    pub(crate) rows: Vec<Entry>,
+}
+
+pub(crate) struct Core {
+    pub(crate) query: Query,
+    pub(crate) plan: Plan,
+    slot: Mutex<Slot>,
+    /// Bytes of the rows.
+    held: AtomicU64,
+}
+
+struct Slot {
+    /// None before the first use, and after an eviction.
+    state: Option<Arc<State>>,
+    bytes: Counted,
+}
+
+impl Plan {
+    /// Errors: [`StoreError::Invalid`], [`StoreError::NotImplemented`].
+    pub(crate) fn of(query: &Query) -> Result<Plan> {
+        let sort = &query.sort;
+        if !sort.is_valid() || sort.orders.len() > MAX_SORT {
+            return Err(StoreError::Invalid("a sort order whose counts do not fit each other"));
+        }
+        if sort.categories > 0 {
+            return Err(StoreError::NotImplemented("categories of a table"));
+        }
+        let mut columns = Vec::with_capacity(sort.orders.len());
+        let mut instances = false;
+        for order in &sort.orders {
+            if order.is_instance() {
+                // [MS-OXCTABL] 2.2.2.3.1: at most one column of instances.
+                if instances {
+                    return Err(StoreError::Invalid("more than one sort column of instances"));
+                }
+                instances = true;
+            }
+            let descending = match order.direction {
+                SortDirection::Ascending => false,
+                SortDirection::Descending => true,
+                SortDirection::MaximumCategory => {
+                    return Err(StoreError::Invalid("a category's sort order without categories"));
+                }
+                SortDirection::Unknown(_) => {
+                    return Err(StoreError::Invalid("an unknown direction of a sort order"));
+                }
+            };
+            columns.push(Column { tag: order.tag, descending });
+        }
+        if let Some(restriction) = &query.restriction {
+            evaluate::check(restriction)?;
+        }
+        Ok(Plan {
+            folder: query.folder,
+            rows: query.rows,
+            columns,
+            restriction: query.restriction.clone(),
+            limit: query.restriction.as_ref().and_then(evaluate::limit),
+            instances,
+        })
+    }
+
+    /// The rows that an object has in this view.
+    fn entries(&self, row: &dyn RowSource, id: u64, out: &mut Vec<Entry>) -> Result<()> {
+        if let Some(restriction) = &self.restriction
+            && !evaluate::matches(restriction, row_as_source(row))?
+        {
+            return Ok(());
+        }
+        let mut values = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            values.push(row.sorted(column.tag)?);
+        }
+        let instance = self.columns.iter().position(|column| source::is_instance(column.tag));
+        let singles = instance.and_then(|at| collate::values(values[at].as_ref()?));
+        match (instance, singles) {
+            (Some(at), Some(singles)) if !singles.is_empty() => {
+                for (number, value) in singles.into_iter().take(MAX_INSTANCES).enumerate() {
+                    values[at] = Some(value);
+                    out.push(Entry::new(&self.key(&values, number as u16), id));
+                }
+            }
+            (Some(at), _) => {
+                values[at] = None;
+                out.push(Entry::new(&self.key(&values, 0), id));
+            }
+            (None, _) => out.push(Entry::new(&self.key(&values, 0), id)),
+        }
+        Ok(())
+    }
+
+    fn key(&self, values: &[Option<mapi::PropertyValue>], instance: u16) -> Vec<u8> {
+        let mut key = Vec::new();
+        for (column, value) in self.columns.iter().zip(values) {
+            collate::push_column(&mut key, value.as_ref(), column.descending);
+        }
+        if self.instances {
+            key.extend(instance.to_be_bytes());
+        }
+        key
+    }
+
+    /// The cursor that names a row.
+    pub(crate) fn row_key(&self, entry: &Entry) -> RowKey {
+        match (self.instances, entry.key().split_last_chunk::<2>()) {
+            (true, Some((sort, number))) => RowKey {
+                sort: source::shared(sort),
+                id: entry.id,
+                instance: u32::from(u16::from_be_bytes(*number)),
+            },
+            _ => RowKey { sort: source::shared(entry.key()), id: entry.id, instance: 0 },
+        }
+    }
+
+    /// The row that a cursor names, as it would stand in the view.
+    pub(crate) fn entry(&self, key: &RowKey) -> Entry {
+        match self.instances {
+            true => {
+                let number = u16::try_from(key.instance).unwrap_or(u16::MAX);
+                Entry::new(&[&key.sort[..], &number.to_be_bytes()].concat(), key.id)
+            }
+            false => Entry::new(&key.sort, key.id),
+        }
+    }
+
+    pub(crate) fn object(&self, entry: &Entry) -> RowObject {
+        let (replica, counter) = keys::id_parts(entry.id);
+        match self.rows {
+            QueryRows::Contents(_) => RowObject::Message(MessageId::new(replica, counter)),
+            QueryRows::Hierarchy { .. } => RowObject::Folder(FolderId::new(replica, counter)),
+        }
+    }
+
+    /// The values of a row; None if it is not there in this state.
+    pub(crate) fn row<'a>(
+        &self,
+        context: &'a Context<'a>,
+        entry: &Entry,
+    ) -> Result<Option<Box<dyn RowSource + 'a>>> {
+        let instance = self.row_key(entry).instance;
+        Ok(match (self.rows, self.object(entry)) {
+            (QueryRows::Contents(contents), RowObject::Message(id)) => {
+                MessageRow::read(context, contents, id)?
+                    .map(|row| Box::new(row.with_instance(instance)) as Box<dyn RowSource>)
+            }
+            (_, RowObject::Folder(id)) => {
+                FolderRow::read(context, id)?.map(|row| Box::new(row) as Box<dyn RowSource>)
+            }
+            _ => None,
+        })
+    }
+
+    fn build(&self, mailbox: &Mailbox, reader: &dyn Reader, version: u64) -> Result<State> {
+        let context = Context::new(mailbox, reader, self.folder);
+        let mut rows = Vec::new();
+        match self.rows {
+            QueryRows::Contents(contents) => {
+                self.visit(&context, contents, &mut |row, id| self.entries(row, id, &mut rows))?;
+            }
+            QueryRows::Hierarchy { depth } => self.build_hierarchy(&context, depth, &mut rows)?,
+        }
+        rows.sort_unstable();
+        rows.truncate(self.limit.unwrap_or(usize::MAX));
+        rows.shrink_to_fit();
+        Ok(State { version, changed: version, rows })
+    }
+
+    /// Calls `each` for all messages of the folder, in the order of their ids.
+    pub(crate) fn visit(
+        &self,
+        context: &Context<'_>,
+        contents: Contents,
+        each: &mut dyn FnMut(&dyn RowSource, u64) -> Result<()>,
+    ) -> Result<()> {
+        let prefix =
+            context.mailbox.key(Kind::Summary, &[&keys::fid(self.folder), &[contents.to_byte()]]);
+        let mut failure = Ok(());
+        context.reader.visit(
+            Space::Mailbox,
+            &KeyRange::prefix(prefix),
+            Direction::Forward,
+            &mut |key, summary| {
+                let Some((replica, counter)) = keys::tail_id(&key) else {
+                    return ControlFlow::Continue(());
+                };
+                let id = MessageId::new(replica, counter);
+                failure = MessageRow::new(context, contents, id, &summary)
+                    .and_then(|row| each(&row, keys::id_number(replica, counter)));
+                match failure {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            },
+        )?;
+        failure
+    }
+
+    /// Without a sort order, folders stand by name, each before the folders below it.
+    fn build_hierarchy(
+        &self,
+        context: &Context<'_>,
+        depth: bool,
+        rows: &mut Vec<Entry>,
+    ) -> Result<()> {
+        let Context { mailbox, reader, .. } = *context;
+        let mut pending = vec![(self.folder, Vec::new(), 0)];
+        while let Some((parent, path, level)) = pending.pop() {
+            for id in folder::child_ids(mailbox, reader, parent)? {
+                let Some(row) = FolderRow::read(context, id)? else { continue };
+                let number = keys::id_number(id.replica, id.counter);
+                let before = rows.len();
+                self.entries(&row, number, rows)?;
+                let mut below = path.clone();
+                if self.columns.is_empty() {
+                    collate::push_column(&mut below, Some(&row.name().into()), false);
+                    if let Some(entry) = rows.get_mut(before) {
+                        *entry = Entry::new(&below, number);
+                    }
+                }
+                if depth && level < folder::MAX_DEPTH {
+                    pending.push((id, below, level + 1));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What became of the messages that the log names since a state; None if it has to be built anew.
+    fn follow(
+        &self,
+        mailbox: &Mailbox,
+        reader: &dyn Reader,
+        state: &State,
+        contents: Contents,
+    ) -> Result<Option<(Vec<u64>, Vec<Entry>)>> {
+        let log = changes::read_after(mailbox, reader, state.version, MAX_FOLLOW)?;
+        // Trimmed, or too much.
+        if log.len() == MAX_FOLLOW || log.first().is_none_or(|e| e.sequence != state.version + 1) {
+            return Ok(None);
+        }
+        let mut ids = Vec::new();
+        for entry in &log {
+            for (folder, message) in
+                [(entry.folder, entry.message), (entry.old_folder, entry.old_message)]
+            {
+                if folder == self.folder && !message.is_none() {
+                    ids.push(keys::id_number(message.replica, message.counter));
+                }
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        // To leave rows out or take them back in, the table has to be seen as a whole.
+        if !ids.is_empty() && self.limit.is_some() || ids.len() > 64 + state.rows.len() / 8 {
+            return Ok(None);
+        }
+        let context = Context::new(mailbox, reader, self.folder);
+        let mut new = Vec::new();
+        for id in &ids {
+            let (replica, counter) = keys::id_parts(*id);
+            let message = MessageId::new(replica, counter);
+            if let Some(row) = MessageRow::read(&context, contents, message)? {
+                self.entries(&row, *id, &mut new)?;
+            }
+        }
+        new.sort_unstable();
+        Ok(Some((ids, new)))
+    }
+}
+
+fn row_as_source(row: &dyn RowSource) -> &dyn evaluate::Source {
+    row
+}
+
+impl Core {
+    pub(crate) fn new(query: Query, plan: Plan, bytes: Counted) -> Core {
+        Core { query, plan, slot: Mutex::new(Slot { state: None, bytes }), held: 0.into() }
+    }
+
+    /// Bytes of the rows.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, bytes: &mut Counted, held: u64) {
+        bytes.set(held);
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// The rows as they are now, and the state of the mailbox that they belong to.
+    ///
+    /// Errors: [`StoreError::NotFound`] if the folder was deleted.
+    pub(crate) fn current(&self, mailbox: &Mailbox) -> Result<(Arc<State>, Snapshot)> {
+        // Those who ask for the same view wait for one building.
+        let mut slot = self.slot.lock();
+        let snapshot = mailbox.store().engine().snapshot()?;
+        let state = self.advance(&mut slot, mailbox, &*snapshot)?;
+        Ok((state, snapshot))
+    }
+
+    /// The rows as they are now.
+    pub(crate) fn state(&self, mailbox: &Mailbox) -> Result<Arc<State>> {
+        let mut slot = self.slot.lock();
+        if let Some(state) = &slot.state
+            && state.version == changes::latest(mailbox)?
+        {
+            return Ok(state.clone());
+        }
+        let snapshot = mailbox.store().engine().snapshot()?;
+        self.advance(&mut slot, mailbox, &*snapshot)
+    }
+
+    fn advance(
+        &self,
+        slot: &mut Slot,
+        mailbox: &Mailbox,
+        reader: &dyn Reader,
+    ) -> Result<Arc<State>> {
+        let head = changes::head(mailbox, reader)?;
+        if let Some(state) = &slot.state
+            && state.version == head.sequence
+        {
+            return Ok(state.clone());
+        }
+        folder::record(mailbox, reader, self.plan.folder)?;
+        if let Some(state) = &mut slot.state
+            && state.version < head.sequence
+            && self.catch_up(state, mailbox, reader, &head)?
+        {
+            self.count(&mut slot.bytes, rows::held(&state.rows));
+            return Ok(state.clone());
+        }
+        let state = Arc::new(self.plan.build(mailbox, reader, head.sequence)?);
+        self.count(&mut slot.bytes, rows::held(&state.rows));
+        Ok(slot.state.insert(state).clone())
+    }
+
+    /// Brings the rows to the log's end; false if they have to be built anew.
+    fn catch_up(
+        &self,
+        state: &mut Arc<State>,
+        mailbox: &Mailbox,
+        reader: &dyn Reader,
+        head: &crate::record::head::Head,
+    ) -> Result<bool> {
+        match self.plan.rows {
+            QueryRows::Contents(contents) => {
+                let Some((ids, new)) = self.plan.follow(mailbox, reader, state, contents)? else {
+                    return Ok(false);
+                };
+                // Copied only if some request still reads the rows as they were.
+                let state = Arc::make_mut(state);
+                let before = state.rows.len();
+                let shown = !new.is_empty();
+                rows::apply(&mut state.rows, &ids, new);
+                state.version = head.sequence;
+                if shown || state.rows.len() != before {
+                    state.changed = head.sequence;
+                }
+                Ok(true)
+            }
+            QueryRows::Hierarchy { .. } => {
+                // Counters of folders move with every message, but rows are read when they are asked for.
+                let fixed = self.plan.columns.is_empty() && self.plan.restriction.is_none();
+                if head.hierarchy > state.version || !fixed {
+                    return Ok(false);
+                }
+                let state = Arc::make_mut(state);
+                state.version = head.sequence;
+                // The counters in the rows may have changed.
+                state.changed = head.sequence;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Lets the rows go, if nobody is working on them; they are built again when they are asked for.
+    pub(crate) fn evict(&self) {
+        if let Some(mut slot) = self.slot.try_lock() {
+            slot.state = None;
+            self.count(&mut slot.bytes, 0);
+        }
+    }
+}

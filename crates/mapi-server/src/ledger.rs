@@ -190,7 +190,10 @@ impl Account {
             );
             return Err(LimitReached);
         }
-        self.warn_early(&self.warned[kind as usize], kind.name(), live, limit);
+        // A session is one session: that is no limit which comes near.
+        if kind != Kind::Session {
+            self.warn_early(&self.warned[kind as usize], kind.name(), live, limit);
+        }
         self.live[kind as usize].fetch_add(1, Ordering::Relaxed);
         self.ledger.live[kind as usize].fetch_add(1, Ordering::Relaxed);
         let entry = Entry {

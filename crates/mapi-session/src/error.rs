@@ -13,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The store refused an operation with a code of [MS-OXCDATA] 2.4.
-    #[error("{operation} failed: {} ({code})", code_name(*code))]
+    #[error("{operation} failed: {code}")]
     Code { operation: &'static str, code: ErrorCode },
 
     /// The server cannot be reached.
@@ -129,8 +129,4 @@ impl From<Error> for io::Error {
         };
         io::Error::new(kind, error)
     }
-}
-
-fn code_name(code: ErrorCode) -> &'static str {
-    mapi::known::error_name(code).unwrap_or("a code without a name")
 }

@@ -2,10 +2,11 @@
 
 use mapi::ErrorCode;
 use mapi_rop::buffer::RequestBuffer;
-use mapi_rop::irregular::LogonResponse;
+use mapi_rop::irregular::{LogonResponse, ReadStreamRequest};
 use mapi_rop::message::SaveChangesMessageResponse;
 use mapi_rop::stream::WriteStreamResponse;
-use mapi_rop::{Empty, HandleIndex, Request, Response, RopRequest as Rq, RopResponse as Rs};
+use mapi_rop::table::{Bookmark, QueryRowsFlags};
+use mapi_rop::{Empty, HandleIndex, Request, Response, RopId, RopRequest as Rq, RopResponse as Rs};
 
 use crate::call::{Call, Opened};
 use crate::error::{Failure, Result};
@@ -309,4 +310,74 @@ impl<T> Opened<T> {
         keep(self.handle);
         self.response
     }
+}
+
+// What else differs from ROP to ROP stands here too, so that no other file has to tell them apart.
+
+/// The room without which a ROP is not begun, so that one with an effect never has an answer that does not
+/// fit. Those that only tell something may find out when they are done.
+pub(crate) fn least_room(id: RopId) -> usize {
+    match id {
+        // The largest fixed answer: 166 bytes ([MS-OXCROPS] 2.2.3.1.2).
+        RopId::Logon => 166,
+        // Problems are told for each property, ten bytes each; few requests have more than a hundred.
+        RopId::SetProperties | RopId::DeleteProperties => 1_024,
+        _ => 64,
+    }
+}
+
+/// The StatusCode of an Execute whose only answer fits into no buffer (MS-OXCROPS R4546, MS-OXCPRPT R467).
+pub(crate) fn code_without_room(id: RopId) -> ErrorCode {
+    match id {
+        RopId::GetPropertiesAll => ErrorCode::SERVER_MEMORY,
+        _ => ErrorCode::BUFFER_TOO_SMALL,
+    }
+}
+
+/// Whether a request that could be read cannot be meant: more than a stream can have is no size
+/// ([MS-OXCROPS] 2.2.9.2.1). It fails the buffer.
+pub(crate) fn is_malformed(request: &Request) -> bool {
+    matches!(request.body, Rq::ReadStream(read) if read.limit() > 0x8000_0000)
+}
+
+/// Whether nothing more of the buffer is processed when this request fails (MS-OXCTABL R501).
+pub(crate) fn stops_buffer(request: &Request) -> bool {
+    matches!(request.body, Rq::SeekRow(_))
+}
+
+/// The room without which an answer is not gone on with in another buffer (MS-OXCRPC R968).
+pub(crate) fn least_residue(request: &Request) -> usize {
+    match request.body {
+        Rq::ReadStream(_) => 8 * 1024,
+        _ => 32 * 1024,
+    }
+}
+
+/// What the client asked for and did not get, if the ROP is one whose answers are spread
+/// (MS-OXCRPC R960, R971 to R973, R1280).
+pub(crate) fn remainder(request: &Request, response: &Response) -> Option<Request> {
+    let body = match (&request.body, &response.body) {
+        (Rq::QueryRows(asked), Rs::QueryRows(got)) => {
+            let rows = u16::try_from(got.rows.len()).ok()?;
+            let left = asked.row_count.checked_sub(rows).filter(|left| *left > 0)?;
+            let packed = asked.flags.contains(QueryRowsFlags::ENABLE_PACKED_BUFFERS)
+                && !asked.flags.contains(QueryRowsFlags::NO_ADVANCE);
+            if rows == 0 || !packed || got.origin != Bookmark::Current {
+                return None;
+            }
+            let mut next = asked.clone();
+            next.row_count = left;
+            Rq::QueryRows(next)
+        }
+        (Rq::ReadStream(asked), Rs::ReadStream(got)) => {
+            let read = u32::try_from(got.data.bytes.len()).ok()?;
+            let left = asked.limit().checked_sub(read).filter(|left| *left > 0)?;
+            if read == 0 {
+                return None;
+            }
+            Rq::ReadStream(ReadStreamRequest::Maximum(left))
+        }
+        _ => return None,
+    };
+    Some(Request { body, ..request.clone() })
 }

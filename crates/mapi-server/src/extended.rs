@@ -5,10 +5,9 @@ use mapi::ErrorCode;
 use mapi_rop::buffer::write_requests;
 use mapi_rop::ext::{EXT_HEADER_SIZE, MAX_PAYLOADS, Packing, read_payloads, write_payloads};
 use mapi_rop::http::ExecuteFlags;
-use mapi_rop::irregular::ReadStreamRequest;
-use mapi_rop::table::{Bookmark, QueryRowsFlags};
-use mapi_rop::{Handle, Request, Response, RopRequest, RopResponse};
+use mapi_rop::{Handle, Request};
 
+use crate::dispatch::least_residue;
 use crate::processor::{Executed, MAX_PAYLOAD, Processor};
 use crate::session::Turn;
 
@@ -120,40 +119,4 @@ impl Answer {
         self.left = self.left.saturating_sub(payload.len() + EXT_HEADER_SIZE);
         self.payloads.push(payload);
     }
-}
-
-fn least_residue(request: &Request) -> usize {
-    match request.body {
-        RopRequest::ReadStream(_) => 8 * 1024,
-        _ => 32 * 1024,
-    }
-}
-
-/// What the client asked for and did not get, if the ROP is one whose answers are spread
-/// (MS-OXCRPC R960, R971 to R973, R1280).
-pub(crate) fn remainder(request: &Request, response: &Response) -> Option<Request> {
-    let body = match (&request.body, &response.body) {
-        (RopRequest::QueryRows(asked), RopResponse::QueryRows(got)) => {
-            let rows = u16::try_from(got.rows.len()).ok()?;
-            let left = asked.row_count.checked_sub(rows).filter(|left| *left > 0)?;
-            let packed = asked.flags.contains(QueryRowsFlags::ENABLE_PACKED_BUFFERS)
-                && !asked.flags.contains(QueryRowsFlags::NO_ADVANCE);
-            if rows == 0 || !packed || got.origin != Bookmark::Current {
-                return None;
-            }
-            let mut next = asked.clone();
-            next.row_count = left;
-            RopRequest::QueryRows(next)
-        }
-        (RopRequest::ReadStream(asked), RopResponse::ReadStream(got)) => {
-            let read = u32::try_from(got.data.bytes.len()).ok()?;
-            let left = asked.limit().checked_sub(read).filter(|left| *left > 0)?;
-            if read == 0 {
-                return None;
-            }
-            RopRequest::ReadStream(ReadStreamRequest::Maximum(left))
-        }
-        _ => return None,
-    };
-    Some(Request { body, ..request.clone() })
 }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use mapi::ErrorCode;
 use mapi_rop::buffer::{RequestBuffer, ResponseWriter};
 use mapi_rop::http::ExecuteFlags;
-use mapi_rop::{LogonKinds, RopId, RopRequest};
+use mapi_rop::{LogonKinds, RopId};
 use store::{Account, Store};
 
 use crate::call::Call;
-use crate::dispatch::{Done, dispatch};
-use crate::extended::{ExecuteError, remainder};
+use crate::dispatch::{
+    Done, code_without_room, dispatch, is_malformed, least_room, remainder, stops_buffer,
+};
+use crate::extended::ExecuteError;
 use crate::handles::Tree;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
@@ -157,8 +159,7 @@ impl Processor {
                 }
                 return too_small(writer, &buffer, index, size, limit, request.id());
             }
-            // MS-OXCTABL R501: after this failure nothing more of the buffer is processed.
-            if failed && matches!(request.body, RopRequest::SeekRow(_)) {
+            if failed && stops_buffer(request) {
                 break;
             }
         }
@@ -185,18 +186,6 @@ impl Processor {
 /// RopId and SizeNeeded of RopBufferTooSmall.
 const TOO_SMALL_HEAD: usize = 3;
 
-/// The room without which a ROP is not begun, so that one with an effect never has an answer that does not
-/// fit. Those that only tell something may find out when they are done.
-fn least_room(id: RopId) -> usize {
-    match id {
-        // The largest fixed answer: 166 bytes ([MS-OXCROPS] 2.2.3.1.2).
-        RopId::Logon => 166,
-        // Problems are told for each property, ten bytes each; few requests have more than a hundred.
-        RopId::SetProperties | RopId::DeleteProperties => 1_024,
-        _ => 64,
-    }
-}
-
 /// Sends the requests from `index` on back, unexecuted ([MS-OXCROPS] 3.2.4.3).
 fn too_small(
     mut writer: ResponseWriter,
@@ -206,12 +195,9 @@ fn too_small(
     limit: usize,
     id: RopId,
 ) -> Result<Executed, ErrorCode> {
-    // A larger buffer would not help (MS-OXCROPS R4546, MS-OXCPRPT R466).
+    // A larger buffer would not help (MS-OXCROPS R4546).
     if limit >= MAX_PAYLOAD && index == 0 {
-        return Err(match id {
-            RopId::GetPropertiesAll => ErrorCode::SERVER_MEMORY,
-            _ => ErrorCode::BUFFER_TOO_SMALL,
-        });
+        return Err(code_without_room(id));
     }
     match writer.push_too_small(size, buffer.raw_from(index)) {
         true => Ok(Executed { output: writer.finish(&buffer.handles), more: None }),

@@ -337,8 +337,8 @@ fn connect(
     const USE_ADMIN_PRIVILEGE: u32 = 0x1;
     let dn = String::from_utf8_lossy(&request.user_dn.0);
     // Beyond the specification: a client that asked no Autodiscover knows its address and no DN.
-    let is_caller = dn.eq_ignore_ascii_case(&account.legacy_dn)
-        || dn.eq_ignore_ascii_case(&account.address);
+    let is_caller =
+        dn.eq_ignore_ascii_case(&account.legacy_dn) || dn.eq_ignore_ascii_case(&account.address);
     if !is_caller {
         // Who is not known is told apart from who is somebody else.
         return Err(match processor.store.account_by_legacy_dn(&dn) {

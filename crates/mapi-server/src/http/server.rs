@@ -118,7 +118,7 @@ impl Server {
         let thread =
             std::thread::Builder::new().name("coffer-http".to_owned()).spawn(move || {
                 runtime.block_on(serve(&shared, listeners));
-                // Sessions end here, on a thread that may wait, and before the pool does.
+                // A Connect that was under way meanwhile may have made another one.
                 drop(shared.processor.sessions.end_all());
             })?;
         Ok(Running { addresses, metrics, processor, end, thread: Some(thread) })
@@ -181,6 +181,9 @@ async fn serve(shared: &Arc<Shared>, listeners: Vec<(std::net::TcpListener, Serv
     }
     loops.spawn(reap(Arc::clone(shared)));
     while loops.join_next().await.is_some() {}
+    // Whoever waits for notifications is told that the session ended; requests under way finish.
+    let processor = Arc::clone(&shared.processor);
+    let _ = shared.work(move || drop(processor.sessions.end_all())).await;
     // Each connection holds a slot, so all slots are free when the last one is gone.
     let all = u32::try_from(shared.config.connections).unwrap_or(u32::MAX);
     let gone = slots.acquire_many(all);

@@ -123,9 +123,7 @@ impl Processor {
                 ErrorCode::RPC_FORMAT
             })?;
         let requests = std::mem::take(&mut buffer.requests);
-        // More than a stream can have is no size ([MS-OXCROPS] 2.2.9.2.1).
-        let oversized = |request: &mapi_rop::Request| matches!(request.body, RopRequest::ReadStream(read) if read.limit() > 0x8000_0000);
-        if requests.iter().any(oversized) {
+        if requests.iter().any(is_malformed) {
             return Err(ErrorCode::RPC_FORMAT);
         }
         let mut more = None;

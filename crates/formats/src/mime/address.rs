@@ -1,6 +1,7 @@
 //! Mailboxes of Internet mail as senders and recipients of MAPI.
 
 use mapi::entry_id::OneOffEntryId;
+use mapi::entry_list::FlatEntryList;
 use mapi::generated::tags;
 use mapi::{PropertyBag, PropertyTag, RecipientContent, Wire};
 
@@ -92,21 +93,8 @@ fn search_key(address: &str) -> Vec<u8> {
     key
 }
 
-/// PidTagReplyRecipientEntries: a FlatEntryList ([MS-OXCDATA] 2.3.3).
+/// PidTagReplyRecipientEntries ([MS-OXOMSG] 2.2.1.43).
 pub(crate) fn flat_entry_list(mailboxes: &[Mailbox]) -> Vec<u8> {
-    let mut entries = Vec::new();
-    for (index, mailbox) in mailboxes.iter().enumerate() {
-        let entry_id = one_off(mailbox);
-        (entry_id.len() as u32).write(&mut entries);
-        entries.extend_from_slice(&entry_id);
-        // The last entry needs no padding to four bytes.
-        if index + 1 < mailboxes.len() {
-            entries.resize(entries.len().next_multiple_of(4), 0);
-        }
-    }
-    let mut list = Vec::with_capacity(entries.len() + 8);
-    (mailboxes.len() as u32).write(&mut list);
-    (entries.len() as u32).write(&mut list);
-    list.extend(entries);
-    list
+    let entries = mailboxes.iter().map(|mailbox| one_off(mailbox).into()).collect();
+    FlatEntryList { entries }.to_wire()
 }

@@ -40,7 +40,7 @@ pub(crate) fn file(
     {
         bag.set(tags::TEXT_ATTACHMENT_CHARSET, charset);
     }
-    let hidden = is_referenced(part, references);
+    let hidden = is_shown(part, references);
     bag.set(tags::ATTACHMENT_HIDDEN, hidden);
     bag.set(tags::ATTACH_FLAGS, if hidden { RENDERED_IN_BODY } else { 0 });
     AttachmentContent { properties: bag, content: AttachedContent::Bytes(data) }
@@ -113,9 +113,10 @@ fn set_common(bag: &mut PropertyBag, part: &Part<'_>, name: &str, method: i32) {
     }
 }
 
-/// Whether the HTML shows the part by its content id or its location.
-fn is_referenced(part: &Part<'_>, references: &HashSet<String>) -> bool {
-    if references.is_empty() {
+/// Whether the HTML shows the part: a picture, by its content id or its location ([MS-OXCMAIL]
+/// 2.2.3.4.1.4.1). Not asked is whether a multipart/related holds it: a picture that is seen is seen.
+fn is_shown(part: &Part<'_>, references: &HashSet<String>) -> bool {
+    if references.is_empty() || part.content_type.kind != "image" {
         return false;
     }
     let named = |field: &str| {

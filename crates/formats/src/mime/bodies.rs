@@ -1,4 +1,4 @@
-//! Which parts are the message's text, and which are attached ([MS-OXCMAIL] 2.2.3.3).
+//! Which parts are the message's text, and which are attached ([MS-OXCMAIL] 2.2.3.3.2).
 
 use mapi::PropertyBag;
 use mapi::generated::tags;
@@ -80,6 +80,8 @@ fn root_of_related(part: &Part<'_>, children: &[Part<'_>]) -> usize {
 }
 
 fn leaf<'p, 'a>(part: &'p Part<'a>, place: Place, found: &mut Found<'p, 'a>) {
+    // A text with a name is a file, unless it is all there is; [MS-OXCMAIL] 2.2.3.3.2 would make the first
+    // the body and lose its name.
     let named = !place.alone && part.file_name().is_some();
     let may_be_body = place.body && !part.is_attachment() && !named;
     // A multipart without its boundary is text that someone has to read.

@@ -8,6 +8,7 @@ use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::headers::{Header as _, HeaderType};
 use mapi::entry_id::{OneOffEntryId, OneOffTexts};
+use mapi::entry_list::FlatEntryList;
 use mapi::generated::named::PS_PUBLIC_STRINGS;
 use mapi::generated::tags;
 use mapi::{FileTime, MessageContent, PropertyBag, PropertyName, PropertyTag, PropertyValue, Wire};
@@ -217,20 +218,12 @@ fn encapsulate(kind: &str, address: &str) -> String {
     format!("IMCEA{kind}-{encoded}@invalid")
 }
 
-/// The entries of a FlatEntryList ([MS-OXCDATA] 2.3.3) that are one-off.
+/// The entries of PidTagReplyRecipientEntries that are one-off.
 fn reply_to_of(bag: &PropertyBag) -> Vec<Mailbox> {
     let list = bag.get(tags::REPLY_RECIPIENT_ENTRIES).and_then(PropertyValue::as_binary);
-    let mut rest = list.and_then(|list| list.get(8..)).unwrap_or_default();
-    let mut found = Vec::new();
-    while let Some((size, tail)) = rest.split_first_chunk::<4>() {
-        let size = u32::from_le_bytes(*size) as usize;
-        let Some(entry_id) = tail.get(..size).filter(|_| size > 0 && found.len() < 1_000) else {
-            break;
-        };
-        found.extend(one_off_address(entry_id));
-        rest = tail.get(size.next_multiple_of(4)..).unwrap_or_default();
-    }
-    found
+    let entries =
+        list.and_then(|list| FlatEntryList::from_wire(list).ok()).unwrap_or_default().entries;
+    entries.iter().filter_map(|entry| one_off_address(&entry.bytes)).take(1_000).collect()
 }
 
 /// Importance, sensitivity, thread, categories ([MS-OXCMAIL] 2.1.3.2).

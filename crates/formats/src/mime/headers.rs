@@ -221,7 +221,7 @@ fn set_categories(bag: &mut PropertyBag, header: &Header<'_>) {
     }
 }
 
-/// What mailing lists say of themselves, and the return path ([MS-OXCMAIL] 2.2.3.2).
+/// What mailing lists say of themselves, and the organization ([MS-OXCMAIL] 2.2.3.2).
 fn set_list_fields(bag: &mut PropertyBag, header: &Header<'_>) {
     for (name, tag) in [
         ("list-help", tags::LIST_HELP),
@@ -230,7 +230,6 @@ fn set_list_fields(bag: &mut PropertyBag, header: &Header<'_>) {
         ("x-list-subscribe", tags::LIST_SUBSCRIBE),
         ("list-unsubscribe", tags::LIST_UNSUBSCRIBE),
         ("x-list-unsubscribe", tags::LIST_UNSUBSCRIBE),
-        ("return-path", tags::INTERNET_RETURN_PATH),
         ("organization", tags::INTERNET_ORGANIZATION),
     ] {
         set_plain(bag, header, name, tag);

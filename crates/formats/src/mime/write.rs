@@ -1,5 +1,7 @@
 //! A message of MAPI as an Internet message ([MS-OXCMAIL] 2.1).
 
+use std::collections::HashSet;
+
 use mail_builder::encoders::base64::Base64Encoder;
 use mail_builder::headers::HeaderType;
 use mail_builder::headers::content_type::ContentType;
@@ -63,7 +65,7 @@ fn write_signed(content: &MessageContent, headers: &[compose::Line]) -> Option<V
             out.extend_from_slice(data);
         }
         "ipm.note.smime" => {
-            let mut part = file_part(attachment, data);
+            let mut part = file_part(attachment, data, "attachment");
             let mut all = compose::to_header_types(headers);
             all.push(("MIME-Version".into(), HeaderType::Raw("1.0".into())));
             all.append(&mut part.headers);
@@ -78,18 +80,19 @@ fn write_signed(content: &MessageContent, headers: &[compose::Line]) -> Option<V
 /// The parts of a message, multiparts with a place for their boundary.
 fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
     let bodies = bodies(&content.properties);
-    let has_html = bodies.html.is_some();
-    let (related, attached): (Vec<_>, Vec<_>) = content
-        .attachments
-        .iter()
-        .partition(|attachment| has_html && is_related(&attachment.properties));
+    let references = bodies.html.as_ref().map(|html| html::references(html.as_bytes()));
+    let (related, attached): (Vec<_>, Vec<_>) =
+        content.attachments.iter().partition(|attachment| match &references {
+            Some(references) => is_related(&attachment.properties, references),
+            None => false,
+        });
     let plain = bodies.plain.map(|text| MimePart::new("text/plain", BodyPart::Text(text.into())));
     let html = bodies.html.map(|text| {
         let html = MimePart::new("text/html", BodyPart::Text(text.into()));
         match related.is_empty() {
             true => html,
             false => {
-                let parts = related.iter().map(|attachment| part_of(attachment, depth));
+                let parts = related.iter().map(|attachment| part_of(attachment, depth, "inline"));
                 let parts: Vec<_> = std::iter::once(html).chain(parts).collect();
                 multipart("multipart/related", parts)
             }
@@ -103,7 +106,7 @@ fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
         return body
             .unwrap_or_else(|| MimePart::new("text/plain", BodyPart::Text(String::new().into())));
     }
-    let parts = attached.iter().map(|attachment| part_of(attachment, depth));
+    let parts = attached.iter().map(|attachment| part_of(attachment, depth, "attachment"));
     let parts: Vec<_> = body.into_iter().chain(parts).collect();
     multipart("multipart/mixed", parts)
 }
@@ -154,17 +157,24 @@ fn html_of(bag: &PropertyBag) -> Option<String> {
     }
 }
 
-/// Whether an attachment belongs beside the HTML: it is drawn there by its id or its location.
-fn is_related(bag: &PropertyBag) -> bool {
+/// Whether an attachment belongs beside the HTML: it has an id or a location, and is marked as rendered there
+/// or referred to ([MS-OXCMAIL] 2.1.3.4.1.2: the mark alone is not to be relied on).
+fn is_related(bag: &PropertyBag, references: &HashSet<String>) -> bool {
     let flags = bag.get(tags::ATTACH_FLAGS).and_then(PropertyValue::as_i32).unwrap_or(0);
     let hidden = bag.get(tags::ATTACHMENT_HIDDEN).and_then(PropertyValue::as_bool) == Some(true);
     let named = [tags::ATTACH_CONTENT_ID, tags::ATTACH_CONTENT_LOCATION];
-    (flags & 4 != 0 || hidden) && named.iter().any(|tag| filled(bag, *tag).is_some())
+    let mut names = named.iter().filter_map(|tag| filled(bag, *tag));
+    let marked = flags & 4 != 0 || hidden;
+    names.any(|name| marked || references.contains(&name.to_lowercase()))
 }
 
-fn part_of(attachment: &AttachmentContent, depth: usize) -> MimePart<'static> {
+fn part_of(
+    attachment: &AttachmentContent,
+    depth: usize,
+    disposition: &'static str,
+) -> MimePart<'static> {
     match &attachment.content {
-        AttachedContent::Bytes(data) => file_part(attachment, data),
+        AttachedContent::Bytes(data) => file_part(attachment, data, disposition),
         AttachedContent::Message(message) if depth < MAX_EMBEDDED => {
             message_part(attachment, message, depth)
         }
@@ -173,7 +183,7 @@ fn part_of(attachment: &AttachmentContent, depth: usize) -> MimePart<'static> {
         }
         AttachedContent::Ole(data) => {
             let description = format!("OLE object: {}", file_name(attachment));
-            let mut part = file_part(attachment, data);
+            let mut part = file_part(attachment, data, disposition);
             part.headers.push(("Content-Description".into(), Text::new(description).into()));
             part
         }
@@ -186,7 +196,11 @@ fn part_of(attachment: &AttachmentContent, depth: usize) -> MimePart<'static> {
 }
 
 /// A file ([MS-OXCMAIL] 2.1.3.4): in base64, so that no line end changes.
-fn file_part(attachment: &AttachmentContent, data: &[u8]) -> MimePart<'static> {
+fn file_part(
+    attachment: &AttachmentContent,
+    data: &[u8],
+    disposition: &'static str,
+) -> MimePart<'static> {
     let bag = &attachment.properties;
     let name = file_name(attachment);
     let mime_tag = match attachment.content {
@@ -206,8 +220,8 @@ fn file_part(attachment: &AttachmentContent, data: &[u8]) -> MimePart<'static> {
     let mut part = MimePart::raw(BodyPart::Binary(body.into()))
         .header("Content-Type", content_type)
         .header("Content-Transfer-Encoding", HeaderType::Raw(encoding.into()));
-    let kind = if is_related(bag) { "inline" } else { "attachment" };
-    part = part.header("Content-Disposition", ContentType::new(kind).attribute("filename", name));
+    part = part
+        .header("Content-Disposition", ContentType::new(disposition).attribute("filename", name));
     for (tag, field) in [
         (tags::ATTACH_CONTENT_LOCATION, "Content-Location"),
         (tags::ATTACH_CONTENT_BASE, "Content-Base"),

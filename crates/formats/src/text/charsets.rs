@@ -90,9 +90,12 @@ pub fn decode_label(label: Option<&str>, bytes: &[u8]) -> Decoded {
         },
         Some(code_page) => code_page,
     };
-    let bytes = match code_page {
-        UTF_8 => bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
-        _ => bytes,
+    // A byte order mark is no character, and says the order where the label does not.
+    let (code_page, bytes) = match (code_page, bytes) {
+        (UTF_8, [0xef, 0xbb, 0xbf, rest @ ..]) => (UTF_8, rest),
+        (1200 | 1201, [0xff, 0xfe, rest @ ..]) => (1200, rest),
+        (1200 | 1201, [0xfe, 0xff, rest @ ..]) => (1201, rest),
+        _ => (code_page, bytes),
     };
     Decoded { text: decode(code_page, bytes), code_page }
 }
@@ -291,6 +294,7 @@ mod tests {
         assert_eq!(guess(b"\xe9"), Decoded { text: "é".into(), code_page: WESTERN });
         assert_eq!(decode_label(Some("us-ascii"), b"\xc3\xa9").text, "é");
         assert_eq!(decode_label(Some("utf-8"), b"\xef\xbb\xbfa").text, "a");
+        assert_eq!(decode_label(Some("utf-16"), b"\xfe\xff\0a").text, "a");
     }
 
     #[test]

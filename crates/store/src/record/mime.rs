@@ -245,7 +245,7 @@ mod tests {
     fn what_is_byte_equal_is_left_out_and_comes_back() {
         let store = Store::in_memory(StoreOptions::default()).expect("a store");
         for size in [8_193, 30_000, 30_001, 30_002, 57 * 1000] {
-            let data: Vec<u8> = (0..size).map(|n: u32| (n * n >> 3) as u8).collect();
+            let data: Vec<u8> = (0..size).map(|n: u32| ((n * n) >> 3) as u8).collect();
             let body = body(&data);
             for (line, crlf, tail) in [
                 (76, true, "\r\n--x--\r\n"),
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn what_is_not_byte_equal_stays() {
-        let data: Vec<u8> = (0..30_000u32).map(|n| (n * 7 >> 2) as u8).collect();
+        let data: Vec<u8> = (0..30_000u32).map(|n| ((n * 7) >> 2) as u8).collect();
         let body = body(&data);
         let good = encode(&data, 76, true);
         let other_length = [&encode(&data[..57], 40, true)[..], b"\r\n", &good].concat();

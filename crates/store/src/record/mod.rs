@@ -34,3 +34,36 @@ pub(crate) fn read_bytes<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], WireError> 
     let size = u32::from_le_bytes(r.array("a size")?) as usize;
     r.bytes(size, "as many bytes as their size says")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads bytes as every record there is.
+    fn read_all(bytes: &[u8]) {
+        let _ = head::Head::read(bytes);
+        let _ = head::Info::read(bytes);
+        let _ = hot::Hot::read(bytes);
+        let _ = folder::FolderRecord::read(bytes);
+        let _ = change::read(1, bytes);
+        let _ = summary::Summary::read(bytes);
+        let _ = properties::read(&mut Reader::new(bytes));
+        let _ = mime::Mime::read(&mut Reader::new(bytes));
+        let _ = node::read_all(&[(vec![], bytes.to_vec()), (vec![1], bytes.to_vec())]);
+        let _ = node::parse_key(bytes);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_reader_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            read_all(&bytes);
+            // Past the version.
+            if let Some(first) = bytes.first_mut() {
+                *first = 1;
+            }
+            read_all(&bytes);
+        }
+    }
+}

@@ -148,8 +148,12 @@ impl Processor {
             let Some(response) = response else { continue };
             more = remainder(request, &response);
             let failed = !response.code().is_success();
-            let fits = response.encoded_len() <= room;
-            let pushed = if fits { writer.push(&response) } else { Err(response.encoded_len()) };
+            let pushed = match rest {
+                0 => writer.push(&response),
+                _ => Some(response.encoded_len())
+                    .filter(|size| *size > room)
+                    .map_or_else(|| writer.push(&response), Err),
+            };
             if let Err(size) = pushed {
                 // The client does not learn of the object, so it cannot release it.
                 if let Some(handle) = opened {

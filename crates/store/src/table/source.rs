@@ -15,6 +15,7 @@ use crate::folder::computed::FolderView;
 use crate::mailbox::{entry_ids, store_properties};
 use crate::message::{self, Attachment, Message, flags};
 use crate::record::summary::{Known, Summary};
+use crate::record::{node, parts};
 use crate::value::{LargeValue, Properties, Value};
 use crate::{Mailbox, Result, StoreError, folder, keys, large};
 
@@ -95,16 +96,29 @@ impl<'a> MessageRow<'a> {
         self
     }
 
+    /// The message without its attachments: none of the columns that the summary lacks looks at them.
     fn message(&self) -> Result<Option<&Message>> {
         if let Some(message) = self.message.get() {
             return Ok(message.as_ref());
         }
-        let message = match message::read_in(self.context.mailbox, self.context.reader, self.id) {
-            Ok(message) => Some(message),
-            Err(StoreError::NotFound(_)) => None,
-            Err(error) => return Err(error),
+        let Context { mailbox, reader, .. } = *self.context;
+        let message = match message::read_hot(mailbox, reader, self.id)? {
+            Some(hot) => {
+                let (bytes, _) = parts::get(reader, &node::key(mailbox.number(), self.id, &[]))?;
+                let body = node::read_all(&[(Vec::new(), bytes)])?;
+                Some(Message::from_hot(self.id, &hot, body))
+            }
+            None => None,
         };
         Ok(self.message.get_or_init(|| message).as_ref())
+    }
+
+    fn whole_message(&self) -> Result<Option<Message>> {
+        match message::read_in(self.context.mailbox, self.context.reader, self.id) {
+            Ok(message) => Ok(Some(message)),
+            Err(StoreError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn computed(&self, tag: PropertyTag) -> Result<Option<Value>> {
@@ -197,10 +211,10 @@ impl Source for MessageRow<'_> {
     ) -> Result<bool> {
         const RECIPIENTS: u16 = tags::MESSAGE_RECIPIENTS.id();
         const ATTACHMENTS: u16 = tags::MESSAGE_ATTACHMENTS.id();
-        let Some(message) = self.message()? else { return Ok(false) };
         let store = self.store();
         match tag.id() {
             RECIPIENTS => {
+                let Some(message) = self.message()? else { return Ok(false) };
                 for recipient in &message.body.recipients {
                     if test(&RecipientPart(store, &recipient.properties))? {
                         return Ok(true);
@@ -208,6 +222,7 @@ impl Source for MessageRow<'_> {
                 }
             }
             ATTACHMENTS => {
+                let Some(message) = self.whole_message()? else { return Ok(false) };
                 for attachment in &message.body.attachments {
                     if test(&AttachmentPart(store, attachment))? {
                         return Ok(true);

@@ -660,3 +660,66 @@ fn only_so_many_views_without_users_are_kept() {
     }
     assert!(mailbox.views.count() <= 17);
 }
+
+/// By hand: `cargo test -p store --release --lib -- --ignored --nocapture a_hundred_thousand`.
+#[test]
+#[ignore = "measures, and takes its time"]
+fn a_hundred_thousand_messages() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::open(dir.path(), StoreOptions::default()).expect("open");
+    let mailbox = mailbox_in(&store);
+    let began = std::time::Instant::now();
+    for start in (0..100_000u64).step_by(64) {
+        let items = (start..100_000.min(start + 64))
+            .map(|n| {
+                let mut content = mapi::MessageContent::default();
+                let subject = format!("Re: about {} and {n}", n.wrapping_mul(7919) % 100_000);
+                content.properties.set(tags::SUBJECT, subject.as_str());
+                content.properties.set(tags::MESSAGE_CLASS, "IPM.Note");
+                content.properties.set(tags::SENT_REPRESENTING_NAME, "Somebody Somewhere");
+                content.properties.set(tags::DISPLAY_TO, "Ann Example");
+                content.properties.set(tags::BODY, "text ".repeat(200).as_str());
+                let time = FileTime(n.wrapping_mul(104_729) % 100_000);
+                content.properties.set(tags::MESSAGE_DELIVERY_TIME, time);
+                (INBOX, content, message::ImportOptions::default())
+            })
+            .collect();
+        assert!(message::import_all(&mailbox, items).is_ok());
+    }
+    println!("import: {:?}", began.elapsed());
+    for (name, order) in [
+        ("none", vec![]),
+        ("delivery time", vec![down(tags::MESSAGE_DELIVERY_TIME)]),
+        ("subject", vec![up(tags::SUBJECT)]),
+        ("importance, size", vec![down(tags::IMPORTANCE), up(tags::MESSAGE_SIZE)]),
+    ] {
+        let query = contents(INBOX, &order, None);
+        let began = std::time::Instant::now();
+        let view = open(&mailbox, query.clone()).expect("open");
+        let cold = began.elapsed();
+        let began = std::time::Instant::now();
+        let again = open(&mailbox, query).expect("open");
+        let warm = began.elapsed();
+        let columns = [tags::MID, tags::SUBJECT, tags::MESSAGE_DELIVERY_TIME, tags::MESSAGE_FLAGS];
+        let began = std::time::Instant::now();
+        assert_eq!(again.rows(50_000, 50, &columns).expect("rows").len(), 50);
+        let page = began.elapsed();
+        let id = match view.rows(7, 1, &[]).expect("rows")[0].object {
+            RowObject::Message(id) => id,
+            RowObject::Folder(_) => MessageId::NONE,
+        };
+        let read = message::open(&mailbox, id).expect("open").read;
+        message::set_read(&mailbox, id, !read).expect("set");
+        let began = std::time::Instant::now();
+        assert_eq!(view.len().expect("len"), 100_000);
+        let follow = began.elapsed();
+        let began = std::time::Instant::now();
+        let wanted = prefix(tags::SUBJECT, "re: about 777", FuzzyLevel::IGNORE_CASE);
+        assert!(view.find(0, false, &wanted).expect("find").is_some());
+        let find = began.elapsed();
+        let bytes = store.gauges().view_bytes;
+        println!(
+            "{name}: open {cold:?}, again {warm:?}, 50 rows {page:?}, follow {follow:?}, find {find:?}, {bytes} bytes of views"
+        );
+    }
+}

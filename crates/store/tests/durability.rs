@@ -3,14 +3,15 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{account, on_engine, options, plain, rich};
 use mapi::MessageId;
-use store::engine::{Direction, KeyRange, MemoryEngine, Reader, Space};
+use store::engine::{Direction, DiskSpace, KeyRange, MemoryEngine, Reader, Space};
 use store::folder::{self, DeleteOptions, NewFolder};
 use store::mailbox::{changes, check};
 use store::message::{self, ImportOptions};
-use store::{Mailbox, SpecialFolder, Store};
+use store::{Mailbox, SpecialFolder, Store, StoreError};
 
 const INBOX: mapi::FolderId = SpecialFolder::Inbox.id();
 
@@ -194,4 +195,69 @@ fn subscriptions_hear_of_durable_changes_only() {
     drop(heard);
     drop(mailbox);
     assert_eq!(store.gauges(), store::StoreGauges::default());
+}
+
+#[test]
+fn on_a_full_disk_deleting_works_and_makes_room() {
+    let free = Arc::new(AtomicU64::new(1 << 40));
+    let probe = free.clone();
+    let engine_options = store::engine::Options {
+        free_space_floor: Some(1 << 20),
+        reserve: Some(0),
+        space_probe: Some(Arc::new(move || {
+            Ok(DiskSpace { free: probe.load(Ordering::Relaxed), total: 1 << 41 })
+        })),
+        ..Default::default()
+    };
+    let store = on_engine(Arc::new(MemoryEngine::with_options(&engine_options)));
+    let me = account(&store, "me@example.test");
+    let mailbox = store.mailbox(me.mailbox).unwrap();
+    let import = || message::import(&mailbox, INBOX, rich(), &ImportOptions::default());
+    let ids: Vec<MessageId> = (0..3).map(|_| import().unwrap().id).collect();
+    let new = NewFolder { display_name: "a".into(), ..NewFolder::default() };
+    let sub = folder::create(&mailbox, INBOX, &new).unwrap().id;
+    free.store(1000, Ordering::Relaxed);
+    // The engine asks for the room from time to time, not at each write.
+    let mut refused = import();
+    for _ in 0..1000 {
+        if refused.is_err() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        refused = import();
+    }
+    assert!(matches!(refused, Err(StoreError::DiskFull)), "{refused:?}");
+    // Nothing is lost, and reading works.
+    assert_eq!(message::export(&mailbox, ids[0]).unwrap().mime, rich().mime);
+    assert_eq!(message::delete(&mailbox, INBOX, &ids[..1], false).unwrap(), 0);
+    assert_eq!(message::delete(&mailbox, INBOX, &ids[1..2], true).unwrap(), 0);
+    folder::delete(&mailbox, sub, DeleteOptions::default()).unwrap();
+    free.store(1 << 40, Ordering::Relaxed);
+    let mut again = import();
+    for _ in 0..1000 {
+        if again.is_ok() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        again = import();
+    }
+    again.unwrap();
+    assert_whole(&mailbox);
+}
+
+#[test]
+fn of_two_servers_the_one_that_lost_the_lease_writes_nothing() {
+    let engine = Arc::new(MemoryEngine::new());
+    let (one, two) = (on_engine(engine.clone()), on_engine(engine));
+    let number = account(&one, "me@example.test").mailbox;
+    let (a, b) = (one.mailbox(number).unwrap(), two.mailbox(number).unwrap());
+    let import =
+        |mailbox: &Mailbox| message::import(mailbox, INBOX, plain("x"), &ImportOptions::default());
+    assert_eq!(import(&a).unwrap().uid, 1);
+    assert_eq!(import(&b).unwrap().uid, 2);
+    assert!(matches!(import(&a), Err(StoreError::LeaseLost)));
+    // It may take the mailbox back; then the other has lost it.
+    assert_eq!(import(&a).unwrap().uid, 3);
+    assert!(matches!(import(&b), Err(StoreError::LeaseLost)));
+    assert_whole(&a);
 }

@@ -72,7 +72,10 @@ fn run<T>(
         match ticket.wait()? {
             Outcome::Committed => return Ok(result),
             Outcome::Conflict { check: 0 } => {
+                // Whoever holds it now may have added names and replicas.
                 mailbox.store.forget_epoch(mailbox.number());
+                *mailbox.names.write() = None;
+                *mailbox.replicas.write() = None;
                 return Err(StoreError::LeaseLost);
             }
             Outcome::Conflict { .. } => {}

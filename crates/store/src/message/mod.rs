@@ -24,7 +24,7 @@ pub use computed::{attachment_property, attachment_tags, get, is_computed, tags}
 pub(crate) use delete::erase;
 pub use delete::{delete, purge};
 pub use find::by_source_key;
-pub use import::{ImportOptions, Imported, export, import, import_all};
+pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import, import_all};
 pub use open::{mime, open};
 pub(crate) use open::{read as read_in, read_hot};
 pub use read::{set_read, set_read_many, set_status};

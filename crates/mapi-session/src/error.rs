@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mapi::{ErrorCode, WireError};
 
+/// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Every failure of this crate. The text says what was tried, what came back and, where a user can do

@@ -18,7 +18,25 @@ use crate::{Error, MapiProp, Message, Result, Table};
 /// How many ids one request carries: eight bytes each, in a buffer of 32 KB.
 const IDS: usize = 2000;
 
-/// An open folder.
+/// An open folder ([MS-OXCFOLD]).
+///
+/// ```
+/// # #[cfg(feature = "loopback")] {
+/// use mapi::tags;
+/// use mapi_session::{Loopback, MapiProp, Profile, Session};
+///
+/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let store = session.open_default_msg_store()?;
+/// let orders = store.ipm_subtree()?.create_folder("Orders")?;
+/// let message = orders.create_message()?;
+/// message.set(tags::SUBJECT, "One of each, please")?;
+/// let id = message.save()?;
+///
+/// orders.move_messages(&[id], &store.inbox()?)?;
+/// assert_eq!(orders.contents_table()?.row_count()?, 0);
+/// # }
+/// # Ok::<(), mapi_session::Error>(())
+/// ```
 pub struct Folder {
     object: Arc<ServerObject>,
     store: Arc<ServerObject>,
@@ -36,6 +54,7 @@ impl Folder {
         Folder { object: Arc::new(object), store, info, id }
     }
 
+    /// The folder's id (FID), which it keeps for ever, also when it is moved.
     pub fn id(&self) -> FolderId {
         self.id
     }
@@ -94,7 +113,11 @@ impl Folder {
         Message::create(&self.store, &self.info, self.id, true)
     }
 
-    /// Opens a message, with as much access as the user has.
+    /// Opens a message, with as much access as the user has ([MS-OXCROPS] 2.2.6.1).
+    ///
+    /// # Errors
+    ///
+    /// [`mapi::ErrorCode::NOT_FOUND`] if there is none of that id in this folder.
     pub fn open_message(&self, id: MessageId) -> Result<Message> {
         Message::open(&self.store, &self.info, self.id, id)
     }
@@ -159,7 +182,11 @@ impl Folder {
         complete(answer.partial_completion, "emptying a folder")
     }
 
-    /// Deletes a folder below this one with everything in it.
+    /// Deletes a folder below this one with everything in it ([MS-OXCROPS] 2.2.4.3).
+    ///
+    /// # Errors
+    ///
+    /// The store's code if there is none of that id, or if it is one of the special folders.
     pub fn delete_folder(&self, id: FolderId) -> Result<()> {
         let flags = DeleteFolderFlags::DEL_MESSAGES | DeleteFolderFlags::DEL_FOLDERS;
         let request = DeleteFolderRequest { flags, folder: id };

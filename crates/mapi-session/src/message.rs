@@ -18,9 +18,35 @@ use crate::recipient::{self, NewRecipient, Recipient, RecipientKind};
 use crate::store::StoreInfo;
 use crate::{Attachment, Error, MapiProp, Result, Table};
 
-/// An open message: one in a folder, a new one, or one embedded in another's attachment.
+/// An open message: one in a folder, a new one, or one embedded in another's attachment ([MS-OXCMSG]).
 ///
 /// Changes are the message's own until [`Message::save`]; dropping it before forgets them.
+///
+/// ```
+/// # #[cfg(feature = "loopback")] {
+/// use mapi::tags;
+/// use mapi_session::{Loopback, MapiProp, Profile, RecipientKind, Session};
+///
+/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let drafts = session.open_default_msg_store()?.drafts()?;
+/// let message = drafts.create_message()?;
+/// message.set(tags::SUBJECT, "With a file")?;
+/// message.set(tags::BODY, "Here it is.")?;
+/// message.add_recipient(RecipientKind::To, "anna@example.test", "Anna")?;
+/// let file = message.create_attachment()?;
+/// file.set(tags::ATTACH_METHOD, 1)?; // by value
+/// file.set(tags::ATTACH_LONG_FILENAME, "report.txt")?;
+/// file.set(tags::ATTACH_DATA_BINARY, b"all is well".as_slice())?;
+/// file.save()?;
+/// let id = message.save()?;
+///
+/// let again = drafts.open_message(id)?;
+/// assert_eq!(again.recipients()?[0].address, "anna@example.test");
+/// let data = again.open_attachment(0)?.property(tags::ATTACH_DATA_BINARY)?;
+/// assert_eq!(data.unwrap().as_binary(), Some(b"all is well".as_slice()));
+/// # }
+/// # Ok::<(), mapi_session::Error>(())
+/// ```
 pub struct Message {
     object: Arc<ServerObject>,
     info: Arc<StoreInfo>,
@@ -191,6 +217,7 @@ impl Message {
             .try_for_each(|ids| self.modify_recipients(ids.iter().map(row).collect()))
     }
 
+    /// Removes all recipients ([MS-OXCROPS] 2.2.6.4).
     pub fn remove_all_recipients(&self) -> Result<()> {
         let request = RemoveAllRecipientsRequest { reserved: 0 };
         answer!(self.object.call(RopRequest::RemoveAllRecipients(request)), RemoveAllRecipients);

@@ -28,6 +28,27 @@ const REQUEST: usize = 24 << 10;
 
 /// Properties of a store, a folder, a message or an attachment ([MS-OXCPRPT]).
 ///
+/// ```
+/// # #[cfg(feature = "loopback")] {
+/// use mapi::{PropertyName, names, tags};
+/// use mapi_session::{Loopback, MapiProp, Profile, Session};
+///
+/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let message = session.open_default_msg_store()?.inbox()?.create_message()?;
+///
+/// message.set(tags::SUBJECT, "By its tag")?;
+/// assert_eq!(message.text(tags::SUBJECT)?.as_deref(), Some("By its tag"));
+///
+/// let private = PropertyName::id(names::PSETID_COMMON, 0x8506);
+/// message.set_named(&private, true)?;
+/// assert_eq!(message.named(&private)?, Some(true.into()));
+///
+/// let row = message.properties(&[tags::SUBJECT, tags::BODY])?;
+/// assert_eq!(row.error(tags::BODY), Some(mapi::ErrorCode::NOT_FOUND));
+/// # }
+/// # Ok::<(), mapi_session::Error>(())
+/// ```
+///
 /// The trait cannot be implemented outside of this crate.
 pub trait MapiProp: HasObject {
     /// One property; None if the object does not have it. A value of any size: what does not fit into an

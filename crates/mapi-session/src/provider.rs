@@ -22,6 +22,7 @@ pub trait MessageStoreProvider: Send + Sync + fmt::Debug {
 
 /// A session context that has begun.
 pub struct Connected {
+    /// The conversation.
     pub transport: Box<dyn Transport>,
     /// The user's name as the server knows it; empty where it says none.
     pub display_name: String,

@@ -13,8 +13,11 @@ use crate::Row;
 pub enum RecipientKind {
     /// The sender, in a received message.
     Originator,
+    /// A primary recipient.
     To,
+    /// Gets a copy, and everybody sees it.
     Cc,
+    /// Gets a copy, and nobody sees it.
     Bcc,
     /// A value that [MS-OXCMSG] does not name.
     Other(u8),
@@ -49,11 +52,13 @@ impl From<RecipientType> for RecipientKind {
 pub struct Recipient {
     /// What names the recipient within its message (PidTagRowid).
     pub row_id: u32,
+    /// To, Cc, Bcc...
     pub kind: RecipientKind,
     /// The address's kind, such as "SMTP" or "EX".
     pub address_type: String,
     /// The address in that kind; for "EX" the distinguished name.
     pub address: String,
+    /// The name that people read (PidTagDisplayName).
     pub display_name: String,
     /// What the row has besides.
     pub properties: Row,
@@ -62,9 +67,11 @@ pub struct Recipient {
 /// A recipient to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRecipient {
+    /// To, Cc, Bcc...
     pub kind: RecipientKind,
     /// An SMTP address.
     pub address: String,
+    /// The name that people read.
     pub name: String,
 }
 

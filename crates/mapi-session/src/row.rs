@@ -45,6 +45,7 @@ impl Row {
         self.get(tag)?.as_text().map(|text| text.to_string_lossy().into_owned())
     }
 
+    /// An integer of 16, 32 or 64 bits.
     pub fn integer(&self, tag: PropertyTag) -> Option<i64> {
         match self.get(tag)? {
             PropertyValue::Integer16(value) => Some(i64::from(*value)),
@@ -54,14 +55,17 @@ impl Row {
         }
     }
 
+    /// A Boolean.
     pub fn boolean(&self, tag: PropertyTag) -> Option<bool> {
         self.get(tag)?.as_bool()
     }
 
+    /// A time, in units of 100 ns since 1601 ([`FileTime`]).
     pub fn time(&self, tag: PropertyTag) -> Option<FileTime> {
         self.get(tag)?.as_time()
     }
 
+    /// Bytes.
     pub fn binary(&self, tag: PropertyTag) -> Option<&[u8]> {
         self.get(tag)?.as_binary()
     }

@@ -18,7 +18,24 @@ use crate::connection::Connection;
 use crate::object::{HasObject, ServerObject, answer};
 use crate::{Error, Folder, MapiProp, Message, Result};
 
-/// An open message store.
+/// An open message store ([MS-OXCSTOR]).
+///
+/// ```
+/// # #[cfg(feature = "loopback")] {
+/// use mapi::tags;
+/// use mapi_session::{Entry, Loopback, MapiProp, Profile, Session};
+///
+/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let store = session.open_default_msg_store()?;
+/// let (folder, _class) = store.receive_folder("IPM.Note")?;
+/// assert_eq!(folder.text(tags::DISPLAY_NAME)?.as_deref(), Some("Inbox"));
+///
+/// let entry_id = folder.entry_id()?;
+/// let Entry::Folder(same) = store.open_entry(&entry_id)? else { panic!("a message") };
+/// assert_eq!(same.id(), folder.id());
+/// # }
+/// # Ok::<(), mapi_session::Error>(())
+/// ```
 ///
 /// Dropping it closes it, unless something opened from it still lives: that keeps the logon alive until it
 /// goes too. [`MsgStore::logoff`] closes it under everything.
@@ -36,7 +53,9 @@ pub(crate) struct StoreInfo {
 /// What [`MsgStore::open_entry`] opened.
 #[derive(Debug)]
 pub enum Entry {
+    /// A folder.
     Folder(Folder),
+    /// A message.
     Message(Message),
 }
 
@@ -89,18 +108,22 @@ impl MsgStore {
         self.special_folder(SpecialFolder::IpmSubtree)
     }
 
+    /// The Inbox.
     pub fn inbox(&self) -> Result<Folder> {
         self.special_folder(SpecialFolder::Inbox)
     }
 
+    /// The Outbox.
     pub fn outbox(&self) -> Result<Folder> {
         self.special_folder(SpecialFolder::Outbox)
     }
 
+    /// Sent Items.
     pub fn sent_items(&self) -> Result<Folder> {
         self.special_folder(SpecialFolder::SentItems)
     }
 
+    /// Deleted Items.
     pub fn deleted_items(&self) -> Result<Folder> {
         self.special_folder(SpecialFolder::DeletedItems)
     }
@@ -110,22 +133,27 @@ impl MsgStore {
         self.folder_by_inbox(tags::IPM_DRAFTS_ENTRY_ID)
     }
 
+    /// The calendar: appointments.
     pub fn calendar(&self) -> Result<Folder> {
         self.folder_by_inbox(tags::IPM_APPOINTMENT_ENTRY_ID)
     }
 
+    /// The contacts.
     pub fn contacts(&self) -> Result<Folder> {
         self.folder_by_inbox(tags::IPM_CONTACT_ENTRY_ID)
     }
 
+    /// The tasks.
     pub fn tasks(&self) -> Result<Folder> {
         self.folder_by_inbox(tags::IPM_TASK_ENTRY_ID)
     }
 
+    /// The notes.
     pub fn notes(&self) -> Result<Folder> {
         self.folder_by_inbox(tags::IPM_NOTE_ENTRY_ID)
     }
 
+    /// The journal.
     pub fn journal(&self) -> Result<Folder> {
         self.folder_by_inbox(tags::IPM_JOURNAL_ENTRY_ID)
     }
@@ -135,11 +163,16 @@ impl MsgStore {
         self.open_folder(self.special_folder_id(which))
     }
 
+    /// The id of one of the 13 folders, without opening it.
     pub fn special_folder_id(&self, which: SpecialFolder) -> FolderId {
         self.info.logon.folders[which]
     }
 
     /// Opens a folder by its id ([MS-OXCROPS] 2.2.4.1).
+    ///
+    /// # Errors
+    ///
+    /// [`mapi::ErrorCode::NOT_FOUND`] if there is none of that id.
     pub fn open_folder(&self, id: FolderId) -> Result<Folder> {
         open_folder(&self.object, &self.info, id)
     }

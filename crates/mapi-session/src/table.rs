@@ -16,8 +16,11 @@ use crate::{Error, Result, Row};
 /// Where a seek or a search begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
+    /// Before the first row.
     Beginning,
+    /// At the cursor.
     Current,
+    /// Behind the last row.
     End,
 }
 
@@ -39,13 +42,18 @@ impl Origin {
 /// use mapi_session::{Loopback, Profile, Session};
 ///
 /// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
-/// let table = session.open_default_msg_store()?.ipm_subtree()?.hierarchy_table()?;
-/// table.set_columns(&[tags::DISPLAY_NAME, tags::CONTENT_COUNT])?;
-/// table.sort(&SortOrderSet::new(vec![SortOrder::ascending(tags::DISPLAY_NAME)]))?;
-/// for folder in table.rows() {
+/// let store = session.open_default_msg_store()?;
+/// let folders = store.ipm_subtree()?.hierarchy_table()?;
+/// for folder in folders.with_columns(&[tags::DISPLAY_NAME, tags::CONTENT_COUNT])?.rows() {
 ///     let folder = folder?;
 ///     println!("{:?}: {:?}", folder.text(tags::DISPLAY_NAME), folder.integer(tags::CONTENT_COUNT));
 /// }
+///
+/// let newest_first = SortOrderSet::new(vec![SortOrder::descending(tags::MESSAGE_DELIVERY_TIME)]);
+/// let messages = store.inbox()?.contents_table()?;
+/// messages.set_columns(&[tags::SUBJECT])?;
+/// messages.sort(&newest_first)?;
+/// let first_ten = messages.query_rows(10)?;
 /// # }
 /// # Ok::<(), mapi_session::Error>(())
 /// ```
@@ -101,7 +109,8 @@ impl Table {
         Ok(())
     }
 
-    /// Sorts; the cursor goes to the beginning.
+    /// Sorts a contents table; the cursor goes to the beginning. Other tables have their own order
+    /// ([MS-OXCTABL] 2.2.2.3).
     pub fn sort(&self, order: &SortOrderSet) -> Result<()> {
         let request = SortTableRequest { flags: AsyncFlags::NONE, order: order.clone() };
         answer!(self.object.call(RopRequest::SortTable(request)), SortTable);

@@ -135,7 +135,8 @@ fn field_name(line: &[u8]) -> Option<String> {
     fits.then(|| String::from_utf8_lossy(name).to_ascii_lowercase())
 }
 
-fn is_mail_field(name: &str) -> bool {
+/// Whether a field, its name in lower case, is one that mail has.
+pub(crate) fn is_mail_field(name: &str) -> bool {
     const FIELDS: &[&str] = &[
         "from",
         "to",

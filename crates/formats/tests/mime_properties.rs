@@ -176,7 +176,7 @@ fn classes() {
              Content-Type: message/{part}\n--r--\n"
         )
     };
-    let dsn = "delivery-status\n\nReporting-MTA: dns; x\n\nFinal-Recipient: rfc822; a@b\nAction: failed\n";
+    let dsn = "delivery-status\n\nReporting-MTA: dns; x\n\nAction: relayed\n\nFinal-Recipient: rfc822; a@b\nAction: failed\n";
     let mdn =
         "disposition-notification\n\nDisposition: manual-action/MDN-sent-manually; displayed\n";
     for (message, class) in [

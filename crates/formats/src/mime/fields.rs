@@ -6,6 +6,7 @@ use mail_parser::parsers::MessageStream;
 use mail_parser::{Addr, DateTime, HeaderValue};
 use mapi::FileTime;
 
+use crate::detect::is_mail_field;
 use crate::text::charsets;
 
 /// Fields beyond this many are not looked at; they stay in the transport headers.
@@ -30,8 +31,8 @@ pub(crate) struct Header<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Splits an entity into its header and its body. A line that cannot belong to a header ends it, and is the
-/// body's first, so that a missing empty line costs nothing.
+/// Splits an entity into its header and its body. A line that cannot belong to a header ends it and is the
+/// body's first, so that a missing empty line costs nothing; unless fields of mail follow it.
 pub(crate) fn split_header(entity: &[u8]) -> (Header<'_>, &[u8]) {
     let mut fields: Vec<Field<'_>> = Vec::new();
     let mut at = 0;
@@ -56,6 +57,8 @@ pub(crate) fn split_header(entity: &[u8]) -> (Header<'_>, &[u8]) {
             }
             // The envelope line of an mbox, with or without its quote.
             (false, None) if first && is_envelope(line) => {}
+            // A line that a careless program broke; it belongs to the field before it.
+            (false, None) if !first && fields_follow(&entity[end..]) => {}
             (false, None) => {
                 set_value(&mut fields, entity, start_of_value, at);
                 return (Header { fields, bytes: &entity[..at] }, &entity[at..]);
@@ -87,6 +90,13 @@ pub(crate) fn line_end(bytes: &[u8], at: usize) -> usize {
 pub(crate) fn trim_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Whether a known field of mail stands in the next lines, before an empty one.
+fn fields_follow(rest: &[u8]) -> bool {
+    let lines = rest.split(|byte| *byte == b'\n').map(trim_line_end).take(20);
+    let mut fields = lines.take_while(|line| !line.is_empty()).filter_map(field_name);
+    fields.any(|(name, _)| is_mail_field(&name))
 }
 
 fn is_envelope(line: &[u8]) -> bool {
@@ -355,6 +365,8 @@ mod tests {
         assert_eq!(body, b"body");
         let (header, body) = split_header(b"Subject: a\nnot a field\n");
         assert_eq!((header.fields.len(), body), (1, &b"not a field\n"[..]));
+        let (header, body) = split_header(b"X-A: a\nbroken\nSubject: b\n\nbody");
+        assert_eq!((header.text("subject").as_deref(), body), (Some("b"), &b"body"[..]));
         let (header, body) = split_header(b"\nbody");
         assert_eq!((header.fields.len(), body), (0, &b"body"[..]));
         assert!(split_header(b"").0.fields.is_empty());

@@ -121,7 +121,7 @@ fn class_of_content(header: &Header<'_>) -> Option<String> {
     })
 }
 
-/// [MS-OXCMAIL] 2.2.3.7 and 2.2.3.8: delivery reports and receipts.
+/// Delivery reports and receipts ([MS-OXCMAIL] 2.2.3.7).
 fn report_class(part: &Part<'_>) -> Option<&'static str> {
     let children = part.children.as_ref()?;
     children.iter().find_map(|child| match child.content_type.name().as_str() {
@@ -131,19 +131,22 @@ fn report_class(part: &Part<'_>) -> Option<&'static str> {
     })
 }
 
+/// The class by the gravest action of all recipients ([MS-OXCMAIL] 2.2.3.7.1).
 fn delivery_class(status: &[u8]) -> Option<&'static str> {
-    Some(match status_field(status, "action")?.as_str() {
-        "failed" => "REPORT.IPM.Note.NDR",
-        "delivered" => "REPORT.IPM.Note.DR",
-        "delayed" => "REPORT.IPM.Note.Delayed.DR",
-        "relayed" => "REPORT.IPM.Note.Relayed.DR",
-        "expanded" => "REPORT.IPM.Note.Expanded.DR",
-        _ => return None,
-    })
+    const BY_SEVERITY: [(&str, &str); 5] = [
+        ("failed", "REPORT.IPM.Note.NDR"),
+        ("delayed", "REPORT.IPM.Note.Delayed.DR"),
+        ("expanded", "REPORT.IPM.Note.Expanded.DR"),
+        ("relayed", "REPORT.IPM.Note.Relayed.DR"),
+        ("delivered", "REPORT.IPM.Note.DR"),
+    ];
+    let actions: Vec<String> = status_fields(status, "action").collect();
+    let gravest = BY_SEVERITY.iter().find(|(known, _)| actions.iter().any(|a| a == known));
+    gravest.map(|(_, class)| *class)
 }
 
 fn disposition_class(status: &[u8]) -> Option<&'static str> {
-    let disposition = status_field(status, "disposition")?;
+    let disposition = status_fields(status, "disposition").next()?;
     let (_, kind) = disposition.split_once(';')?;
     Some(match kind.split(['/', ',']).next()?.trim() {
         "displayed" | "dispatched" | "processed" => "REPORT.IPM.Note.IPNRN",
@@ -152,10 +155,10 @@ fn disposition_class(status: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// The first value of a field in the groups of fields of a report ([RFC 3464] 2.1).
-fn status_field(status: &[u8], name: &str) -> Option<String> {
-    let mut lines = status.split(|byte| *byte == b'\n').take(10_000);
-    lines.find_map(|line| {
+/// The values of a field in the groups of fields of a report, in lower case ([RFC 3464] 2.1).
+fn status_fields<'a>(status: &'a [u8], name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let lines = status.split(|byte| *byte == b'\n').take(10_000);
+    lines.filter_map(move |line| {
         let (field, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
         let matches = field.trim().eq_ignore_ascii_case(name);
         matches.then(|| value.trim().to_ascii_lowercase())

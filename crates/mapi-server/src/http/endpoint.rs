@@ -278,14 +278,23 @@ impl Incomer<'_> {
         }
     }
 
-    /// PING keeps the session alive and says nothing (3.2.5.3). It may come beside an Execute.
+    /// PING keeps the session alive and says nothing (3.2.5.3). It may come beside an Execute. Without a
+    /// cookie it asks whether there is a server, as clients do before they connect.
     async fn ping(mut self) -> Reply {
         let session = match self.session() {
-            Ok(session) => session,
+            Ok(session) => Some(session),
+            Err(ResponseCode::MissingCookie) => None,
             Err(code) => return self.envelope.failure(code),
         };
-        self.envelope.set_cookies(session.token, session.sequence());
-        match self.job(move |_| session.touch()).await {
+        if let Some(session) = &session {
+            self.envelope.set_cookies(session.token, session.sequence());
+        }
+        let touch = move |_: &Processor| {
+            if let Some(session) = session {
+                session.touch();
+            }
+        };
+        match self.job(touch).await {
             Ok(Some(())) => self.envelope.success(&[]),
             Ok(None) => self.stale().await,
             Err(code) => self.envelope.failure(code),

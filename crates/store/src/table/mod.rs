@@ -19,9 +19,10 @@ use mapi::{Cell, FolderId, MessageId, PropertyTag, Restriction, SortOrderSet};
 
 use self::rows::Entry;
 use self::source::{Context, RowSource};
-use self::view::{Core, Snapshot, State};
+use self::view::{Core, State};
+use crate::engine::{self, Reader};
 use crate::gauge::Counted;
-use crate::{Mailbox, Result};
+use crate::{Mailbox, Result, StoreError, folder};
 
 /// Which messages of a folder a contents table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -130,7 +131,7 @@ pub struct Page {
 
 /// A shared, versioned, evictable view. It follows changes: each call sees what is durable then.
 ///
-/// Errors of each call: [`StoreError::NotFound`](crate::StoreError::NotFound) after the folder was deleted.
+/// Errors of each call: [`StoreError::NotFound`] after the folder was deleted.
 pub struct View {
     mailbox: Arc<Mailbox>,
     core: Arc<Core>,
@@ -144,9 +145,9 @@ pub struct View {
 /// Without a sort order, messages stand in the order in which they came into the mailbox, and folders by
 /// name.
 ///
-/// Errors: [`StoreError::NotFound`](crate::StoreError::NotFound) without the folder;
-/// [`StoreError::Invalid`](crate::StoreError::Invalid) for a sort order or restriction that makes no sense;
-/// [`StoreError::NotImplemented`](crate::StoreError::NotImplemented) for categories, regular expressions
+/// Errors: [`StoreError::NotFound`] without the folder;
+/// [`StoreError::Invalid`] for a sort order or restriction that makes no sense;
+/// [`StoreError::NotImplemented`] for categories, regular expressions
 /// and membership in distribution lists.
 pub fn open(mailbox: &Arc<Mailbox>, query: Query) -> Result<Arc<View>> {
     registry::open(mailbox, query)
@@ -163,9 +164,14 @@ impl View {
         Ok(self.state()?.changed)
     }
 
-    /// Rows now.
+    /// Rows now. Where no restriction asks for more, the folder's counters tell without reading rows.
     pub fn len(&self) -> Result<usize> {
-        Ok(self.state()?.rows.len())
+        let plan = &self.core.plan;
+        let record = folder::record(&self.mailbox, self.mailbox.reader(), plan.folder)?;
+        match plan.count(&record) {
+            Some(count) => Ok(count),
+            None => Ok(self.state()?.rows.len()),
+        }
     }
 
     pub fn is_empty(&self) -> Result<bool> {
@@ -265,14 +271,15 @@ impl View {
         restriction: &Restriction,
     ) -> Result<Option<usize>> {
         evaluate::check(restriction)?;
-        let (state, snapshot) = self.current()?;
-        let rows = &state.rows;
-        let range = match backward {
-            false => start.min(rows.len())..rows.len(),
-            true => 0..start.saturating_add(1).min(rows.len()),
-        };
-        let context = Context::new(&self.mailbox, &*snapshot, self.core.plan.folder);
-        find::find(&self.core.plan, &context, rows, range, backward, restriction)
+        self.with_rows(|state, reader| {
+            let rows = &state.rows;
+            let range = match backward {
+                false => start.min(rows.len())..rows.len(),
+                true => 0..start.saturating_add(1).min(rows.len()),
+            };
+            let context = Context::new(&self.mailbox, reader, self.core.plan.folder);
+            find::find(&self.core.plan, &context, rows, range, backward, restriction)
+        })
     }
 
     fn state(&self) -> Result<Arc<State>> {
@@ -281,10 +288,21 @@ impl View {
         Ok(state)
     }
 
-    fn current(&self) -> Result<(Arc<State>, Snapshot)> {
-        let current = self.core.current(&self.mailbox)?;
-        self.keep_to_budget();
-        Ok(current)
+    /// Calls `read` with the rows and the state of the mailbox that they belong to; no lock is held.
+    fn with_rows<T>(&self, read: impl Fn(&State, &dyn Reader) -> Result<T>) -> Result<T> {
+        // A snapshot is lost when the engine had to be opened again below it, which is rare.
+        const ATTEMPTS: usize = 3;
+        let mut attempt = 1;
+        loop {
+            let current = self.core.current(&self.mailbox);
+            self.keep_to_budget();
+            match current.and_then(|(state, snapshot)| read(&state, &*snapshot)) {
+                Err(StoreError::Engine(engine::Error::SnapshotLost)) if attempt < ATTEMPTS => {
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Rows may have come since the view was opened.
@@ -304,19 +322,19 @@ impl View {
     /// Reads the rows that `choose` names, without a lock.
     fn read(
         &self,
-        choose: impl FnOnce(&State) -> (std::ops::Range<usize>, Place),
+        choose: impl Fn(&State) -> (std::ops::Range<usize>, Place),
         columns: &[PropertyTag],
     ) -> Result<Page> {
-        let (state, snapshot) = self.current()?;
-        let (range, next) = choose(&state);
-        let context = Context::new(&self.mailbox, &*snapshot, self.core.plan.folder);
-        let position = range.start;
-        let total = state.rows.len();
-        let mut rows = Vec::with_capacity(range.len().min(4096));
-        for entry in &state.rows[range] {
-            rows.extend(self.row(&context, entry, columns)?);
-        }
-        Ok(Page { rows, position, total, next })
+        self.with_rows(|state, reader| {
+            let (range, next) = choose(state);
+            let context = Context::new(&self.mailbox, reader, self.core.plan.folder);
+            let (position, total) = (range.start, state.rows.len());
+            let mut rows = Vec::with_capacity(range.len().min(4096));
+            for entry in &state.rows[range] {
+                rows.extend(self.row(&context, entry, columns)?);
+            }
+            Ok(Page { rows, position, total, next })
+        })
     }
 
     /// A row with its cells. It is there in the state of the context, since the entry is of that state.

@@ -61,8 +61,8 @@ pub(crate) fn open(mailbox: &Arc<Mailbox>, query: Query) -> Result<Arc<View>> {
         }
     };
     let view = View { mailbox: mailbox.clone(), core, name, _counted: gauges.views.count(1) };
-    view.core.state(mailbox)?;
-    shrink(mailbox, &view.core);
+    // Rows are read when they are asked for: whoever opens a table often sorts it next.
+    crate::folder::record(mailbox, mailbox.reader(), view.core.plan.folder)?;
     Ok(Arc::new(view))
 }
 

@@ -18,6 +18,7 @@ use crate::engine::{Direction, KeyRange, Reader, Space};
 use crate::gauge::Counted;
 use crate::keys::{self, Kind};
 use crate::mailbox::changes;
+use crate::record::folder::FolderRecord;
 use crate::{Mailbox, Result, StoreError, folder};
 
 /// Sort columns of a view at most.
@@ -206,10 +207,31 @@ impl Plan {
         })
     }
 
+    /// How many rows there are, if the folder's counters say it.
+    pub(crate) fn count(&self, record: &FolderRecord) -> Option<usize> {
+        if self.restriction.is_some() || self.instances {
+            return None;
+        }
+        match self.rows {
+            QueryRows::Contents(Contents::Normal) => Some(record.contents as usize),
+            QueryRows::Contents(Contents::Associated) => Some(record.associated as usize),
+            QueryRows::Hierarchy { depth: false } => Some(record.children as usize),
+            _ => None,
+        }
+    }
+
     fn build(&self, mailbox: &Mailbox, reader: &dyn Reader, version: u64) -> Result<State> {
         let context = Context::new(mailbox, reader, self.folder);
         let mut rows = Vec::new();
         match self.rows {
+            QueryRows::Contents(contents)
+                if self.columns.is_empty() && self.restriction.is_none() =>
+            {
+                self.visit_ids(&context, contents, &mut |id, _| {
+                    rows.push(Entry::new(&[], keys::id_number(id.replica, id.counter)));
+                    Ok(())
+                })?;
+            }
             QueryRows::Contents(contents) => {
                 self.visit(&context, contents, &mut |row, id| self.entries(row, id, &mut rows))?;
             }
@@ -228,6 +250,19 @@ impl Plan {
         contents: Contents,
         each: &mut dyn FnMut(&dyn RowSource, u64) -> Result<()>,
     ) -> Result<()> {
+        self.visit_ids(context, contents, &mut |id, summary| {
+            let row = MessageRow::new(context, contents, id, summary)?;
+            each(&row, keys::id_number(id.replica, id.counter))
+        })
+    }
+
+    /// Calls `each` with the ids and summaries of the folder.
+    fn visit_ids(
+        &self,
+        context: &Context<'_>,
+        contents: Contents,
+        each: &mut dyn FnMut(MessageId, &[u8]) -> Result<()>,
+    ) -> Result<()> {
         let prefix =
             context.mailbox.key(Kind::Summary, &[&keys::fid(self.folder), &[contents.to_byte()]]);
         let mut failure = Ok(());
@@ -239,9 +274,7 @@ impl Plan {
                 let Some((replica, counter)) = keys::tail_id(&key) else {
                     return ControlFlow::Continue(());
                 };
-                let id = MessageId::new(replica, counter);
-                failure = MessageRow::new(context, contents, id, &summary)
-                    .and_then(|row| each(&row, keys::id_number(replica, counter)));
+                failure = each(MessageId::new(replica, counter), &summary);
                 match failure {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),

@@ -22,7 +22,7 @@ pub struct Letter {
 pub struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -31,7 +31,7 @@ impl Random {
     }
 
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
+        self.draw() % bound.max(1)
     }
 }
 
@@ -51,7 +51,7 @@ impl Letter {
             1..4 => 0,
             _ => random.below(12_000),
         };
-        let attached = (0..size).map(|_| random.next() as u8).collect();
+        let attached = (0..size).map(|_| random.draw() as u8).collect();
         Letter { number, body, attached }
     }
 

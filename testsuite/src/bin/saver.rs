@@ -14,9 +14,9 @@ use store::message::ImportOptions;
 use store::{SpecialFolder, Store};
 use testsuite::Result;
 use testsuite::crash::{USER, make_account, open_store};
-use testsuite::letter::Letter;
+use testsuite::letter::{Letter, Random};
 
-const THREADS: usize = 4;
+const THREADS: usize = 16;
 
 fn main() -> Result {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,17 +52,24 @@ fn save(store: &Store, next: &AtomicU64) -> Result {
     }
 }
 
+/// Imports in groups of one to eight: a group is acknowledged when all of it is durable.
 fn import(store: &Store, next: &AtomicU64) -> Result {
     let account = store.account_by_address(USER)?.ok_or("no account")?;
     let mailbox = store.mailbox(account.mailbox)?;
     loop {
-        let letter = Letter::new(next.fetch_add(1, Ordering::Relaxed));
-        let options = ImportOptions {
-            key: Some(letter.number.to_le_bytes().to_vec()),
-            ..ImportOptions::default()
-        };
-        store::message::import(&mailbox, SpecialFolder::Inbox.id(), letter.content(), &options)?;
-        acknowledge(letter.number)?;
+        let count = Random(next.load(Ordering::Relaxed)).below(8) + 1;
+        let first = next.fetch_add(count, Ordering::Relaxed);
+        let group = (first..first + count).map(|number| {
+            let options = ImportOptions {
+                key: Some(number.to_le_bytes().to_vec()),
+                ..ImportOptions::default()
+            };
+            (SpecialFolder::Inbox.id(), Letter::new(number).content(), options)
+        });
+        for result in store::message::import_all(&mailbox, group.collect())? {
+            result?;
+        }
+        (first..first + count).try_for_each(acknowledge)?;
     }
 }
 

@@ -48,8 +48,8 @@ fn one_run(run: u64, random: &mut Random, told: &str) -> Result {
         let loss = match random.below(4) {
             0 => Loss::Zeros,
             1 => Loss::Cut,
-            2 => Loss::Torn(random.next()),
-            _ => Loss::Garbage(random.next()),
+            2 => Loss::Torn(random.draw()),
+            _ => Loss::Garbage(random.draw()),
         };
         lost = power_loss::apply(&data, loss)?.unsynced_bytes;
     }

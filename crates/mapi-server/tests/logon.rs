@@ -230,6 +230,19 @@ const NOT_IMPLEMENTED: &[RopId] = &[
 ];
 
 #[test]
+fn what_is_not_there_yet_is_documented() {
+    let text = include_str!("../../../docs/conformance.md");
+    let start = text.find("These ROPs are defined and not there yet").expect("the section");
+    let section = &text[start..];
+    let section = &section[..section.find("Where the specification").expect("its end")];
+    let words: Vec<&str> = section.split([' ', ',', '|', '\n']).collect();
+    for id in RopId::ALL {
+        let named = words.contains(&id.name());
+        assert_eq!(named, NOT_IMPLEMENTED.contains(id), "{}", id.name());
+    }
+}
+
+#[test]
 fn what_is_not_there_yet_says_so_in_its_own_layout() {
     let (processor, accounts) = processor(1, Options::default());
     let mut client = Client::connect(&processor, &accounts[0]);

@@ -3,7 +3,6 @@
 //! INVARIANT: a core holds no mailbox, since the mailbox's registry holds the cores; whoever asks brings
 //! the mailbox along. So a mailbox goes with its last user, and its views with it.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,6 +26,9 @@ const MAX_SORT: usize = 64;
 const MAX_INSTANCES: usize = 256;
 /// Entries of the log that a view follows at once; beyond it is built anew.
 const MAX_FOLLOW: usize = 4096;
+
+/// Summaries that are held at a time while a view is built, half a megabyte.
+const SCAN_PAGE: usize = 2048;
 
 /// A frozen state of the mailbox, for one request.
 pub(crate) type Snapshot = Box<dyn Reader + Send + Sync>;
@@ -265,23 +267,22 @@ impl Plan {
     ) -> Result<()> {
         let prefix =
             context.mailbox.key(Kind::Summary, &[&keys::fid(self.folder), &[contents.to_byte()]]);
-        let mut failure = Ok(());
-        context.reader.visit(
-            Space::Mailbox,
-            &KeyRange::prefix(prefix),
-            Direction::Forward,
-            &mut |key, summary| {
-                let Some((replica, counter)) = keys::tail_id(&key) else {
-                    return ControlFlow::Continue(());
-                };
-                failure = each(MessageId::new(replica, counter), &summary);
-                match failure {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
+        // Larger pages than `visit` takes: the begin of each scan costs as much as some hundred rows.
+        let mut rest = KeyRange::prefix(prefix);
+        loop {
+            let page = context.reader.scan(Space::Mailbox, &rest, Direction::Forward, SCAN_PAGE)?;
+            for (key, summary) in &page {
+                if let Some((replica, counter)) = keys::tail_id(key) {
+                    each(MessageId::new(replica, counter), summary)?;
                 }
-            },
-        )?;
-        failure
+            }
+            match page.last() {
+                Some((key, _)) if page.len() == SCAN_PAGE => {
+                    rest = rest.beyond(key, Direction::Forward);
+                }
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Without a sort order, folders stand by name, each before the folders below it.

@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Runs one cycle; the number is the cycle's, counted from 0 over all threads.
+/// Runs one cycle. The number goes up by one from cycle to cycle of a thread, and threads begin at
+/// different ones, so that at any moment they do different things.
 pub type Cycle = Box<dyn FnMut(u64) -> anyhow::Result<()> + Send>;
 
 /// How long no cycle may end before the run counts as stuck.
@@ -26,9 +27,13 @@ struct Shared {
 }
 
 struct State {
-    next: u64,
-    /// Where the round ends.
+    /// How many cycles are to be done in all when the round ends. Every thread does its share, so that
+    /// each has warmed up when the warm-up ends, whatever a thread keeps for itself.
     bound: u64,
+    threads: usize,
+    /// Threads that have done their share of the round.
+    ready: usize,
+    /// Threads in a cycle.
     busy: usize,
     done: u64,
     over: bool,
@@ -40,8 +45,9 @@ impl Crew {
     pub fn start(cycles: Vec<Cycle>) -> std::io::Result<Crew> {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
-                next: 0,
                 bound: 0,
+                threads: cycles.len(),
+                ready: cycles.len(),
                 busy: 0,
                 done: 0,
                 over: false,
@@ -51,10 +57,11 @@ impl Crew {
             idle: Condvar::new(),
         });
         let mut crew = Crew { shared, threads: Vec::new() };
-        for cycle in cycles {
+        for (index, cycle) in cycles.into_iter().enumerate() {
             let shared = crew.shared.clone();
-            let thread =
-                std::thread::Builder::new().name("soak".into()).spawn(move || shared.run(cycle))?;
+            let thread = std::thread::Builder::new()
+                .name("soak".into())
+                .spawn(move || shared.run(index, cycle))?;
             crew.threads.push(thread);
         }
         Ok(crew)
@@ -67,11 +74,15 @@ impl Crew {
     /// after that.
     pub fn run_to(&self, bound: u64) -> Result<(), Failure> {
         let mut state = self.shared.lock();
+        if bound <= state.bound && state.failure.is_none() {
+            return Ok(());
+        }
         state.bound = bound;
+        state.ready = 0;
         self.shared.work.notify_all();
         let mut seen = state.done;
         loop {
-            if state.failure.is_none() && state.next >= state.bound && state.busy == 0 {
+            if state.failure.is_none() && state.ready == state.threads {
                 return Ok(());
             }
             if state.busy == 0
@@ -141,29 +152,37 @@ impl Shared {
         self.work.notify_all();
     }
 
-    fn run(&self, mut cycle: Cycle) {
+    fn run(&self, index: usize, mut cycle: Cycle) {
+        let mut done = 0;
+        // The bound up to which this thread has done its share.
+        let mut ready_to = 0;
         let mut state = self.lock();
         loop {
             if state.over {
                 return;
             }
-            if state.next >= state.bound || state.failure.is_some() {
+            if state.failure.is_some() || done >= state.share(index) {
+                if ready_to != state.bound {
+                    ready_to = state.bound;
+                    state.ready += 1;
+                    self.idle.notify_all();
+                }
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let number = state.next;
-            state.next += 1;
             state.busy += 1;
             drop(state);
+            let number = index as u64 + done;
             let outcome = catch_unwind(AssertUnwindSafe(|| cycle(number)));
+            done += 1;
             state = self.lock();
             state.busy -= 1;
             match outcome {
                 Ok(Ok(())) => state.done += 1,
-                Ok(Err(error)) => state.fail(format!("cycle {number}: {error:#}")),
-                Err(panic) => state.fail(format!("cycle {number} panicked: {}", text_of(&panic))),
+                Ok(Err(error)) => state.fail(index, done, &format!("{error:#}")),
+                Err(panic) => state.fail(index, done, &format!("panicked: {}", text_of(&panic))),
             }
-            if state.busy == 0 && (state.next >= state.bound || state.failure.is_some()) {
+            if state.failure.is_some() && state.busy == 0 {
                 self.idle.notify_all();
             }
         }
@@ -171,8 +190,15 @@ impl Shared {
 }
 
 impl State {
-    fn fail(&mut self, what: String) {
-        self.failure.get_or_insert(what);
+    /// How many of the cycles up to the bound are a thread's.
+    fn share(&self, index: usize) -> u64 {
+        let threads = self.threads as u64;
+        let index = index as u64;
+        self.bound / threads + u64::from(index < self.bound % threads)
+    }
+
+    fn fail(&mut self, thread: usize, cycle: u64, what: &str) {
+        self.failure.get_or_insert_with(|| format!("thread {thread}, its cycle {cycle}: {what}"));
     }
 }
 
@@ -190,20 +216,24 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
-    fn every_cycle_runs_once_and_rounds_end_idle() {
-        let ran = Arc::new(AtomicU64::new(0));
-        let cycle = || {
+    fn every_thread_does_its_share_and_rounds_end_idle() {
+        let ran: Arc<Vec<AtomicU64>> = Arc::new((0..8).map(|_| AtomicU64::new(0)).collect());
+        let cycle = |thread: usize| {
             let ran = ran.clone();
             Box::new(move |number| {
-                ran.fetch_add(number, Ordering::Relaxed);
+                let before = ran[thread].fetch_add(1, Ordering::Relaxed);
+                assert_eq!(number, before + thread as u64);
                 Ok(())
             }) as Cycle
         };
-        let crew = Crew::start((0..8).map(|_| cycle()).collect()).unwrap();
+        let crew = Crew::start((0..8).map(cycle).collect()).unwrap();
+        let counts = || ran.iter().map(|count| count.load(Ordering::Relaxed)).collect::<Vec<_>>();
         crew.run_to(100).unwrap();
-        assert_eq!(ran.load(Ordering::Relaxed), 99 * 50);
+        assert_eq!(counts(), [13, 13, 13, 13, 12, 12, 12, 12]);
         crew.run_to(1000).unwrap();
-        assert_eq!(ran.load(Ordering::Relaxed), 999 * 500);
+        assert_eq!(counts(), [125; 8]);
+        crew.run_to(1001).unwrap();
+        assert_eq!(counts()[..2], [126, 125]);
         crew.end(false);
     }
 
@@ -215,7 +245,7 @@ mod tests {
         };
         let crew = Crew::start(vec![Box::new(failing)]).unwrap();
         let failure = crew.run_to(20).unwrap_err();
-        assert_eq!((failure.cycles, failure.what.as_str()), (7, "cycle 7: no"));
+        assert_eq!((failure.cycles, failure.what.as_str()), (7, "thread 0, its cycle 8: no"));
 
         let panicking = |number| {
             assert_ne!(number, 3, "three");

@@ -94,7 +94,7 @@ impl Export<'_> {
 
     fn message(&mut self, id: MessageId, to: &mut Writer, folder: &str) -> anyhow::Result<()> {
         self.done += 1;
-        if self.done % 64 == 0 {
+        if self.done.is_multiple_of(64) {
             let what = folder.to_owned();
             self.out.event(Event::Progress { done: self.done, total: self.total, what })?;
         }

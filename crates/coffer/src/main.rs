@@ -8,6 +8,7 @@ mod control;
 mod demo;
 mod export;
 mod import;
+mod maintain;
 mod open;
 mod password;
 mod serve;

@@ -14,6 +14,7 @@ use store::{Account, Store};
 
 use crate::cli::ServeArgs;
 use crate::control::ControlServer;
+use crate::maintain::Maintenance;
 use crate::password::{self, Secret};
 use crate::{account, alloc, demo, open, signal};
 
@@ -41,9 +42,11 @@ fn serve_directory(
     let demo = args.demo.then(|| demo::ensure(store)).transpose()?;
     let running = start(store, args, args.listen, args.metrics_listen)?;
     let control = ControlServer::start(data, store.clone()).context("open the control socket")?;
+    let maintenance = Maintenance::start(store.clone()).context("start the maintenance")?;
     greet(data, existed, store, &running, demo.as_ref())?;
     signals.wait()?;
     println!("ending");
+    drop(maintenance);
     drop(control);
     running.stop();
     Ok(0)

@@ -3,7 +3,7 @@
 use formats::report::{Report, Tally};
 use mapi::{AttachedContent, FolderId, MessageContent};
 use store::StoreError;
-use store::message::{self, ImportOptions};
+use store::message::{self, ImportOptions, MAX_IMPORTED_TOGETHER};
 
 use super::Import;
 use super::count::Kind;
@@ -56,29 +56,89 @@ impl Import<'_> {
             read: item.read,
             received: None,
         };
-        match message::import(&self.mailbox, folder, item.content, &options) {
-            Ok(imported) if imported.existed => {
-                self.counts.present(kind);
-                self.counts.attachments.present += attached.carried;
-                self.counts.attachments.refused += attached.refused();
-            }
-            Ok(_) => {
-                self.counts.carry(kind);
-                self.counts.attachments.carried += attached.carried;
-                self.counts.attachments.refused += attached.refused();
-            }
-            Err(error) if concerns_this_message(&error) => {
-                self.counts.attachments.refused += attached.expected;
-                self.refuse(kind, name, &error.to_string())?;
-            }
-            Err(error) => {
-                self.counts.attachments.refused += attached.expected;
-                self.refuse(kind, name, &error.to_string())?;
-                return Err(error.into());
-            }
+        self.waiting.bytes += size(&item.content);
+        self.waiting.messages.push((folder, item.content, options));
+        self.waiting.about.push(About { kind, attached, name: name.to_owned() });
+        if self.waiting.messages.len() >= MAX_IMPORTED_TOGETHER || self.waiting.bytes > MAX_WAITING
+        {
+            self.flush()?;
         }
         Ok(())
     }
+
+    /// Makes what waits durable, and counts it. An error means that the store takes no more.
+    pub fn flush(&mut self) -> anyhow::Result<()> {
+        let Waiting { messages, about, .. } = std::mem::take(&mut self.waiting);
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let results = match message::import_all(&self.mailbox, messages) {
+            Ok(results) => results,
+            Err(error) => about.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let mut fatal = None;
+        for (About { kind, attached, name }, result) in about.into_iter().zip(results) {
+            match result {
+                Ok(imported) => {
+                    let present = imported.existed;
+                    let attachments = &mut self.counts.attachments;
+                    attachments.refused += attached.refused();
+                    match present {
+                        true => attachments.present += attached.carried,
+                        false => attachments.carried += attached.carried,
+                    }
+                    match present {
+                        true => self.counts.present(kind),
+                        false => self.counts.carry(kind),
+                    }
+                }
+                Err(error) => {
+                    self.counts.attachments.refused += attached.expected;
+                    self.counts.refuse(kind, name, error.to_string());
+                    if !concerns_this_message(&error) {
+                        fatal.get_or_insert(error);
+                    }
+                }
+            }
+        }
+        match fatal {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Messages that were read and are not in the store yet: they go together, with few syncs.
+#[derive(Default)]
+pub struct Waiting {
+    messages: Vec<(FolderId, MessageContent, ImportOptions)>,
+    about: Vec<About>,
+    bytes: usize,
+}
+
+/// What is counted about a message when it is durable.
+struct About {
+    kind: Kind,
+    attached: Tally,
+    name: String,
+}
+
+/// Bytes of messages that wait, about.
+const MAX_WAITING: usize = 16 << 20;
+
+/// A rough size of a message in memory, in bytes.
+fn size(content: &MessageContent) -> usize {
+    let values: usize = content.properties.iter().map(|(_, value)| value.size()).sum();
+    let attached: usize = content
+        .attachments
+        .iter()
+        .map(|attachment| match &attachment.content {
+            AttachedContent::Nothing => 0,
+            AttachedContent::Bytes(bytes) | AttachedContent::Ole(bytes) => bytes.len(),
+            AttachedContent::Message(embedded) => size(embedded),
+        })
+        .sum();
+    values + attached + content.mime.as_ref().map_or(0, Vec::len)
 }
 
 /// Whether the next message may well be taken although this one was not.

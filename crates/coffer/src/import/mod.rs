@@ -36,6 +36,7 @@ struct Import<'a> {
     counts: Counts,
     /// How often this run has seen the same bytes in the same folder: two equal files are two messages.
     seen: HashMap<[u8; 16], u32>,
+    waiting: item::Waiting,
     out: &'a mut dyn Output,
     done: u64,
     total: u64,
@@ -51,19 +52,22 @@ pub fn run(store: &Store, args: &ImportArgs, out: &mut dyn Output) -> anyhow::Re
         args,
         counts: Counts::default(),
         seen: HashMap::new(),
+        waiting: item::Waiting::default(),
         out,
         done: 0,
         total: sources.len() as u64,
     };
-    for source in &sources {
-        if let Err(error) = import.source(source) {
-            import.report()?;
-            return Err(error.context(
-                "the import stopped; what is counted as carried is safe, and the same command goes on \
-                 where it stopped",
-            ));
-        }
+    let done = sources.iter().try_for_each(|source| {
+        import.source(source)?;
         import.done += 1;
+        Ok(())
+    });
+    if let Err(error) = done.and_then(|()| import.flush()) {
+        import.report()?;
+        return Err(error.context(
+            "the import stopped; what is counted as carried is safe, and the same command goes on where \
+             it stopped",
+        ));
     }
     import.report()?;
     let whole = import.counts.nothing_refused() && import.counts.unaccounted() == 0;

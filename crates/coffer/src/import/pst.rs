@@ -38,7 +38,7 @@ impl Import<'_> {
             import: self,
         };
         let report = file.walk(&mut walk);
-        let error = walk.error;
+        let error = walk.error.or(self.flush().err());
         self.counts.name_parts(&report, name);
         self.settle(&report, before);
         match error {

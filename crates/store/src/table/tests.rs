@@ -474,12 +474,15 @@ fn a_row_is_found_as_if_all_were_looked_at() {
 }
 
 #[test]
-fn a_restriction_reaches_recipients_and_properties_beyond_the_summary() {
+fn a_restriction_reaches_parts_and_properties_beyond_the_summary() {
     let mailbox = mailbox();
     let mut message = Message::new(&mailbox, INBOX, false);
     let mut properties = crate::Properties::new();
     properties.set(tags::DISPLAY_NAME, "Bob");
     message.body.recipients.push(message::Recipient { row: 0, properties });
+    let mut attachment = message::Attachment::default();
+    attachment.properties.set(tags::ATTACH_LONG_FILENAME, "report.pdf");
+    message.body.attachments.push(attachment);
     message.body.properties.set(tags::BODY, "needle ".repeat(2000).as_str());
     let id = message::save(&mailbox, &mut message, SaveOptions::default()).expect("saved").id;
     add_subject(&mailbox, INBOX, "another");
@@ -490,6 +493,10 @@ fn a_restriction_reaches_recipients_and_properties_beyond_the_summary() {
     let recipient =
         Restriction::SubObject { tag: tags::MESSAGE_RECIPIENTS, restriction: Box::new(name) };
     assert_eq!(shown(recipient), [id]);
+    let name = prefix(tags::ATTACH_LONG_FILENAME, "Report", FuzzyLevel::IGNORE_CASE);
+    let attachment =
+        Restriction::SubObject { tag: tags::MESSAGE_ATTACHMENTS, restriction: Box::new(name) };
+    assert_eq!(shown(attachment), [id]);
     let level = FuzzyLevel { low: FuzzyLevel::SUBSTRING, high: 0 };
     let value = TaggedValue::new(tags::BODY, "needle needle");
     assert_eq!(shown(Restriction::Content { level, tag: tags::BODY, value }), [id]);

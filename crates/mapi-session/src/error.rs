@@ -19,9 +19,9 @@ pub enum Error {
 
     /// The server cannot be reached.
     #[error(
-        "cannot reach {address}: {source}; check that the server runs and that the address is right"
+        "cannot reach {address}: {cause}; check that the server runs and that the address is right"
     )]
-    Unreachable { address: String, source: io::Error },
+    Unreachable { address: String, cause: io::Error },
 
     /// The URL is not one that this crate can use.
     #[error("the URL {url} cannot be used: {reason}")]
@@ -46,10 +46,10 @@ pub enum Error {
     /// The connection broke before a whole answer had come. Whether the request was carried out is not
     /// known; the session is over.
     #[error(
-        "the connection broke while an answer was awaited ({source}); whether the request was \
+        "the connection broke while an answer was awaited ({cause}); whether the request was \
          carried out is not known: log on again and look"
     )]
-    ConnectionLost { source: io::Error },
+    ConnectionLost { cause: io::Error },
 
     /// The server no longer has this session: it expired, the server was started again, or another
     /// logon with the same cookies replaced it ([MS-OXCMAPIHTTP] 3.2.5.6).
@@ -91,7 +91,7 @@ pub enum Error {
     /// The store in this process could not be used.
     #[cfg(feature = "loopback")]
     #[error("the store in this process: {0}")]
-    Store(#[source] store::StoreError),
+    Store(store::StoreError),
 
     /// A value that the caller gave cannot be sent.
     #[error("{0}")]

@@ -9,10 +9,11 @@ use mapi::{
     PropertyValue,
 };
 use mapi_rop::RopRequest;
-use mapi_rop::parts::SizedValues;
+use mapi_rop::parts::{Flagged, SizedValues};
 use mapi_rop::property::{
     DeletePropertiesRequest, GetNamesFromPropertyIdsRequest, GetPropertiesAllRequest,
-    GetPropertiesSpecificRequest, GetPropertyIdsFromNamesRequest, NameFlags, SetPropertiesRequest,
+    GetPropertiesSpecificRequest, GetPropertyIdsFromNamesRequest, NameFlags, QueryNamedFlags,
+    QueryNamedPropertiesRequest, SetPropertiesRequest,
 };
 use mapi_rop::stream::StreamMode;
 
@@ -232,6 +233,15 @@ pub trait MapiProp: HasObject {
         .items)
     }
 
+    /// The named properties that the object has (all that the mailbox knows, on a store), with their ids
+    /// ([MS-OXCPRPT] 2.2.9).
+    fn named_properties(&self) -> Result<Vec<(u16, PropertyName)>> {
+        let request =
+            QueryNamedPropertiesRequest { flags: QueryNamedFlags::NONE, set: Flagged(None) };
+        let outcome = self.object().call(RopRequest::QueryNamedProperties(request));
+        Ok(answer!(outcome, QueryNamedProperties).properties)
+    }
+
     /// A string or binary property as a stream, to be read.
     ///
     /// # Errors
@@ -325,6 +335,6 @@ fn problem(place: usize, tag: PropertyTag, error: ErrorCode) -> PropertyProblem 
 fn unwrap_io(error: std::io::Error) -> Error {
     match error.downcast::<Error>() {
         Ok(error) => error,
-        Err(source) => Error::ConnectionLost { source },
+        Err(cause) => Error::ConnectionLost { cause },
     }
 }

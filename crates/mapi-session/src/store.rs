@@ -10,13 +10,13 @@ use mapi_rop::folder::{OpenFolderFlags, OpenFolderRequest};
 use mapi_rop::irregular::LogonResponse;
 use mapi_rop::logon::{
     GetReceiveFolderRequest, IdFromLongTermIdRequest, LogonRequest, LongTermIdFromIdRequest,
-    PrivateLogon, SetReceiveFolderRequest, SpecialFolder,
+    PrivateLogon, RECEIVE_FOLDER_COLUMNS, SetReceiveFolderRequest, SpecialFolder,
 };
-use mapi_rop::{Handle, RopRequest};
+use mapi_rop::{Empty, Handle, RopRequest};
 
 use crate::connection::Connection;
 use crate::object::{HasObject, ServerObject, answer};
-use crate::{Error, Folder, MapiProp, Message, Result};
+use crate::{Error, Folder, MapiProp, Message, Result, Row};
 
 /// An open message store ([MS-OXCSTOR]).
 ///
@@ -226,6 +226,15 @@ impl MsgStore {
             answer!(self.object.call(RopRequest::GetReceiveFolder(request)), GetReceiveFolder);
         let class = String::from_utf8_lossy(&answer.explicit_class.0).into_owned();
         Ok((self.open_folder(answer.folder)?, class))
+    }
+
+    /// The whole table of [`MsgStore::receive_folder`]: rows of PidTagFolderId, PidTagMessageClass (8-bit)
+    /// and PidTagLastModificationTime ([MS-OXCSTOR] 2.2.1.4).
+    pub fn receive_folder_table(&self) -> Result<Vec<Row>> {
+        let request = RopRequest::GetReceiveFolderTable(Empty);
+        let rows = answer!(self.object.call(request), GetReceiveFolderTable).rows.items;
+        let columns: Arc<[PropertyTag]> = Arc::from(RECEIVE_FOLDER_COLUMNS);
+        Ok(rows.into_iter().map(|row| Row::new(columns.clone(), row.0)).collect())
     }
 
     /// Makes new messages of a class go to a folder; None takes the class out of the table

@@ -7,8 +7,8 @@ use mapi::PropertyTag;
 use mapi_rop::RopRequest;
 use mapi_rop::irregular::ReadStreamRequest;
 use mapi_rop::stream::{
-    OpenStreamRequest, SeekStreamRequest, SetStreamSizeRequest, StreamMode, StreamOrigin,
-    WriteStreamRequest,
+    CopyToStreamRequest, OpenStreamRequest, SeekStreamRequest, SetStreamSizeRequest, StreamMode,
+    StreamOrigin, WriteStreamRequest,
 };
 
 use crate::object::{ServerObject, answer};
@@ -85,6 +85,19 @@ impl Stream {
         self.send()?;
         answer!(self.object.call(RopRequest::CommitStream(Default::default())), CommitStream);
         Ok(())
+    }
+
+    /// Copies bytes from the position on into another stream of the same store, without a way through
+    /// this process ([MS-OXCPRPT] 2.2.20). Both positions move. Returns how many were copied: fewer than
+    /// asked for at the end of this stream.
+    pub fn copy_to(&mut self, other: &mut Stream, most: u64) -> Result<u64> {
+        self.send()?;
+        self.rewind_ahead()?;
+        other.send()?;
+        other.rewind_ahead()?;
+        let request = CopyToStreamRequest { byte_count: most };
+        let outcome = self.object.call_onto(RopRequest::CopyToStream(request), &other.object);
+        Ok(answer!(outcome, CopyToStream).written)
     }
 
     /// Releases the stream and waits until that has been sent. Nothing is committed.

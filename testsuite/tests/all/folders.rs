@@ -46,6 +46,9 @@ on_both! {
         store.set_receive_folder("IPM.Order", Some(special.id()))?;
         let (folder, class) = store.receive_folder("IPM.Order.Large")?;
         assert_eq!((folder.id(), class.as_str()), (special.id(), "IPM.Order"));
+        let table = store.receive_folder_table()?;
+        let ids: Vec<_> = table.iter().filter_map(|row| row.integer(tags::FOLDER_ID)).collect();
+        assert!(ids.contains(&special.id().to_i64()));
         store.set_receive_folder("IPM.Order", None)?;
         assert_ne!(store.receive_folder("IPM.Order")?.0.id(), special.id());
         Ok(())

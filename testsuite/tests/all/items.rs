@@ -114,6 +114,26 @@ on_both! {
         Ok(())
     }
 
+    fn a_stream_is_copied_within_the_store(rig: &Rig) -> Result {
+        let store = rig.store_of(ME)?;
+        let inbox = store.inbox()?;
+        let (from, to) = (inbox.create_message()?, inbox.create_message()?);
+        let bytes: Vec<u8> = (0..150_000_u32).map(|n| (n % 251) as u8).collect();
+        from.set(tags::HTML, bytes.as_slice())?;
+        let mut source = from.open_stream(tags::HTML)?;
+        let mut target = to.create_stream(tags::HTML)?;
+        target.write_all(b"in front: ")?;
+        source.seek(SeekFrom::Start(1000))?;
+        assert_eq!(source.copy_to(&mut target, 100_000)?, 100_000);
+        assert_eq!(source.copy_to(&mut target, u64::from(u32::MAX))?, 49_000);
+        assert_eq!(target.size()?, 149_010);
+        target.commit()?;
+        let copied = to.property(tags::HTML)?.ok_or("nothing was copied")?;
+        let expected = [b"in front: ".as_slice(), &bytes[1000..]].concat();
+        assert!(copied.as_binary() == Some(expected.as_slice()));
+        Ok(())
+    }
+
     fn a_body_is_a_stream_of_utf_16(rig: &Rig) -> Result {
         let store = rig.store_of(ME)?;
         let message = store.inbox()?.create_message()?;

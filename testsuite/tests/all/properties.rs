@@ -105,6 +105,10 @@ on_both! {
         let ids: Vec<u16> = ids.into_iter().collect::<Option<_>>().ok_or("unknown names")?;
         assert!(ids.iter().all(|id| *id >= 0x8000));
         let told = again.property_names(&ids)?;
+        let mut of_message = again.named_properties()?;
+        of_message.sort();
+        assert_eq!(of_message.len(), 2);
+        assert!(of_message.iter().all(|(id, name)| ids.contains(id) && both.contains(name)));
         assert_eq!(told, both.clone().map(Some));
         // Another mailbox knows nothing of them.
         let other = rig.store_of(DELEGATE)?.inbox()?;

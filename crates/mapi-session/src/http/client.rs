@@ -103,7 +103,7 @@ impl Client {
         .and_then(|()| {
             headers.iter().try_for_each(|(name, value)| write!(head, "{name}: {value}\r\n"))
         })
-        .map_err(|source| Error::ConnectionLost { source })?;
+        .map_err(|cause| Error::ConnectionLost { cause })?;
         head.extend_from_slice(b"\r\n");
         head.extend_from_slice(body);
         let mut reading = Reading {
@@ -123,7 +123,7 @@ impl Client {
 
     fn connect(&self) -> Result<BufReader<TcpStream>> {
         let address = self.endpoint.authority();
-        let unreachable = |source| Error::Unreachable { address: address.clone(), source };
+        let unreachable = |cause| Error::Unreachable { address: address.clone(), cause };
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for candidate in (self.endpoint.host.as_str(), self.endpoint.port)
             .to_socket_addrs()
@@ -325,12 +325,12 @@ impl Reading {
         }
     }
 
-    fn failed(&self, source: io::Error) -> Error {
-        match source.kind() {
+    fn failed(&self, cause: io::Error) -> Error {
+        match cause.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 Error::TimedOut(self.limits.silence)
             }
-            _ => Error::ConnectionLost { source },
+            _ => Error::ConnectionLost { cause },
         }
     }
 }

@@ -66,13 +66,19 @@ impl Connection {
         let operation = body.id().name();
         let request = Request::with(life.logon, HandleIndex(0), HandleIndex(1), body);
         let output = request.output();
+        let mut request = Some(request);
         let mut conversation = self.lock();
         self.make_room(&mut conversation)?;
-        let ResponseBuffer { responses, handles: table } =
-            self.exchange(&mut conversation, Some(request), handles, columns)?;
-        if self.releases.len() >= MANY {
-            self.make_room(&mut conversation)?;
+        let mut buffer = self.exchange(&mut conversation, &mut request, handles, columns)?;
+        if !conversation.releasing.is_empty() && was_too_small(&buffer) {
+            // The request was not executed, because the places of the releases in the handle table took
+            // its answer's room: those went through, so it goes alone now.
+            buffer = self.exchange_alone(&mut conversation, &mut request, handles, columns)?;
         }
+        let ResponseBuffer { responses, handles: table } = buffer;
+        // What failed here shows with the next request: this one went through, and what it opened must not
+        // get lost.
+        let _ = self.make_room(&mut conversation);
         drop(conversation);
 
         let handle = output.and_then(|HandleIndex(at)| table.get(usize::from(at)).copied());
@@ -104,7 +110,7 @@ impl Connection {
     pub(crate) fn flush(&self) -> Result<()> {
         let mut conversation = self.lock();
         while self.releases.len() > 0 && conversation.transport.is_some() {
-            self.exchange(&mut conversation, None, &[], &Arc::from([]))?;
+            self.exchange(&mut conversation, &mut None, &[], &Arc::from([]))?;
         }
         Ok(())
     }
@@ -136,7 +142,7 @@ impl Connection {
     /// Sends releases until few wait, so that the next request carries what is left.
     fn make_room(&self, conversation: &mut Conversation) -> Result<()> {
         while self.releases.len() >= MANY {
-            self.exchange(conversation, None, &[], &Arc::from([]))?;
+            self.exchange(conversation, &mut None, &[], &Arc::from([]))?;
         }
         Ok(())
     }
@@ -145,7 +151,33 @@ impl Connection {
     fn exchange(
         &self,
         conversation: &mut Conversation,
-        request: Option<Request>,
+        request: &mut Option<Request>,
+        handles: &[Handle],
+        columns: &Arc<[PropertyTag]>,
+    ) -> Result<ResponseBuffer> {
+        conversation.releasing.clear();
+        if conversation.transport.is_some() {
+            self.releases.take(MOST, &mut conversation.releasing);
+        }
+        self.send(conversation, request, handles, columns)
+    }
+
+    /// One round trip without releases.
+    fn exchange_alone(
+        &self,
+        conversation: &mut Conversation,
+        request: &mut Option<Request>,
+        handles: &[Handle],
+        columns: &Arc<[PropertyTag]>,
+    ) -> Result<ResponseBuffer> {
+        conversation.releasing.clear();
+        self.send(conversation, request, handles, columns)
+    }
+
+    fn send(
+        &self,
+        conversation: &mut Conversation,
+        request: &mut Option<Request>,
         handles: &[Handle],
         columns: &Arc<[PropertyTag]>,
     ) -> Result<ResponseBuffer> {
@@ -153,8 +185,6 @@ impl Connection {
         let Some(live) = transport else {
             return Err(Error::Closed("the session"));
         };
-        releasing.clear();
-        self.releases.take(MOST, releasing);
 
         // The request's handles stand first, so that its indexes do not depend on the releases.
         let places = if request.is_some() { 2 } else { 0 };
@@ -167,7 +197,7 @@ impl Connection {
             table.push(*handle);
             requests.push(Request::new(*logon, index, RopRequest::Release(Empty)));
         }
-        requests.extend(request);
+        requests.extend(request.take());
 
         let Some(sent) = write_requests(&requests, &table) else {
             self.releases.put_back(releasing);
@@ -187,12 +217,21 @@ impl Connection {
             }
         };
         let mut context = ResponseContext::new(&requests, |_| columns.clone());
+        // The caller may have to send it once more.
+        if places > 0 {
+            *request = requests.pop();
+        }
         Ok(ResponseBuffer::read(&received, &mut context)?)
     }
 
     fn lock(&self) -> MutexGuard<'_, Conversation> {
         self.conversation.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn was_too_small(buffer: &ResponseBuffer) -> bool {
+    let too_small = |body: &RopResponse| matches!(body, RopResponse::BufferTooSmall(_));
+    buffer.responses.iter().any(|response| too_small(&response.body))
 }
 
 impl std::fmt::Debug for Connection {

@@ -21,7 +21,7 @@ pub struct Stage {
     profile: Profile,
     /// The session in which stores are opened; none where each cycle logs on by itself.
     session: Option<Arc<Session>>,
-    /// A message with an attachment, to be opened.
+    /// A message with an attachment, to be opened; taken away again at the end.
     message: Option<(FolderId, MessageId)>,
 }
 
@@ -181,22 +181,26 @@ fn release_order(session: &Session, at: (FolderId, MessageId), number: u64) -> R
     Ok(())
 }
 
-/// A message that the scenario of orders opens; made once, removed with the local store, and found
-/// again by its subject on a server.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let (Some(session), Some((folder, message))) = (&self.session, self.message) else {
+            return;
+        };
+        let remove = || {
+            let folder = session.open_default_msg_store()?.open_folder(folder)?;
+            folder.hard_delete_messages(&[message])
+        };
+        if let Err(error) = remove() {
+            eprintln!("coffer: the message that the soak made is still there: {error}");
+        }
+    }
+}
+
+/// The message that the scenario of orders opens.
 fn make_message(session: &Session) -> Result<(FolderId, MessageId)> {
     const SUBJECT: &str = "coffer soak: release order";
     let store: MsgStore = session.open_default_msg_store()?;
     let folder = store.root_folder()?;
-    let table = folder.contents_table()?;
-    table.set_columns(&[tags::MID, tags::SUBJECT])?;
-    for row in table.rows() {
-        let row = row?;
-        if row.text(tags::SUBJECT).as_deref() == Some(SUBJECT)
-            && let Some(id) = row.integer(tags::MID)
-        {
-            return Ok((folder.id(), MessageId::from_i64(id)));
-        }
-    }
     let message = folder.create_message()?;
     message.set(tags::SUBJECT, SUBJECT)?;
     message.set(tags::MESSAGE_CLASS, "IPM.Note")?;

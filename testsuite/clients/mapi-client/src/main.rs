@@ -87,7 +87,11 @@ async fn main() -> Outcome {
     let id = saved.id();
 
     let opened = logon.message(drafts, id).open().await?;
-    check(format!("{opened:?}").contains("Ada Lovelace"), "the recipients come back")?;
+    // The client keeps the rows of recipients as bytes: the name stands in them as UTF-16.
+    let name: Vec<u8> = "Ada Lovelace".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let name = format!("{name:?}");
+    let row = name.trim_matches(['[', ']']);
+    check(format!("{opened:?}").contains(row), "the recipients come back")?;
     let body = logon.message(drafts, id).stream(PropertyTag::BODY).read().await?;
     check(body.text()? == "a short body", "the body comes back")?;
     passed("create, save, open, read the body");
@@ -120,16 +124,16 @@ async fn main() -> Outcome {
 
     logon.folder(drafts).set_read(&[id], ReadFlags::default()).await?;
     let deleted = logon.folder_id(WellKnownFolder::DeletedItems)?;
-    let partial = logon.folder(drafts).move_messages(&[id], deleted).await?;
-    check(!partial, "the move is complete")?;
+    let complete = logon.folder(drafts).move_messages(&[id], deleted).await?;
+    check(complete, "the move is complete")?;
     check(find(&mut logon, drafts, "Revised").await?.is_none(), "it left its folder")?;
     let moved = find(&mut logon, deleted, "Revised").await?.ok_or("it did not arrive")?;
-    check(!logon.folder(deleted).copy_messages(&[moved], drafts).await?, "the copy is complete")?;
+    check(logon.folder(deleted).copy_messages(&[moved], drafts).await?, "the copy is complete")?;
     let copy = find(&mut logon, drafts, "Revised").await?.ok_or("no copy")?;
     attachments(&mut logon, drafts, copy, &bytes).await?;
     passed("read flags, move, copy");
 
-    check(!logon.folder(deleted).delete_messages(&[moved]).await?, "the deletion is complete")?;
+    check(logon.folder(deleted).delete_messages(&[moved]).await?, "the deletion is complete")?;
     check(find(&mut logon, deleted, "Revised").await?.is_none(), "it is deleted")?;
     passed("delete");
 

@@ -128,10 +128,16 @@ impl Session {
     /// does not exist or that the user may not open.
     pub fn open_msg_store(&self, entry_id: &[u8], flags: OpenFlags) -> Result<MsgStore> {
         let (store, dn) = entry_ids::mailbox_of(entry_id)?;
-        let service = self
-            .services
+        // Two services may reach one server on behalf of two users: each opens its own user's store, and
+        // the first one opens others'.
+        let reaches =
+            |service: &Service| service.provider.display_name().as_bytes() == store.server.0;
+        let owns = |service: &Service| service.provider.user_dn().eq_ignore_ascii_case(&dn);
+        let services = &self.services;
+        let service = services
             .iter()
-            .position(|service| service.provider.display_name().as_bytes() == store.server.0)
+            .position(|service| reaches(service) && owns(service))
+            .or_else(|| services.iter().position(reaches))
             .ok_or(Error::ForeignEntryId)?;
         self.open(service, &dn, flags)
     }

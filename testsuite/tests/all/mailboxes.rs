@@ -1,7 +1,7 @@
 //! Several stores in one session: the own, others', the same many times.
 
 use mapi::{ErrorCode, tags};
-use mapi_session::{Error, MapiProp, OpenFlags};
+use mapi_session::{Error, MapiProp, OpenFlags, Session};
 
 use crate::rig::{DELEGATE, ME, Rig, STRANGER};
 
@@ -80,6 +80,37 @@ on_both! {
         };
         rig.store.revoke_full_access(of(ME)?, of(DELEGATE)?)?;
         assert!(session.open_msg_store(&entry_id, OpenFlags::default()).is_err());
+        Ok(())
+    }
+
+    /// Two services in one profile: each opens the store of its user.
+    fn a_profile_of_two_services_has_two_stores(rig: &Rig) -> Result {
+        let session = Session::logon(rig.profile_of(&[STRANGER, ME])?)?;
+        let rows = session.msg_stores();
+        let names: Vec<_> = rows.iter().map(|row| row.text(tags::DISPLAY_NAME)).collect();
+        assert_eq!(names, [Some("stranger".into()), Some("me".into())]);
+        let mut guids = Vec::new();
+        for row in &rows {
+            let entry_id = row.binary(tags::ENTRY_ID).ok_or("no entry id")?;
+            guids.push(session.open_msg_store(entry_id, OpenFlags::default())?.mailbox_guid());
+        }
+        assert_eq!(guids[0], session.open_default_msg_store()?.mailbox_guid());
+        assert_eq!(guids[1], rig.store_of(ME)?.mailbox_guid());
+        session.logoff()?;
+        Ok(())
+    }
+
+    fn what_is_not_a_store_is_not_opened(rig: &Rig) -> Result {
+        let session = rig.session(ME)?;
+        let folder = session.open_default_msg_store()?.inbox()?.entry_id()?;
+        for entry_id in [b"".as_slice(), b"\0\0\0\0", &folder] {
+            let refused = session.open_msg_store(entry_id, OpenFlags::default());
+            assert!(matches!(refused, Err(Error::InvalidArgument(_))));
+        }
+        assert!(matches!(
+            Session::logon(mapi_session::Profile::default()),
+            Err(Error::NoDefaultStore)
+        ));
         Ok(())
     }
 

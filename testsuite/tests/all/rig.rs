@@ -35,6 +35,16 @@ impl Rig {
         Ok(Rig { store, way: Way::Http(server) })
     }
 
+    /// A profile with a service for each user, the first one's store as the default.
+    pub fn profile_of(&self, users: &[&str]) -> Result<Profile> {
+        users.iter().try_fold(Profile::default(), |profile, user| {
+            Ok(match &self.way {
+                Way::Loopback(service) => profile.service(service.as_user(user)?),
+                Way::Http(_) => profile.service(Http::new(&self.url(), user, PASSWORD)?),
+            })
+        })
+    }
+
     pub fn profile(&self, user: &str) -> Result<Profile> {
         Ok(match &self.way {
             Way::Loopback(service) => Profile::new(service.as_user(user)?),

@@ -12,5 +12,6 @@ mod mailboxes;
 mod messages;
 mod properties;
 mod q237174;
+mod resume;
 mod tables;
 mod threads;

@@ -13,6 +13,7 @@ use mapi_rop::message::{ReadFlags, SetReadFlagsRequest};
 
 use crate::object::{HasObject, ServerObject, answer};
 use crate::store::{StoreInfo, open_folder};
+use crate::table::{CONTENTS_COLUMNS, HIERARCHY_COLUMNS};
 use crate::{Error, MapiProp, Message, Result, Table};
 
 /// How many ids one request carries: eight bytes each, in a buffer of 32 KB.
@@ -23,9 +24,9 @@ const IDS: usize = 2000;
 /// ```
 /// # #[cfg(feature = "loopback")] {
 /// use mapi::tags;
-/// use mapi_session::{Loopback, MapiProp, Profile, Session};
+/// use mapi_session::{MapiProp, Profile, Session};
 ///
-/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let session = Session::logon(Profile::in_memory("me@example.test")?)?;
 /// let store = session.open_default_msg_store()?;
 /// let orders = store.ipm_subtree()?.create_folder("Orders")?;
 /// let message = orders.create_message()?;
@@ -236,14 +237,14 @@ impl Folder {
         let request = RopRequest::GetContentsTable(GetTableRequest { flags });
         let (answer, object) = self.object.open(request, "the table")?;
         answer!(Ok::<_, Error>(answer), GetContentsTable);
-        Ok(Table::new(object))
+        Ok(Table::new(object, &CONTENTS_COLUMNS))
     }
 
     fn hierarchy(&self, flags: TableFlags) -> Result<Table> {
         let request = RopRequest::GetHierarchyTable(GetTableRequest { flags });
         let (answer, object) = self.object.open(request, "the table")?;
         answer!(Ok::<_, Error>(answer), GetHierarchyTable);
-        Ok(Table::new(object))
+        Ok(Table::new(object, &HIERARCHY_COLUMNS))
     }
 
     fn make_folder(&self, name: &str, open_existing: bool) -> Result<Folder> {

@@ -5,14 +5,14 @@
 //! ```
 //! # #[cfg(feature = "loopback")] {
 //! use mapi::tags;
-//! use mapi_session::{Loopback, MapiProp, Profile, Session};
+//! use mapi_session::{MapiProp, Profile, Session};
 //!
-//! let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+//! let session = Session::logon(Profile::in_memory("me@example.test")?)?;
 //! let inbox = session.open_default_msg_store()?.inbox()?;
 //! let message = inbox.create_message()?;
 //! message.set(tags::SUBJECT, "Hello, MAPI")?;
 //! message.save()?;
-//! for row in inbox.contents_table()?.with_columns(&[tags::SUBJECT])?.rows() {
+//! for row in inbox.contents_table()?.rows() {
 //!     println!("{}", row?.text(tags::SUBJECT).unwrap_or_default());
 //! }
 //! # }
@@ -23,10 +23,10 @@
 //!
 //! ```no_run
 //! # #[cfg(feature = "http-client")] {
-//! use mapi_session::{Http, Profile, Session};
+//! use mapi_session::{Profile, Session};
 //!
-//! let service = Http::new("http://127.0.0.1:8480", "me@example.test", "the password")?;
-//! let session = Session::logon(Profile::new(service))?;
+//! let profile = Profile::http("http://127.0.0.1:8480", "me@example.test", "the password")?;
+//! let session = Session::logon(profile)?;
 //! # }
 //! # Ok::<(), mapi_session::Error>(())
 //! ```
@@ -74,4 +74,4 @@ pub use row::Row;
 pub use session::{MSG_STORES_COLUMNS, OpenFlags, Session};
 pub use store::{Entry, MsgStore};
 pub use stream::Stream;
-pub use table::{Origin, Rows, Table};
+pub use table::{ATTACHMENT_COLUMNS, CONTENTS_COLUMNS, HIERARCHY_COLUMNS, Origin, Rows, Table};

@@ -16,6 +16,7 @@ use crate::folder::read_flags;
 use crate::object::{HasObject, ServerObject, answer};
 use crate::recipient::{self, NewRecipient, Recipient, RecipientKind};
 use crate::store::StoreInfo;
+use crate::table::ATTACHMENT_COLUMNS;
 use crate::{Attachment, Error, MapiProp, Result, Table};
 
 /// An open message: one in a folder, a new one, or one embedded in another's attachment ([MS-OXCMSG]).
@@ -25,9 +26,9 @@ use crate::{Attachment, Error, MapiProp, Result, Table};
 /// ```
 /// # #[cfg(feature = "loopback")] {
 /// use mapi::tags;
-/// use mapi_session::{Loopback, MapiProp, Profile, RecipientKind, Session};
+/// use mapi_session::{MapiProp, Profile, RecipientKind, Session};
 ///
-/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let session = Session::logon(Profile::in_memory("me@example.test")?)?;
 /// let drafts = session.open_default_msg_store()?.drafts()?;
 /// let message = drafts.create_message()?;
 /// message.set(tags::SUBJECT, "With a file")?;
@@ -231,7 +232,7 @@ impl Message {
         let (answer, object) =
             self.object.open(RopRequest::GetAttachmentTable(request), "the table")?;
         answer!(Ok::<_, Error>(answer), GetAttachmentTable);
-        Ok(Table::new(object))
+        Ok(Table::new(object, &ATTACHMENT_COLUMNS))
     }
 
     /// Opens an attachment by its number (PidTagAttachNumber), with as much access as the user has.

@@ -32,9 +32,9 @@ const REQUEST: usize = 24 << 10;
 /// ```
 /// # #[cfg(feature = "loopback")] {
 /// use mapi::{PropertyName, names, tags};
-/// use mapi_session::{Loopback, MapiProp, Profile, Session};
+/// use mapi_session::{MapiProp, Profile, Session};
 ///
-/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let session = Session::logon(Profile::in_memory("me@example.test")?)?;
 /// let message = session.open_default_msg_store()?.inbox()?.create_message()?;
 ///
 /// message.set(tags::SUBJECT, "By its tag")?;

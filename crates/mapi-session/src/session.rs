@@ -20,9 +20,9 @@ use crate::{Error, MessageStoreProvider, MsgStore, Profile, Result, Row, entry_i
 /// ```
 /// # #[cfg(feature = "loopback")] {
 /// use mapi::tags;
-/// use mapi_session::{Loopback, MapiProp, Profile, Session};
+/// use mapi_session::{MapiProp, Profile, Session};
 ///
-/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let session = Session::logon(Profile::in_memory("me@example.test")?)?;
 /// let store = session.open_default_msg_store()?;
 /// let inbox = store.inbox()?;
 ///

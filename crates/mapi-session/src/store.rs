@@ -23,9 +23,9 @@ use crate::{Error, Folder, MapiProp, Message, Result, Row};
 /// ```
 /// # #[cfg(feature = "loopback")] {
 /// use mapi::tags;
-/// use mapi_session::{Entry, Loopback, MapiProp, Profile, Session};
+/// use mapi_session::{Entry, MapiProp, Profile, Session};
 ///
-/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let session = Session::logon(Profile::in_memory("me@example.test")?)?;
 /// let store = session.open_default_msg_store()?;
 /// let (folder, _class) = store.receive_folder("IPM.Note")?;
 /// assert_eq!(folder.text(tags::DISPLAY_NAME)?.as_deref(), Some("Inbox"));

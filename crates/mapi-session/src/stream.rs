@@ -26,9 +26,9 @@ const PIECE: usize = 24 << 10;
 /// # #[cfg(feature = "loopback")] {
 /// use std::io::{Read, Write};
 /// use mapi::tags;
-/// use mapi_session::{Loopback, MapiProp, Profile, Session};
+/// use mapi_session::{MapiProp, Profile, Session};
 ///
-/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let session = Session::logon(Profile::in_memory("me@example.test")?)?;
 /// let message = session.open_default_msg_store()?.inbox()?.create_message()?;
 /// let mut stream = message.create_stream(tags::HTML)?;
 /// stream.write_all(b"<p>Hello</p>")?;

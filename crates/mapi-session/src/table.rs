@@ -1,8 +1,8 @@
 //! Tables: what IMAPITable is ([MS-OXCTABL]).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mapi::{PropertyTag, Restriction, SortOrderSet};
+use mapi::{PropertyTag, Restriction, SortOrderSet, tags};
 use mapi_rop::RopRequest;
 use mapi_rop::parts::SizedRestriction;
 use mapi_rop::table::{
@@ -39,9 +39,9 @@ impl Origin {
 /// ```
 /// # #[cfg(feature = "loopback")] {
 /// use mapi::{SortOrder, SortOrderSet, tags};
-/// use mapi_session::{Loopback, Profile, Session};
+/// use mapi_session::{Profile, Session};
 ///
-/// let session = Session::logon(Profile::new(Loopback::in_memory("me@example.test")?))?;
+/// let session = Session::logon(Profile::in_memory("me@example.test")?)?;
 /// let store = session.open_default_msg_store()?;
 /// let folders = store.ipm_subtree()?.hierarchy_table()?;
 /// for folder in folders.with_columns(&[tags::DISPLAY_NAME, tags::CONTENT_COUNT])?.rows() {
@@ -63,20 +63,67 @@ pub struct Table {
     /// INVARIANT: locked for the length of a request that sets or uses them; the connection's lock is
     /// taken inside, never the other way about.
     columns: Mutex<Arc<[PropertyTag]>>,
+    /// The columns of a program that chose none.
+    defaults: &'static [PropertyTag],
 }
+
+/// The columns of a contents table for which none were chosen.
+pub const CONTENTS_COLUMNS: [PropertyTag; 9] = [
+    tags::MID,
+    tags::SUBJECT,
+    tags::SENDER_NAME,
+    tags::DISPLAY_TO,
+    tags::MESSAGE_DELIVERY_TIME,
+    tags::MESSAGE_CLASS,
+    tags::MESSAGE_FLAGS,
+    tags::MESSAGE_SIZE,
+    tags::HAS_ATTACHMENTS,
+];
+
+/// The columns of a hierarchy table for which none were chosen.
+pub const HIERARCHY_COLUMNS: [PropertyTag; 7] = [
+    tags::FOLDER_ID,
+    tags::DISPLAY_NAME,
+    tags::DEPTH,
+    tags::CONTAINER_CLASS,
+    tags::CONTENT_COUNT,
+    tags::CONTENT_UNREAD_COUNT,
+    tags::SUBFOLDERS,
+];
+
+/// The columns of an attachment table for which none were chosen.
+pub const ATTACHMENT_COLUMNS: [PropertyTag; 5] = [
+    tags::ATTACH_NUMBER,
+    tags::ATTACH_METHOD,
+    tags::ATTACH_LONG_FILENAME,
+    tags::ATTACH_MIME_TAG,
+    tags::ATTACH_SIZE,
+];
 
 /// How many rows the iterator asks for at once.
 const AHEAD: u16 = 100;
 
 impl Table {
-    pub(crate) fn new(object: ServerObject) -> Self {
-        Table { object, columns: Mutex::new(Arc::from([])) }
+    pub(crate) fn new(object: ServerObject, defaults: &'static [PropertyTag]) -> Self {
+        Table { object, columns: Mutex::new(Arc::from([])), defaults }
     }
 
-    /// Chooses the columns; the cursor goes to the beginning. Until then a table has none and no rows can
-    /// be asked for.
+    /// Chooses the columns; the cursor stays. A program that chooses none gets [`CONTENTS_COLUMNS`],
+    /// [`HIERARCHY_COLUMNS`] or [`ATTACHMENT_COLUMNS`] when it asks for rows.
     pub fn set_columns(&self, tags: &[PropertyTag]) -> Result<()> {
+        self.choose(&mut self.lock_columns(), tags)
+    }
+
+    /// Makes sure that there are columns, for rows.
+    fn chosen(&self) -> Result<MutexGuard<'_, Arc<[PropertyTag]>>> {
         let mut columns = self.lock_columns();
+        if columns.is_empty() {
+            self.choose(&mut columns, self.defaults)?;
+        }
+        Ok(columns)
+    }
+
+    fn choose(&self, columns: &mut Arc<[PropertyTag]>, tags: &[PropertyTag]) -> Result<()> {
         let request = SetColumnsRequest { flags: AsyncFlags::NONE, columns: tags.to_vec().into() };
         answer!(self.object.call(RopRequest::SetColumns(request)), SetColumns);
         *columns = tags.into();
@@ -89,7 +136,7 @@ impl Table {
         Ok(self)
     }
 
-    /// The columns as they are now.
+    /// The columns as they are now; none if none were chosen and no rows asked for yet.
     pub fn columns(&self) -> Vec<PropertyTag> {
         self.lock_columns().to_vec()
     }
@@ -119,15 +166,8 @@ impl Table {
 
     /// At most `most` rows from the cursor on (backwards to it, if negative); the cursor moves past them.
     /// Empty at the end of the table. An answer may hold fewer rows than there are, as far as fits.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] if no columns are set.
     pub fn query_rows(&self, most: i32) -> Result<Vec<Row>> {
-        let columns = self.lock_columns();
-        if columns.is_empty() {
-            return Err(Error::InvalidArgument("the table has no columns: call set_columns first"));
-        }
+        let columns = self.chosen()?;
         let request = QueryRowsRequest {
             flags: QueryRowsFlags::NONE,
             forward_read: most >= 0,
@@ -147,7 +187,7 @@ impl Table {
     /// Looks for a row from `origin` on, puts the cursor on it and returns it; None if there is none, and
     /// the cursor is then where the store left it.
     pub fn find_row(&self, restriction: Restriction, origin: Origin) -> Result<Option<Row>> {
-        let columns = self.lock_columns();
+        let columns = self.chosen()?;
         let request = FindRowRequest {
             flags: FindRowFlags::NONE,
             restriction: SizedRestriction(Some(restriction)),
@@ -198,7 +238,7 @@ impl Table {
         self.object.close()
     }
 
-    fn lock_columns(&self) -> std::sync::MutexGuard<'_, Arc<[PropertyTag]>> {
+    fn lock_columns(&self) -> MutexGuard<'_, Arc<[PropertyTag]>> {
         self.columns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -143,7 +143,7 @@ fn moving_gives_a_new_id_and_leaves_a_deletion() {
     let copied = message::copy_to(&mailbox, SENT, &[new], &other, INBOX).unwrap()[0].unwrap();
     let across = message::export(&other, copied).unwrap();
     assert_eq!(across.attachments, back.attachments);
-    let name = mapi::PropertyName::string(mapi::names::PS_INTERNET_HEADERS, "X-Test");
+    let name = mapi::PropertyName::string(mapi::names::PS_INTERNET_HEADERS, "x-test");
     assert_eq!(across.properties.get_named(&name), Some(&"1".into()));
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use mapi::names::PS_MAPI;
+use mapi::names::{PS_INTERNET_HEADERS, PS_MAPI};
 use mapi::{PropertyName, PropertyNameKind, Reader as WireReader, WString, Wire};
 
 use super::writer;
@@ -64,6 +64,12 @@ fn fold(name: &PropertyName) -> PropertyName {
     }
 }
 
+/// The names of Internet headers are kept in small letters, wherever they come from ([MS-OXCPRPT] 3.2.5.10
+/// R529).
+fn as_kept(name: &PropertyName) -> PropertyName {
+    if name.set == PS_INTERNET_HEADERS { fold(name) } else { name.clone() }
+}
+
 /// The ids of names, in their order. An unknown name gets an id if `create`, else None
 /// ([MS-OXCPRPT] 2.2.13 RopGetPropertyIdsFromNames). New ids are durable when this returns.
 ///
@@ -93,8 +99,10 @@ pub fn ids_of(mailbox: &Mailbox, names: &[PropertyName], create: bool) -> Result
                     return Err(StoreError::Quota("named properties"));
                 }
                 None => {
-                    let id = map.add(name.clone());
-                    tx.put(mailbox.key(Kind::Name, &[&id.to_be_bytes()]), to_bytes(name));
+                    let name = as_kept(name);
+                    let bytes = to_bytes(&name);
+                    let id = map.add(name);
+                    tx.put(mailbox.key(Kind::Name, &[&id.to_be_bytes()]), bytes);
                     id
                 }
             };

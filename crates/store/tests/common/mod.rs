@@ -61,7 +61,7 @@ pub fn rich() -> MessageContent {
     let mut content = plain("Re: everything");
     content.properties.set(tags::HTML, "<p>".repeat(50_000).into_bytes());
     content.properties.set(tags::MESSAGE_DELIVERY_TIME, FileTime::from_unix(1_600_000_000, 0));
-    content.properties.set_named(PropertyName::string(names::PS_INTERNET_HEADERS, "X-Test"), "1");
+    content.properties.set_named(PropertyName::string(names::PS_INTERNET_HEADERS, "x-test"), "1");
     content.recipients.push(recipient(1, "Anna", "anna@example.test"));
     content.recipients.push(recipient(1, "Bert", "bert@example.test"));
     content.recipients.push(recipient(2, "Carl", "carl@example.test"));

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mapi::recipient::{RecipientAddress, RowText};
-use mapi::{PropertyRow, PropertyTag, RecipientRow, tags};
+use mapi::recipient::{RecipientAddress, RowText, TransmittableName};
+use mapi::{Cell, PropertyRow, PropertyTag, PropertyValue, RecipientRow, tags};
 use mapi_rop::message::{ReadRecipientRow, RecipientType};
 
 use crate::Row;
@@ -60,7 +60,8 @@ pub struct Recipient {
     pub address: String,
     /// The name that people read (PidTagDisplayName).
     pub display_name: String,
-    /// What the row has besides.
+    /// What the row has besides, among it what stands in fields of its own: PidTagSendRichInfo,
+    /// PidTagResponsibility, PidTag7BitDisplayName and PidTagTransmittableDisplayName.
     pub properties: Row,
 }
 
@@ -82,7 +83,7 @@ impl Recipient {
     pub(crate) fn new(read: ReadRecipientRow, columns: &Arc<[PropertyTag]>) -> Self {
         let row = read.row;
         let columns = &columns[..columns.len().min(usize::from(row.column_count))];
-        let properties = Row::new(columns.into(), row.properties);
+        let properties = with_fields(columns, &row);
         let (address_type, own_address) = match &row.address {
             RecipientAddress::Smtp => ("SMTP".to_owned(), None),
             RecipientAddress::X500 { dn, .. } => ("EX".to_owned(), Some(lossy(&dn.0))),
@@ -139,6 +140,30 @@ pub(crate) fn pieces(all: &[NewRecipient]) -> impl Iterator<Item = &[NewRecipien
         rest = left;
         (!piece.is_empty()).then_some(piece)
     })
+}
+
+/// The columns of a row, and its other fields as properties ([MS-OXCDATA] 2.8.3.2).
+fn with_fields(columns: &[PropertyTag], row: &RecipientRow) -> Row {
+    let transmittable = match &row.transmittable_name {
+        TransmittableName::Absent => None,
+        TransmittableName::SameAsDisplayName => row.display_name.as_ref(),
+        TransmittableName::Own { name, .. } => Some(name),
+    };
+    let texts = [
+        (tags::ADDRESS_BOOK_DISPLAY_NAME_PRINTABLE, row.simple_display_name.as_ref()),
+        (tags::TRANSMITTABLE_DISPLAY_NAME, transmittable),
+    ];
+    let flags = [(tags::SEND_RICH_INFO, !row.non_rich), (tags::RESPONSIBILITY, row.responsible)];
+    let texts =
+        texts.into_iter().filter_map(|(tag, value)| Some((tag, text(value?).as_str().into())));
+    let fields = texts.chain(flags.map(|(tag, value)| (tag, PropertyValue::from(value))));
+    let mut tags = columns.to_vec();
+    let mut cells = row.properties.clone().into_cells();
+    for (tag, value) in fields {
+        tags.push(tag);
+        cells.push(Cell::Value(value));
+    }
+    Row::new(tags.into(), PropertyRow::from_cells(cells))
 }
 
 fn text(text: &RowText) -> String {

@@ -193,15 +193,22 @@ impl Import<'_> {
     /// came before it in this run.
     fn content_key(&mut self, folder: &[String], bytes: &[u8]) -> Vec<u8> {
         let mut hasher = blake3::Hasher::new();
-        for name in folder {
-            hasher.update(name.as_bytes()).update(&[0]);
-        }
-        hasher.update(&[0]).update(bytes);
+        self.hash_place(&mut hasher, folder);
+        hasher.update(bytes);
         let mut key = [0; 16];
         key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         let nth = self.seen.entry(key).or_default();
         *nth += 1;
         [&key[..], &nth.to_be_bytes()].concat()
+    }
+
+    /// Where a message goes is a part of its key: the same file may be carried into two folders.
+    fn hash_place(&self, hasher: &mut blake3::Hasher, folder: &[String]) {
+        let base = self.args.folder.as_deref().unwrap_or_default().split('/');
+        for name in base.filter(|name| !name.is_empty()).chain(folder.iter().map(String::as_str)) {
+            hasher.update(name.as_bytes()).update(&[0]);
+        }
+        hasher.update(&[0]);
     }
 
     fn progress(&mut self, what: &str) -> anyhow::Result<()> {

@@ -113,7 +113,7 @@ impl Walk<'_, '_> {
         let name = format!("{}: {}: node {:#x}", self.name, folder.path.join("/"), item.id.0);
         let target = self.folders.get(&folder.id).copied().flatten();
         let carried = Item {
-            key: key(folder, &item),
+            key: self.key(folder, &item),
             report: item::whole(&item.content),
             content: item.content,
             associated: item.associated,
@@ -192,6 +192,28 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// What the mailbox knows the message by: where it goes, its node, and what tells files apart wherever
+    /// they lie. An older copy of the same file thus makes no doubles, but brings what was changed since.
+    fn key(&self, folder: &Folder, item: &pst::Item) -> Vec<u8> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"pst").update(&item.id.0.to_le_bytes()).update(&[u8::from(item.associated)]);
+        self.import.hash_place(&mut hasher, &self.under);
+        for name in &folder.path {
+            hasher.update(name.as_bytes()).update(&[0]);
+        }
+        let told_by =
+            [tags::SEARCH_KEY, tags::CREATION_TIME, tags::LAST_MODIFICATION_TIME, tags::SUBJECT];
+        for tag in told_by {
+            match item.content.properties.get(tag) {
+                Some(PropertyValue::Binary(bytes)) => hasher.update(bytes),
+                Some(PropertyValue::Time(time)) => hasher.update(&time.0.to_le_bytes()),
+                Some(PropertyValue::String(text)) => hasher.update(text.as_bytes()),
+                _ => hasher.update(&[0xff]),
+            };
+        }
+        hasher.finalize().as_bytes()[..20].to_vec()
+    }
+
     fn at(&self, found: &Folder) -> String {
         format!("{}: {}", self.name, found.path.join("/"))
     }
@@ -228,22 +250,4 @@ fn kept(found: &Folder) -> Properties {
         }
     }
     properties
-}
-
-/// What the mailbox knows the message by: its node, and what tells files apart wherever they lie.
-fn key(folder: &Folder, item: &pst::Item) -> Vec<u8> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"pst").update(&item.id.0.to_le_bytes()).update(&[u8::from(item.associated)]);
-    for name in &folder.path {
-        hasher.update(name.as_bytes()).update(&[0]);
-    }
-    for tag in [tags::SEARCH_KEY, tags::CREATION_TIME, tags::SUBJECT] {
-        match item.content.properties.get(tag) {
-            Some(PropertyValue::Binary(bytes)) => hasher.update(bytes),
-            Some(PropertyValue::Time(time)) => hasher.update(&time.0.to_le_bytes()),
-            Some(PropertyValue::String(text)) => hasher.update(text.as_bytes()),
-            _ => hasher.update(&[0xff]),
-        };
-    }
-    hasher.finalize().as_bytes()[..20].to_vec()
 }

@@ -9,8 +9,8 @@ use std::fs;
 use formats::{msg, oracle};
 use serde_json::{Value, json};
 
-use seen::{compare, corpus, data, files, sha256};
-use support::{Random, golden, harm};
+use seen::{compare, corpus, data, files, golden, sha256};
+use support::{Random, harm};
 
 /// What each file gives: a change shows as a change of a line.
 #[test]

@@ -14,8 +14,8 @@ use formats::report::Report;
 use mapi::generated::tags;
 use serde_json::{Value, json};
 
-use seen::{compare, corpus, data, files, sha256};
-use support::{Random, golden, harm};
+use seen::{compare, corpus, data, files, golden, sha256};
+use support::{Random, harm};
 
 #[derive(Default)]
 struct Collector {

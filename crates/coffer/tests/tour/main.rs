@@ -1,8 +1,14 @@
 //! The README's tour as a new user walks it: the program itself, on a data directory in a temporary place.
 
 mod corpus;
+mod differences;
 mod program;
+mod readback;
+mod samples;
+#[path = "../../../formats/tests/seen/mod.rs"]
+mod seen;
 mod served;
+mod wire;
 
 use program::{Place, json};
 

@@ -1,8 +1,8 @@
 //! Runs the program.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// A data directory in a temporary place.
 pub struct Place {
@@ -43,31 +43,74 @@ impl Place {
     /// The exit status and everything printed.
     pub fn run(&self, arguments: &[&str]) -> (i32, String) {
         let (status, out, err) = self.output(arguments, "");
-        assert!(!err.contains("panicked"), "{arguments:?}:\n{err}");
         (status, out + &err)
     }
 
+    /// A command on the data directory of a server; the exit status and what it printed on its output.
+    pub fn run_at(&self, data: &Path, arguments: &[&str]) -> (i32, String) {
+        let (status, out, _) = finish(command(data, arguments), arguments, "");
+        (status, out)
+    }
+
     fn output(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
-        let mut child = self.command(arguments).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        (
-            output.status.code().expect("it ends by itself"),
-            String::from_utf8(output.stdout).unwrap(),
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        )
+        finish(self.command(arguments), arguments, input)
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_coffer"));
-        command
-            .arg("--data")
-            .arg(self.data())
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
+        command(&self.data(), arguments)
+    }
+}
+
+fn command(data: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coffer"));
+    command
+        .arg("--data")
+        .arg(data)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs a command to its end. A panic that reaches the user is never right.
+fn finish(mut command: Command, arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!(out.clone() + &err).contains("panicked"), "{arguments:?}:\n{out}{err}");
+    (output.status.code().expect("it ends by itself"), out, err)
+}
+/// A server, and what it prints.
+pub struct Running {
+    pub child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+pub fn start(place: &Place, arguments: &[&str]) -> Running {
+    let mut child = place.command(arguments).spawn().unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    Running { child, out }
+}
+
+impl Running {
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// Lines until one that starts with `word`; what is behind it.
+    pub fn value(&mut self, word: &str) -> String {
+        for _ in 0..20 {
+            let line = self.line();
+            if let Some(value) = line.strip_prefix(word) {
+                return value.trim().to_owned();
+            }
+        }
+        panic!("no line starts with {word}");
     }
 }
 

@@ -1,40 +1,8 @@
 //! Servers: the demo, the throw-away one, and commands through a running one.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout};
+use std::io::Read;
 
-use crate::program::{Place, end, json};
-
-/// A server, and what it prints.
-struct Running {
-    child: Child,
-    out: BufReader<ChildStdout>,
-}
-
-fn start(place: &Place, arguments: &[&str]) -> Running {
-    let mut child = place.command(arguments).spawn().unwrap();
-    let out = BufReader::new(child.stdout.take().unwrap());
-    Running { child, out }
-}
-
-impl Running {
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
-        line
-    }
-
-    /// Lines until one that starts with `word`; what is behind it.
-    fn value(&mut self, word: &str) -> String {
-        for _ in 0..20 {
-            let line = self.line();
-            if let Some(value) = line.strip_prefix(word) {
-                return value.trim().to_owned();
-            }
-        }
-        panic!("no line starts with {word}");
-    }
-}
+use crate::program::{Place, end, json, start};
 
 /// Ports for a server with fixed ones: free a moment ago.
 fn free_ports() -> [String; 2] {

@@ -124,3 +124,16 @@ pub fn compare(expected: &Value, ours: &Value, list: &str) {
     problems.extend(stale.map(|(place, _)| format!("{place}: listed, but there is no difference")));
     assert!(problems.is_empty(), "{list}:\n{}", problems.join("\n"));
 }
+
+/// Compares text with a committed file, or writes it if `COFFER_BLESS` is set.
+pub fn golden(name: &str, text: &str) {
+    let path = data().join(name);
+    if std::env::var_os("COFFER_BLESS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    for (theirs, ours) in committed.lines().zip(text.lines()) {
+        assert_eq!(ours, theirs, "{name}");
+    }
+    assert_eq!(committed.lines().count(), text.lines().count(), "lines of {name}");
+}

@@ -1,22 +1,5 @@
 //! What the tests over sample files share.
 
-use std::fs;
-
-use crate::seen::data;
-
-/// Compares text with a committed file, or writes it if `COFFER_BLESS` is set.
-pub fn golden(name: &str, text: &str) {
-    let path = data().join(name);
-    if std::env::var_os("COFFER_BLESS").is_some() {
-        fs::write(&path, text).unwrap();
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    for (theirs, ours) in committed.lines().zip(text.lines()) {
-        assert_eq!(ours, theirs, "{name}");
-    }
-    assert_eq!(committed.lines().count(), text.lines().count(), "lines of {name}");
-}
-
 /// Numbers from a seed, the same in every run (xorshift64*).
 pub struct Random(u64);
 

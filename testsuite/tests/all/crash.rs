@@ -90,6 +90,9 @@ fn kill_in_the_middle(
         acknowledged.insert(line?.parse()?);
         if acknowledged.len() as u64 >= enough && !killed {
             std::thread::sleep(pause);
+            if power {
+                await_write(data);
+            }
             // SIGKILL. What stands in the pipe by then was acknowledged too, and is read on.
             saver.kill()?;
             killed = true;
@@ -100,6 +103,23 @@ fn kill_in_the_middle(
         return Err(format!("the saver ended by itself: {status}").into());
     }
     Ok(acknowledged)
+}
+
+/// Waits until the engine writes to its journal, so that a kill finds the sync after it not done: most
+/// moments have nothing unsynced, and would show nothing.
+fn await_write(data: &Path) {
+    let written = || {
+        let files = std::fs::read_dir(data.join("engine")).into_iter().flatten().flatten();
+        let journals = files.filter(|file| file.path().extension().is_some_and(|e| e == "jnl"));
+        journals.filter_map(|file| file.metadata().ok()?.modified().ok()).max()
+    };
+    let before = written();
+    // A bound, in case that nothing is written any more.
+    for _ in 0..100_000 {
+        if written() != before {
+            return;
+        }
+    }
 }
 
 /// Opens the store again and reads every letter in it: each is whole, and there once.

@@ -419,6 +419,55 @@ mod tests {
         assert_eq!(kept.lock().unwrap().open, [1]);
     }
 
+    /// A server that answers anything at all.
+    struct Liar {
+        state: u64,
+        valid: Vec<u8>,
+    }
+
+    impl Transport for Liar {
+        fn execute(&mut self, _: &[u8], _: u32) -> Result<Vec<u8>> {
+            let mut bytes = self.valid.clone();
+            for _ in 0..3 {
+                self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let at = (self.state >> 33) as usize % (bytes.len() + 1);
+                match self.state >> 62 {
+                    0 => bytes.truncate(at.max(1)),
+                    1 => bytes.insert(at, (self.state >> 20) as u8),
+                    _ => bytes[at.saturating_sub(1)] = (self.state >> 20) as u8,
+                }
+            }
+            Ok(bytes)
+        }
+
+        fn disconnect(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn any_answer_of_a_server_is_an_answer_or_an_error() {
+        let request = Request::with(
+            LogonId(0),
+            HandleIndex(0),
+            HandleIndex(1),
+            RopRequest::OpenFolder(OpenFolderRequest {
+                folder: FolderId::own(5),
+                flags: OpenFolderFlags::NONE,
+            }),
+        );
+        let mut writer = ResponseWriter::new(30_000, 2);
+        let body = OpenFolderResponse { has_rules: false, ghosted: Default::default() };
+        writer.push(&Response::to(&request, RopResponse::OpenFolder(body))).unwrap();
+        let valid = writer.finish(&[Handle(1), Handle(2)]);
+        let connection = Connection::new(Box::new(Liar { state: 1, valid }));
+        let life = connection.releases().begin_logon().unwrap();
+        let logon = Arc::new(ServerObject::logon(connection.clone(), life, Handle(1)));
+        let opened = (0..20_000).filter(|_| open(&logon, 5).is_ok()).count();
+        assert!(opened > 0);
+        assert!(connection.releases().len() < MANY);
+    }
+
     /// The session's parts can be shared by threads.
     #[test]
     fn everything_is_send_and_sync() {

@@ -163,6 +163,33 @@ mod tests {
         assert!(matches!(into_body(unauthorised, "me"), Err(Error::Credentials { .. })));
     }
 
+    /// Any bytes that a server may send: an error or a body, never a panic.
+    #[test]
+    fn any_answer_is_taken_apart_without_a_panic() {
+        let valid = b"PROCESSING\r\nPENDING\r\nDONE\r\nX-ResponseCode: 0\r\n\r\nbody";
+        let mut state = 1_u64;
+        let mut draw = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        for _ in 0..20_000 {
+            let mut body = valid[..draw(valid.len() + 1)].to_vec();
+            for _ in 0..draw(4) {
+                match draw(3) {
+                    0 => body.push(draw(256) as u8),
+                    1 => body.truncate(draw(body.len() + 1)),
+                    _ if body.is_empty() => {}
+                    _ => {
+                        let at = draw(body.len());
+                        body[at] = draw(256) as u8;
+                    }
+                }
+            }
+            let _ = into_body(response(&[MAPI], &body), "me");
+            let _ = excerpt(&body);
+        }
+    }
+
     #[test]
     fn an_excerpt_has_neither_markup_nor_control_characters() {
         assert_eq!(excerpt(b"<h1>Too\r\n\x1b[2J  many</h1>"), ": Too [2J many");

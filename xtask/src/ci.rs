@@ -19,6 +19,7 @@ const STEPS: &[Step] = &[
     ("tests", &["cargo", "test", "--workspace", "--locked"]),
     ("release build", &["cargo", "build", "--release", "--locked"]),
     ("soak, open-store", &soak("open-store", "5000", "1")),
+    ("soak, logon", &soak("logon", "2000", "1")),
     ("soak, threads", &soak("threads", "4000", "64")),
     ("soak, release-order", &soak("release-order", "2000", "1")),
     ("soak, failed-open", &soak("failed-open", "2000", "1")),

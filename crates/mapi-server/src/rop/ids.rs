@@ -1,6 +1,6 @@
 //! Long-term ids ([MS-OXCSTOR] 3.2.5.8, 3.2.5.9).
 
-use mapi::{ErrorCode, FolderId};
+use mapi::{ErrorCode, FolderId, Guid};
 use mapi_rop::logon::{
     IdFromLongTermIdRequest, IdFromLongTermIdResponse, LongTermIdFromIdRequest,
     LongTermIdFromIdResponse,
@@ -32,6 +32,17 @@ pub fn id_from_long_term_id(
     request: &IdFromLongTermIdRequest,
 ) -> Result<IdFromLongTermIdResponse> {
     call.need_logon(input)?;
-    let (replica, counter) = ids::from_long_term(&*call.mailbox()?, &request.long_term_id)?;
-    Ok(IdFromLongTermIdResponse { id: FolderId::new(replica, counter).into() })
+    let id = &request.long_term_id;
+    // MS-OXCSTOR R94801
+    if id.replica == Guid::NULL {
+        return Err(ErrorCode::INVALID_PARAMETER.into());
+    }
+    // A replica that was not met before gets a number (MS-OXCSTOR R950, R1246).
+    let replica = match ids::replica_id(&*call.mailbox()?, id.replica) {
+        Ok(replica) => replica,
+        // MS-OXCSTOR R1249
+        Err(StoreError::Quota(_)) => return Err(ErrorCode::PARAMETER_OVERFLOW.into()),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(IdFromLongTermIdResponse { id: FolderId::new(replica, id.counter).into() })
 }

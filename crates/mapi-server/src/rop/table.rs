@@ -33,6 +33,11 @@ pub fn get_hierarchy_table(
     input: NodeId,
     request: &GetTableRequest,
 ) -> Result<Opened<GetTableResponse>> {
+    const VALID: u8 = 0xfc;
+    // MS-OXCFOLD R314. Deleted folders are not kept, and the others must not be taken for them (R806).
+    if request.flags.0 & !VALID != 0 || request.flags.contains(TableFlags::SOFT_DELETES) {
+        return Err(ErrorCode::NOT_SUPPORTED.into());
+    }
     let rows = Rows::Hierarchy { depth: request.flags.contains(TableFlags::DEPTH) };
     open(call, input, TableKind::Hierarchy, rows, request.flags)
 }
@@ -43,7 +48,18 @@ pub fn get_contents_table(
     input: NodeId,
     request: &GetTableRequest,
 ) -> Result<Opened<GetTableResponse>> {
+    const VALID: u8 = 0xfa;
+    /// The bit that hierarchy tables have for SuppressesNotifications.
+    const CONVERSATION_MEMBERS: TableFlags = TableFlags::SUPPRESSES_NOTIFICATIONS;
     let has = |flag| request.flags.contains(flag);
+    // MS-OXCFOLD R330
+    if request.flags.0 & !VALID != 0 {
+        return Err(ErrorCode::INVALID_PARAMETER.into());
+    }
+    // A table of one conversation has other rows than the folder; no view makes them yet (R1174).
+    if has(CONVERSATION_MEMBERS) {
+        return Err(ErrorCode::NOT_SUPPORTED.into());
+    }
     let contents = match (has(TableFlags::ASSOCIATED), has(TableFlags::SOFT_DELETES)) {
         (false, false) => Contents::Normal,
         (true, false) => Contents::Associated,

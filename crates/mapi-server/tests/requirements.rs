@@ -1,0 +1,87 @@
+//! Requirements of the specifications that only unusual requests meet, a test a chapter.
+
+mod support;
+
+use std::sync::Arc;
+
+use mapi::{ErrorCode, FolderId, GlobalCounter, Guid, LongTermId, ReplId};
+use mapi_rop::folder::{GetTableRequest, TableFlags};
+use mapi_rop::logon::{IdFromLongTermIdRequest, LongTermIdFromIdRequest};
+use mapi_rop::{RopRequest, RopResponse};
+use mapi_server::{Options, Processor};
+use store::{Account, SpecialFolder};
+use support::{Client, processor};
+
+fn start() -> (Arc<Processor>, Vec<Account>, Client) {
+    let (processor, accounts) = processor(1, Options::default());
+    let client = Client::connect(&processor, &accounts[0]);
+    (processor, accounts, client)
+}
+
+fn short_id(client: &mut Client, id: LongTermId) -> Result<FolderId, ErrorCode> {
+    let body = RopRequest::IdFromLongTermId(IdFromLongTermIdRequest { long_term_id: id });
+    match client.call(client.logon, body)? {
+        RopResponse::IdFromLongTermId(answer) => Ok(answer.id.folder()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn long_id(client: &mut Client, id: FolderId) -> Result<LongTermId, ErrorCode> {
+    let body = RopRequest::LongTermIdFromId(LongTermIdFromIdRequest { id: id.into() });
+    match client.call(client.logon, body)? {
+        RopResponse::LongTermIdFromId(answer) => Ok(answer.long_term_id),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn ids_of_other_replicas_get_a_number() {
+    let (_processor, _, mut client) = start();
+    let inbox = SpecialFolder::Inbox.id();
+    let own = long_id(&mut client, inbox).expect("a long-term id");
+    assert_eq!(short_id(&mut client, own), Ok(inbox));
+    // MS-OXCSTOR R950, R1246, R952, R1253
+    let foreign = LongTermId::new(Guid([7; 16]), GlobalCounter::new(0x1234));
+    let id = short_id(&mut client, foreign).expect("a new replica");
+    assert_ne!(id.replica, inbox.replica);
+    assert_eq!(id.counter, foreign.counter);
+    assert_eq!(short_id(&mut client, foreign), Ok(id));
+    assert_eq!(long_id(&mut client, id), Ok(foreign));
+    // MS-OXCSTOR R1245: nothing has to be there, and nothing is.
+    assert_eq!(client.open_folder(id), Err(ErrorCode::NOT_FOUND));
+    // MS-OXCSTOR R94801
+    let nobody = LongTermId::new(Guid::NULL, GlobalCounter::new(1));
+    assert_eq!(short_id(&mut client, nobody), Err(ErrorCode::INVALID_PARAMETER));
+    // MS-OXCSTOR R946
+    let unknown = FolderId::new(ReplId(999), GlobalCounter::new(1));
+    assert_eq!(long_id(&mut client, unknown), Err(ErrorCode::NOT_FOUND));
+}
+
+#[test]
+fn table_flags_are_checked() {
+    let (_processor, _, mut client) = start();
+    let inbox = client.inbox();
+    let table = |client: &mut Client, contents: bool, flags: u8| {
+        let request = GetTableRequest { flags: TableFlags(flags) };
+        let body = match contents {
+            true => RopRequest::GetContentsTable(request),
+            false => RopRequest::GetHierarchyTable(request),
+        };
+        client.open(inbox, body).map(|handle| client.release(handle))
+    };
+    for valid in [0x00, 0x04, 0x08, 0x10, 0x40, 0x80] {
+        assert_eq!(table(&mut client, false, valid), Ok(()), "{valid:#x}");
+    }
+    // MS-OXCFOLD R314, R806
+    for other in [0x01, 0x02, 0x20] {
+        assert_eq!(table(&mut client, false, other), Err(ErrorCode::NOT_SUPPORTED), "{other:#x}");
+    }
+    for valid in [0x00, 0x02, 0x08, 0x10, 0x20, 0x22, 0x40] {
+        assert_eq!(table(&mut client, true, valid), Ok(()), "{valid:#x}");
+    }
+    // MS-OXCFOLD R330
+    for invalid in [0x01, 0x04] {
+        assert_eq!(table(&mut client, true, invalid), Err(ErrorCode::INVALID_PARAMETER));
+    }
+    assert_eq!(table(&mut client, true, 0x80), Err(ErrorCode::NOT_SUPPORTED));
+}

@@ -366,6 +366,9 @@ fn headers_paths_and_bodies_are_checked() {
         0
     );
     assert_eq!(odd("GET", "/elsewhere", "").status, 404);
+    // R35, R1331: who calls comes before what for.
+    client.raw(b"GET /mapi/emsmdb HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(client.receive().status, 401);
     assert_eq!(client.call("Connect", &[0; 5_000]).code(), 9);
 }
 

@@ -4,9 +4,13 @@ mod support;
 
 use std::sync::Arc;
 
-use mapi::{ErrorCode, FolderId, GlobalCounter, Guid, LongTermId, ReplId};
+use mapi::row::TaggedValue;
+use mapi::{ErrorCode, FolderId, GlobalCounter, Guid, LongTermId, PropertyProblem, ReplId, tags};
 use mapi_rop::folder::{GetTableRequest, TableFlags};
 use mapi_rop::logon::{IdFromLongTermIdRequest, LongTermIdFromIdRequest};
+use mapi_rop::message::SaveFlags;
+use mapi_rop::parts::SizedValues;
+use mapi_rop::property::SetPropertiesRequest;
 use mapi_rop::{RopRequest, RopResponse};
 use mapi_server::{Options, Processor};
 use store::{Account, SpecialFolder};
@@ -84,4 +88,34 @@ fn table_flags_are_checked() {
         assert_eq!(table(&mut client, true, invalid), Err(ErrorCode::INVALID_PARAMETER));
     }
     assert_eq!(table(&mut client, true, 0x80), Err(ErrorCode::NOT_SUPPORTED));
+}
+
+#[test]
+fn message_flags_are_the_clients_up_to_the_first_save() {
+    let (_processor, _, mut client) = start();
+    let inbox = SpecialFolder::Inbox.id();
+    let message = client.create_message(inbox);
+    // MS-OXCMSG R347, R1480: mfUnsent, mfRead and mfEverRead.
+    assert_eq!(client.get(message, tags::MESSAGE_FLAGS), Ok(0x0409.into()));
+    client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+    // MS-OXCMSG R519: not modified since the first save.
+    assert_eq!(client.get(message, tags::MESSAGE_FLAGS), Ok(0x040b.into()));
+    // MS-OXCMSG R31, R516: read-only from now on.
+    let values = SizedValues(vec![TaggedValue::new(tags::MESSAGE_FLAGS, 0x0021)]);
+    let body = RopRequest::SetProperties(SetPropertiesRequest { values });
+    let problems = match client.call(message, body) {
+        Ok(RopResponse::SetProperties(answer)) => answer.problems.items,
+        other => panic!("{other:?}"),
+    };
+    let problem =
+        PropertyProblem { index: 0, tag: tags::MESSAGE_FLAGS, error: ErrorCode::COMPUTED };
+    assert_eq!(problems, [problem]);
+    client.set(message, tags::SUBJECT, "changed");
+    client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+    assert_eq!(client.get(message, tags::MESSAGE_FLAGS), Ok(0x0409.into()));
+
+    let sent = client.create_message(inbox);
+    client.set(sent, tags::MESSAGE_FLAGS, 0x0001);
+    client.save(sent, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+    assert_eq!(client.get(sent, tags::MESSAGE_FLAGS), Ok(0x0403.into()));
 }

@@ -42,15 +42,15 @@ pub async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
     let expiration = config.options.limits.session_idle;
     let envelope = Envelope::of(&head.headers, config.pending_period, expiration);
-    // R3: all requests use POST.
-    if head.method != Method::POST {
-        return envelope.failure(ResponseCode::InvalidVerb);
-    }
     // R35, R36: nothing is looked at before the user is known.
     let caller = match identify(shared, &head.headers).await {
         Ok(caller) => caller,
         Err(denied) => return shared.authenticator.denied(denied),
     };
+    // R3: all requests use POST.
+    if head.method != Method::POST {
+        return envelope.failure(ResponseCode::InvalidVerb);
+    }
     if shared.is_ending() {
         return envelope.failure(ResponseCode::EndpointShuttingDown);
     }

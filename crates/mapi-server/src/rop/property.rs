@@ -202,7 +202,11 @@ pub fn set_properties(
             need_write(object.access)?;
             let bytes = values.iter().map(|(_, value)| value.size()).sum::<u64>();
             object.entry.resize(object.entry.bytes() + bytes)?;
-            let problems = apply(values, message::is_computed, |tag, value| {
+            let is_computed = match object.edit.base.is_none() {
+                true => message::is_computed,
+                false => is_computed_once_saved,
+            };
+            let problems = apply(values, is_computed, |tag, value| {
                 object.edit.body.properties.set(tag, value);
             });
             object.dirty = true;
@@ -221,6 +225,11 @@ pub fn set_properties(
         _ => return Err(ErrorCode::NOT_SUPPORTED.into()),
     };
     Ok(PropertyProblemsResponse { problems: Counted::from(problems) })
+}
+
+/// The flags of a message are the client's up to the first save (MS-OXCMSG R31).
+fn is_computed_once_saved(tag: PropertyTag) -> bool {
+    message::is_computed(tag) || tag.id() == mapi::tags::MESSAGE_FLAGS.id()
 }
 
 /// Sets what may be set; the others are told as problems (MS-OXCPRPT R47505, R47506).

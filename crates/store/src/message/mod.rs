@@ -104,7 +104,7 @@ impl Message {
         Message {
             folder,
             associated,
-            flags: flags::UNSENT | flags::UNMODIFIED,
+            flags: flags::UNSENT,
             read: true,
             ..Message::embedded(MessageBody { properties, ..MessageBody::default() })
         }

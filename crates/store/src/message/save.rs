@@ -42,6 +42,10 @@ const MIME_SOURCES: [PropertyTag; 4] =
 pub fn save(mailbox: &Mailbox, message: &mut Message, options: SaveOptions) -> Result<Saved> {
     let mut ready = message.clone();
     prepare(mailbox, &mut ready)?;
+    // Not modified since it was first saved (MS-OXCMSG R519).
+    if ready.base.is_none() {
+        ready.flags |= flags::UNMODIFIED;
+    }
     let saved = writer::write(mailbox, |tx| {
         let mut saved = ready.clone();
         let now = tx.now;
@@ -63,9 +67,11 @@ pub(crate) fn prepare(mailbox: &Mailbox, message: &mut Message) -> Result<()> {
     if let Some(value) = properties.remove(tags::MESSAGE_FLAGS)
         && let Some(set) = value.inline().and_then(PropertyValue::as_i32)
     {
-        let fresh = message.base.is_none();
-        message.read = if fresh { set as u32 & flags::READ != 0 } else { message.read };
-        message.flags = set as u32 & !flags::COMPUTED;
+        // After the first save they are the server's (MS-OXCMSG R31, R516).
+        if message.base.is_none() {
+            message.read = set as u32 & flags::READ != 0;
+            message.flags = set as u32 & !flags::COMPUTED;
+        }
     }
     // What is computed is not kept; a source key and a change list are, since they may come from elsewhere.
     let kept = [tags::SOURCE_KEY.id(), tags::PREDECESSOR_CHANGE_LIST.id()];

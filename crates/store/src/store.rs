@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use mapi::FileTime;
@@ -78,6 +79,8 @@ pub(crate) struct StoreInner {
     epochs: Mutex<HashMap<MailboxNumber, Epoch>>,
     /// Held while the directory is read, checked and written.
     pub(crate) directory: Mutex<()>,
+    /// How often the directory was changed since the store was opened.
+    pub(crate) directory_version: AtomicU64,
 }
 
 #[derive(Default)]
@@ -131,6 +134,7 @@ impl Store {
                 mailboxes: Mutex::default(),
                 epochs: Mutex::default(),
                 directory: Mutex::default(),
+                directory_version: AtomicU64::new(0),
             }),
         };
         crate::directory::prepare(&store)?;
@@ -142,6 +146,12 @@ impl Store {
     /// [`StoreError::Closed`](crate::StoreError::Closed).
     pub fn close(&self) -> Result<()> {
         Ok(self.inner.engine.close()?)
+    }
+
+    /// Another number after each change of an account, its credentials or its grants. Costs nothing to ask:
+    /// what was read of the directory is as it was for as long as this is.
+    pub fn directory_version(&self) -> u64 {
+        self.inner.directory_version.load(Ordering::Acquire)
     }
 
     /// An open mailbox. All handles to one mailbox are the same object.

@@ -9,6 +9,8 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::Ordering;
+
 use mapi::Guid;
 
 use self::record::{Counters, Site};
@@ -328,6 +330,7 @@ fn write<T>(
         let ticket = engine.enqueue(batch)?;
         drop(section);
         if ticket.wait()?.is_committed() {
+            store.inner.directory_version.fetch_add(1, Ordering::Release);
             return Ok(result);
         }
     }

@@ -1,6 +1,7 @@
 //! ROP buffers in, ROP buffers out ([MS-OXCROPS] 3.2.5.1, 3.2.5.2): what HTTP and sessions of one's own
 //! process have in common.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use mapi::ErrorCode;
 use mapi_rop::buffer::{RequestBuffer, ResponseWriter};
 use mapi_rop::http::ExecuteFlags;
 use mapi_rop::{LogonKinds, RopId};
-use store::{Account, Store};
+use parking_lot::Mutex;
+use store::{Account, Mailbox, MailboxNumber, Store};
 
 use crate::call::Call;
 use crate::dispatch::{
@@ -42,8 +44,14 @@ pub struct Processor {
     pub limits: Arc<Limits>,
     pub sessions: Sessions,
     pub control: Control,
+    /// The mailboxes that were logged on to last, newest first: a client that opens and closes its store
+    /// over and over finds it open.
+    warm: Mutex<VecDeque<Arc<Mailbox>>>,
     trace: Option<Trace>,
 }
+
+/// How many mailboxes are kept open without a logon.
+const WARM_MAILBOXES: usize = 64;
 
 /// The answer to a ROP input buffer.
 #[derive(Debug)]
@@ -67,8 +75,22 @@ impl Processor {
             ledger,
             limits,
             control: options.control,
+            warm: Mutex::default(),
             trace: options.trace,
         })
+    }
+
+    /// An open mailbox, which is kept open for a while.
+    pub(crate) fn mailbox(&self, number: MailboxNumber) -> store::Result<Arc<Mailbox>> {
+        if let Some(first) = self.warm.lock().front().filter(|first| first.number() == number) {
+            return Ok(Arc::clone(first));
+        }
+        let mailbox = self.store.mailbox(number)?;
+        let mut warm = self.warm.lock();
+        warm.retain(|known| known.number() != number);
+        warm.push_front(Arc::clone(&mailbox));
+        warm.truncate(WARM_MAILBOXES);
+        Ok(mailbox)
     }
 
     /// Makes a Session Context for somebody whose identity is established.

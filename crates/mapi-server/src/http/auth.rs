@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Response, StatusCode};
-use store::{Account, Store, StoreError};
+use store::{Store, StoreError};
 
 use super::body::ResponseBody;
-use super::credentials::{Cache, Credentials};
+use super::credentials::{Cache, Credentials, Verified};
 use super::reply::plain;
 use crate::pool::Pool;
 
@@ -41,9 +41,9 @@ impl Authenticator {
         self.cache.len()
     }
 
-    /// The account that was verified with these credentials before. It may have changed since: the first
-    /// job that runs for it has to ask [`still_valid`], and to call [`Authenticator::verify`] if it is not.
-    pub fn recall(&self, credentials: &Credentials) -> Option<Arc<Account>> {
+    /// The account that was verified with these credentials before. It may have changed since: who works for
+    /// it has to ask [`Verified::is_valid`], and to call [`Authenticator::verify`] if it is not.
+    pub fn recall(&self, credentials: &Credentials) -> Option<Arc<Verified>> {
         self.cache.get(credentials)
     }
 
@@ -51,7 +51,7 @@ impl Authenticator {
     pub async fn verify(
         self: &Arc<Self>,
         credentials: Arc<Credentials>,
-    ) -> Result<Arc<Account>, Denied> {
+    ) -> Result<Arc<Verified>, Denied> {
         self.cache.forget(&credentials);
         let (send, receive) = tokio::sync::oneshot::channel();
         let this = Arc::clone(self);
@@ -63,12 +63,13 @@ impl Authenticator {
         receive.await.unwrap_or(Err(Denied::Failed))
     }
 
-    fn verify_now(&self, credentials: &Credentials) -> Result<Arc<Account>, Denied> {
+    fn verify_now(&self, credentials: &Credentials) -> Result<Arc<Verified>, Denied> {
+        let version = self.store.directory_version();
         match self.store.verify_password(&credentials.user, &credentials.password) {
             Ok(account) => {
-                let account = Arc::new(account);
-                self.cache.put(credentials, Arc::clone(&account));
-                Ok(account)
+                let verified = Arc::new(Verified::new(account, version));
+                self.cache.put(credentials, Arc::clone(&verified));
+                Ok(verified)
             }
             Err(StoreError::BadCredentials | StoreError::Disabled | StoreError::NotFound(_)) => {
                 tracing::info!(user = %credentials.user, "wrong credentials, or a disabled account");
@@ -101,12 +102,4 @@ impl Authenticator {
 /// Reads a request's credentials.
 pub fn read(headers: &HeaderMap) -> Result<Arc<Credentials>, Denied> {
     Credentials::read(headers).map(Arc::new).ok_or(Denied::Unauthorized)
-}
-
-/// Whether an account is what it was when its credentials were verified. Asks the store.
-pub fn still_valid(store: &Store, account: &Account) -> bool {
-    match store.account(account.id) {
-        Ok(now) => !now.disabled && now.credential_epoch == account.credential_epoch,
-        Err(_) => false,
-    }
 }

@@ -46,12 +46,12 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let workers = std::thread::available_parallelism().map_or(2, |count| count.get()).max(2);
+        let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
         Config {
             bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
             metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             options: Options::default(),
-            workers: workers.min(64),
+            workers: processors.clamp(2, 64),
             queue: 1_024,
             verifiers: 2,
             remembered_credentials: 4_096,

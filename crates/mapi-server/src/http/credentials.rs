@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use parking_lot::Mutex;
-use store::Account;
+use store::{Account, Store};
 
 /// A user name and a password as a request brought them.
 pub struct Credentials {
@@ -40,6 +41,40 @@ impl Credentials {
     }
 }
 
+/// An account whose credentials were verified.
+pub struct Verified {
+    pub account: Arc<Account>,
+    /// The state of the directory in which they were, see [`Store::directory_version`].
+    checked: AtomicU64,
+}
+
+impl Verified {
+    /// `version` was asked for before the credentials were verified.
+    pub fn new(account: Account, version: u64) -> Verified {
+        Verified { account: Arc::new(account), checked: AtomicU64::new(version) }
+    }
+
+    /// Whether nothing of the directory changed since. Does not ask the engine.
+    pub fn is_fresh(&self, store: &Store) -> bool {
+        self.checked.load(Ordering::Acquire) == store.directory_version()
+    }
+
+    /// Whether the account is still what it was. Asks the engine if it has to.
+    pub fn is_valid(&self, store: &Store) -> bool {
+        let version = store.directory_version();
+        if self.checked.load(Ordering::Acquire) == version {
+            return true;
+        }
+        let valid = store.account(self.account.id).is_ok_and(|now| {
+            !now.disabled && now.credential_epoch == self.account.credential_epoch
+        });
+        if valid {
+            self.checked.store(version, Ordering::Release);
+        }
+        valid
+    }
+}
+
 /// The bounded memory of verified credentials.
 pub struct Cache {
     key: [u8; 32],
@@ -51,7 +86,7 @@ pub struct Cache {
 struct Entry {
     /// Of user name and password; compared in constant time.
     hash: blake3::Hash,
-    account: Arc<Account>,
+    verified: Arc<Verified>,
 }
 
 impl Cache {
@@ -62,19 +97,19 @@ impl Cache {
         Ok(Cache { key, limit, entries: Mutex::new(HashMap::new()) })
     }
 
-    /// The account, if these credentials were verified before. The caller checks that the account's
-    /// credential epoch is still the same and that it is not disabled.
-    pub fn get(&self, credentials: &Credentials) -> Option<Arc<Account>> {
+    /// The account, if these credentials were verified before. The caller checks that it
+    /// [is still what it was](Verified::is_valid).
+    pub fn get(&self, credentials: &Credentials) -> Option<Arc<Verified>> {
         let name = self.name(credentials);
         let hash = self.hash(credentials);
         let entries = self.entries.lock();
         let entry = entries.get(&name)?;
         // blake3::Hash compares in constant time.
-        (entry.hash == hash).then(|| Arc::clone(&entry.account))
+        (entry.hash == hash).then(|| Arc::clone(&entry.verified))
     }
 
     /// Remembers credentials that were just verified.
-    pub fn put(&self, credentials: &Credentials, account: Arc<Account>) {
+    pub fn put(&self, credentials: &Credentials, verified: Arc<Verified>) {
         let name = self.name(credentials);
         let hash = self.hash(credentials);
         let mut entries = self.entries.lock();
@@ -83,7 +118,7 @@ impl Cache {
             let any = entries.keys().next().copied();
             any.and_then(|key| entries.remove(&key));
         }
-        entries.insert(name, Entry { hash, account });
+        entries.insert(name, Entry { hash, verified });
     }
 
     /// Forgets a user.
@@ -121,8 +156,8 @@ mod tests {
 
     use super::*;
 
-    fn account() -> Arc<Account> {
-        Arc::new(Account {
+    fn account() -> Arc<Verified> {
+        let account = Account {
             id: AccountId(1),
             address: "a@example.test".into(),
             display_name: "A".into(),
@@ -131,7 +166,8 @@ mod tests {
             mailbox_guid: Guid([0; 16]),
             disabled: false,
             credential_epoch: 1,
-        })
+        };
+        Arc::new(Verified::new(account, 0))
     }
 
     fn credentials(user: &str, password: &str) -> Credentials {

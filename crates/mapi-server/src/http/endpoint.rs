@@ -23,10 +23,10 @@ use mapi_rop::http::{
 use store::Account;
 use tokio::sync::mpsc;
 
-use super::auth::{self, Denied, still_valid};
+use super::auth::{self, Denied};
 use super::body::ResponseBody;
 use super::cookies::{self, ContextCookie, Cookies};
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Verified};
 use super::reply::Envelope;
 use super::server::Shared;
 use crate::extended::ExecuteError;
@@ -77,18 +77,18 @@ pub async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply {
 
 /// Who calls, and what he said to prove it.
 struct Caller {
-    account: Arc<Account>,
+    verified: Arc<Verified>,
     credentials: Arc<Credentials>,
 }
 
 /// From memory, or by the password. What stands in memory is checked by the first job that runs for it.
 async fn identify(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Denied> {
     let credentials = auth::read(headers)?;
-    let account = match shared.authenticator.recall(&credentials) {
-        Some(account) => account,
+    let verified = match shared.authenticator.recall(&credentials) {
+        Some(verified) => verified,
         None => shared.authenticator.verify(Arc::clone(&credentials)).await?,
     };
-    Ok(Caller { account, credentials })
+    Ok(Caller { verified, credentials })
 }
 
 /// The headers that every request has (R44 and 2.2.3.3).
@@ -137,11 +137,25 @@ impl Incomer<'_> {
         job: F,
     ) -> impl Future<Output = Result<Outcome<T>, ResponseCode>> + Send + use<T, F> {
         let processor = Arc::clone(&self.shared.processor);
-        let account = Arc::clone(&self.caller.account);
-        let job = self
-            .shared
-            .work(move || still_valid(&processor.store, &account).then(|| job(&processor)));
+        let verified = Arc::clone(&self.caller.verified);
+        let job =
+            self.shared.work(move || verified.is_valid(&processor.store).then(|| job(&processor)));
         async { job.await.map_err(|_| ResponseCode::UnknownFailure) }
+    }
+
+    /// Does at once what asks no engine and waits for nothing, if the caller's credentials are known to hold
+    /// and `at_once` allows it; else queues it as a job. To wake a thread takes longer than to make a
+    /// session.
+    async fn job_or_now<T: Send + 'static, F: FnOnce(&Processor) -> T + Send + 'static>(
+        &self,
+        at_once: bool,
+        job: F,
+    ) -> Result<Outcome<T>, ResponseCode> {
+        let processor = &self.shared.processor;
+        match at_once && self.caller.verified.is_fresh(&processor.store) {
+            true => Ok(Some(job(processor))),
+            false => self.job(job).await,
+        }
     }
 
     /// The credentials were remembered and hold no more: the password decides.
@@ -164,7 +178,7 @@ impl Incomer<'_> {
         };
         let session = self.shared.processor.sessions.get(token);
         session
-            .filter(|session| session.user.id == self.caller.account.id)
+            .filter(|session| session.user.id == self.caller.verified.account.id)
             .ok_or(ResponseCode::ContextNotFound)
     }
 
@@ -188,10 +202,13 @@ impl Incomer<'_> {
         // A client that connects anew brings the cookies of the session that it gives up (3.2.5.6 R1277);
         // the sequence in them does not matter (R1279).
         let old = self.session().ok().map(|session| session.token);
-        let account = Arc::clone(&self.caller.account);
+        let account = Arc::clone(&self.caller.verified.account);
         let client = self.envelope.client();
+        // What an old session leaves behind is dropped on a thread that may wait, and an unknown name is
+        // looked up there.
+        let own = is_own(&request, &account);
         let connected = self
-            .job(move |processor| {
+            .job_or_now(own && old.is_none(), move |processor| {
                 drop(old.and_then(|token| processor.sessions.end(token)));
                 connect(processor, account, &request, client)
             })
@@ -201,7 +218,7 @@ impl Incomer<'_> {
             Ok(None) => return self.stale().await,
             Err(code) => return self.envelope.failure(code),
         };
-        let name = self.caller.account.display_name.clone();
+        let name = self.caller.verified.account.display_name.clone();
         let (error, session) = match outcome {
             Ok(session) => (ErrorCode(0), Some(session)),
             Err(code) => (code, None),
@@ -259,9 +276,11 @@ impl Incomer<'_> {
         if DisconnectRequest::from_wire(&self.body).is_err() {
             return self.envelope.failure(ResponseCode::InvalidRequestBody);
         }
-        // R2233: everything of the session goes, here and now, on a thread that may wait.
+        // R2233: everything of the session goes before the answer; what it still holds open, on a thread that
+        // may wait.
+        let nothing_open = turn.session().has_nothing_open();
         let ended = self
-            .job(move |processor| {
+            .job_or_now(nothing_open, move |processor| {
                 let ended = processor.sessions.end(turn.session().token);
                 drop(turn);
                 drop(ended);
@@ -294,7 +313,7 @@ impl Incomer<'_> {
                 session.touch();
             }
         };
-        match self.job(touch).await {
+        match self.job_or_now(true, touch).await {
             Ok(Some(())) => self.envelope.success(&[]),
             Ok(None) => self.stale().await,
             Err(code) => self.envelope.failure(code),
@@ -367,6 +386,11 @@ fn connect(
         ConnectError::TooMany => ErrorCode::TOO_MANY_SESSIONS,
         ConnectError::NoRandom => ErrorCode::ERROR,
     })
+}
+
+/// Whether a Connect is for the caller himself.
+fn is_own(request: &ConnectRequest, account: &Account) -> bool {
+    request.user_dn.0.eq_ignore_ascii_case(account.legacy_dn.as_bytes())
 }
 
 /// What the server tells of itself at a Connect: no public folders, one endpoint.

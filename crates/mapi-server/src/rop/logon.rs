@@ -45,7 +45,7 @@ pub fn logon(call: &mut Call<'_>, request: &LogonRequest) -> Result<Opened<Priva
     if !is_owner && !store.may_open(account.mailbox, user.id)? {
         return Err(ErrorCode::LOGIN_FAILURE.into());
     }
-    let mailbox = store.mailbox(account.mailbox)?;
+    let mailbox = call.processor.mailbox(account.mailbox)?;
     let (guid, replica_guid) = (mailbox.guid(), mailbox.replica());
     let now = store.now();
 

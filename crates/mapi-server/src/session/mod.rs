@@ -193,6 +193,12 @@ impl SessionContext {
         self.ended.ring();
     }
 
+    /// Whether there is no object, so that dropping the session is only freeing memory. False while a
+    /// request is being worked on.
+    pub fn has_nothing_open(&self) -> bool {
+        self.tree.try_lock().is_some_and(|tree| tree.objects().next().is_none())
+    }
+
     pub(crate) fn tree(&self) -> &Mutex<Tree<Object>> {
         &self.tree
     }

@@ -4,8 +4,12 @@ mod support;
 
 use std::sync::Arc;
 
+use mapi::entry_id::AddressBookEntryId;
 use mapi::row::TaggedValue;
-use mapi::{ErrorCode, FolderId, GlobalCounter, Guid, LongTermId, PropertyProblem, ReplId, tags};
+use mapi::{
+    ErrorCode, FolderId, GlobalCounter, Guid, LongTermId, PropertyProblem, PropertyValue, ReplId,
+    Wire, tags,
+};
 use mapi_rop::folder::{GetTableRequest, TableFlags};
 use mapi_rop::logon::{IdFromLongTermIdRequest, LongTermIdFromIdRequest};
 use mapi_rop::message::SaveFlags;
@@ -118,4 +122,27 @@ fn message_flags_are_the_clients_up_to_the_first_save() {
     client.set(sent, tags::MESSAGE_FLAGS, 0x0001);
     client.save(sent, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
     assert_eq!(client.get(sent, tags::MESSAGE_FLAGS), Ok(0x0403.into()));
+}
+
+#[test]
+fn a_message_says_who_made_it() {
+    let (_processor, accounts, mut client) = start();
+    let message = client.create_message(SpecialFolder::Inbox.id());
+    let name: PropertyValue = accounts[0].display_name.as_str().into();
+    // MS-OXCMSG R341 to R343, R352, R360, R362, R365
+    assert_eq!(client.get(message, tags::IMPORTANCE), Ok(1.into()));
+    assert_eq!(client.get(message, tags::MESSAGE_CLASS), Ok("IPM.Note".into()));
+    assert_eq!(client.get(message, tags::SENSITIVITY), Ok(0.into()));
+    assert_eq!(client.get(message, tags::TRUST_SENDER), Ok(1.into()));
+    assert_eq!(client.get(message, tags::CREATOR_NAME), Ok(name.clone()));
+    assert_eq!(client.get(message, tags::LAST_MODIFIER_NAME), Ok(name.clone()));
+    assert_eq!(client.get(message, tags::LOCALE_ID), Ok(0x0409.into()));
+    // MS-OXCMSG R361, R363
+    let entry_id = AddressBookEntryId::new(&accounts[0].legacy_dn, 0).to_wire();
+    assert_eq!(client.get(message, tags::CREATOR_ENTRY_ID), Ok(entry_id.clone().into()));
+    assert_eq!(client.get(message, tags::LAST_MODIFIER_ENTRY_ID), Ok(entry_id.into()));
+    // MS-OXCMSG R1185: the last who changed it, whatever it said of that.
+    client.set(message, tags::LAST_MODIFIER_NAME, "somebody");
+    client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+    assert_eq!(client.get(message, tags::LAST_MODIFIER_NAME), Ok(name));
 }

@@ -3,14 +3,14 @@
 //! An attachment in a client's hands is a copy; RopSaveChangesAttachment puts it into the message in the
 //! client's hands, and only RopSaveChangesMessage on that one into the mailbox.
 
-use mapi::{ErrorCode, MessageId, PropertyTag, PropertyValue, tags as pid};
+use mapi::{ErrorCode, FolderId, MessageId, PropertyTag, PropertyValue, tags as pid};
 use mapi_rop::message::{
     AttachmentIdBody, OpenAttachmentFlags, OpenAttachmentRequest, OpenEmbeddedMessageRequest,
     OpenEmbeddedMessageResponse, OpenMessageFlags, SaveChangesRequest, SaveFlags,
 };
 use mapi_rop::parts::Empty;
 use store::Value;
-use store::message::{Attachment as Stored, MAX_EMBEDDING, MessageBody};
+use store::message::{Attachment as Stored, MAX_EMBEDDING, Message as Edit, MessageBody};
 
 use super::message::{code_page_of, opened};
 use crate::call::{Call, Opened};
@@ -152,6 +152,7 @@ pub fn open_embedded_message(
     request: &OpenEmbeddedMessageRequest,
 ) -> Result<Opened<OpenEmbeddedMessageResponse>> {
     let code_page = code_page_of(call, request.code_page)?;
+    let mailbox = call.mailbox()?;
     let depth = depth_of(call, input);
     // MS-OXCMSG R1525
     let attachment = call.attachment(input, ErrorCode::NULL_OBJECT)?;
@@ -168,10 +169,11 @@ pub fn open_embedded_message(
         None if create && depth >= MAX_EMBEDDING => {
             return Err(ErrorCode::MAX_ATTACHMENT_EXCEEDED.into());
         }
-        None if create => (MessageBody::default(), true),
+        // It begins as any new message ([MS-OXCMSG] 3.2.5.2 R340), without a folder.
+        None if create => (Edit::new(&mailbox, FolderId::NONE, false).body, true),
         None => return Err(ErrorCode::NOT_FOUND.into()),
     };
-    let edit = store::message::Message::embedded(body);
+    let edit = Edit::embedded(body);
     let message = Message { edit, access, dirty, code_page, entry: call.count(Kind::Message)? };
     let response = OpenEmbeddedMessageResponse {
         reserved: 0,

@@ -1,6 +1,7 @@
 //! Messages: opening, making, saving, read flags ([MS-OXCMSG] 3.2.5.1 to 3.2.5.3, 3.2.5.7 to 3.2.5.11).
 
-use mapi::{ErrorCode, MessageId, WString, tags};
+use mapi::entry_id::AddressBookEntryId;
+use mapi::{ErrorCode, MessageId, WString, Wire, tags};
 use mapi_rop::folder::PartialCompletionResponse;
 use mapi_rop::message::{
     CreateMessageRequest, CreateMessageResponse, LOGON_CODE_PAGE, OpenMessageFlags,
@@ -9,7 +10,7 @@ use mapi_rop::message::{
 };
 use mapi_rop::parts::{Flagged, TypedString};
 use store::message::{self, SaveOptions};
-use store::{StoreError, folder};
+use store::{Account, Properties, folder};
 
 use super::attachment::access_after;
 use super::recipient;
@@ -18,6 +19,7 @@ use crate::error::Result;
 use crate::handles::NodeId;
 use crate::ledger::Kind;
 use crate::object::{Access, Message, Object};
+use crate::session::SessionContext;
 
 /// RopOpenMessage ([MS-OXCMSG] 3.2.5.1). Called on a logon or any folder of the same store (R650).
 pub fn open_message(
@@ -112,11 +114,37 @@ pub fn create_message(
     let code_page = code_page_of(call, request.code_page)?;
     let mailbox = call.mailbox()?;
     folder::info(&mailbox, request.folder)?;
-    let edit = message::Message::new(&mailbox, request.folder, request.associated);
+    let mut edit = message::Message::new(&mailbox, request.folder, request.associated);
+    name_creator(call, &mut edit.body.properties);
     let entry = call.count(Kind::Message)?;
     let message = Message { edit, access: Access::ReadWrite, dirty: true, code_page, entry };
     let response = CreateMessageResponse { message: Flagged(None) };
     call.open(None, Object::Message(Box::new(message)), response)
+}
+
+/// What a new message says of who makes it ([MS-OXCMSG] 3.2.5.2 R352, R359 to R363, R365).
+fn name_creator(call: &Call<'_>, properties: &mut Properties) {
+    let user = &call.session.user;
+    let locale = call.session.locale.lcid_string as i32;
+    properties.set(tags::TRUST_SENDER, 1);
+    properties.set(tags::MESSAGE_LOCALE_ID, locale);
+    properties.set(tags::LOCALE_ID, locale);
+    properties.set(tags::CREATOR_NAME, user.display_name.as_str());
+    properties.set(tags::CREATOR_ENTRY_ID, entry_id_of(user));
+    name_modifier(call.session, properties);
+}
+
+/// Whoever saves a message changed it last ([MS-OXCMSG] 2.2.1.32, [MS-OXCPRPT] 2.2.1.5).
+fn name_modifier(session: &SessionContext, properties: &mut Properties) {
+    properties.set(tags::LAST_MODIFIER_NAME, session.user.display_name.as_str());
+    properties.set(tags::LAST_MODIFIER_ENTRY_ID, entry_id_of(&session.user));
+}
+
+/// The entry id of a user in the address book.
+fn entry_id_of(user: &Account) -> Vec<u8> {
+    /// DT_MAILUSER ([MS-OXCDATA] 2.2.5.2)
+    const MAIL_USER: u32 = 0;
+    AddressBookEntryId::new(&user.legacy_dn, MAIL_USER).to_wire()
 }
 
 /// RopSaveChangesMessage ([MS-OXCMSG] 3.2.5.3). The answer goes out when the message is on disk; for an
@@ -135,7 +163,9 @@ pub fn save_changes_message(
         return save_embedded(call, input, attachment, request.flags);
     }
     let mailbox = call.mailbox()?;
+    let session = call.session;
     let object = call.message(input)?;
+    name_modifier(session, &mut object.edit.body.properties);
     let options = SaveOptions { force: request.flags.contains(SaveFlags::FORCE_SAVE) };
     let saved = message::save(&mailbox, &mut object.edit, options)?;
     object.dirty = false;
@@ -197,15 +227,10 @@ pub fn set_read_flags(
         }
         some => some,
     };
-    for id in ids {
-        match message::set_read(&mailbox, *id, read) {
-            Ok(_) => {}
-            Err(StoreError::NotFound(_) | StoreError::ObjectDeleted(_)) => {
-                response.partial_completion = true;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    // Many in one batch: each would have to wait for the disk otherwise.
+    let changed = message::set_read_many(&mailbox, ids, read)?;
+    // MS-OXCMSG R1514
+    response.partial_completion = changed.contains(&None);
     Ok(response)
 }
 

@@ -89,7 +89,11 @@ impl Processor {
         let mut warm = self.warm.lock();
         warm.retain(|known| known.number() != number);
         warm.push_front(Arc::clone(&mailbox));
-        warm.truncate(WARM_MAILBOXES);
+        // The store has locks of its own for the end of a mailbox.
+        let kept = warm.len().min(WARM_MAILBOXES);
+        let cold = warm.split_off(kept);
+        drop(warm);
+        drop(cold);
         Ok(mailbox)
     }
 

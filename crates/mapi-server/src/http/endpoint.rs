@@ -363,11 +363,8 @@ fn connect(
 ) -> Result<Arc<SessionContext>, ErrorCode> {
     /// CONNECT_USE_ADMIN_PRIVILEGE: nobody has it over MAPI.
     const USE_ADMIN_PRIVILEGE: u32 = 0x1;
-    let dn = String::from_utf8_lossy(&request.user_dn.0);
-    // Beyond the specification: a client that asked no Autodiscover knows its address and no DN.
-    let is_caller =
-        dn.eq_ignore_ascii_case(&account.legacy_dn) || dn.eq_ignore_ascii_case(&account.address);
-    if !is_caller {
+    if !is_own(request, &account) {
+        let dn = String::from_utf8_lossy(&request.user_dn.0);
         // Who is not known is told apart from who is somebody else.
         return Err(match processor.store.account_by_legacy_dn(&dn) {
             Ok(None) => ErrorCode::UNKNOWN_USER,
@@ -388,9 +385,11 @@ fn connect(
     })
 }
 
-/// Whether a Connect is for the caller himself.
+/// Whether a Connect is for the caller himself. Beyond the specification, his address will do: a client that
+/// asked no Autodiscover knows no DN.
 fn is_own(request: &ConnectRequest, account: &Account) -> bool {
-    request.user_dn.0.eq_ignore_ascii_case(account.legacy_dn.as_bytes())
+    let names = [&account.legacy_dn, &account.address];
+    names.iter().any(|name| request.user_dn.0.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// What the server tells of itself at a Connect: no public folders, one endpoint.

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use mapi::entry_id::AddressBookEntryId;
 use mapi::row::TaggedValue;
 use mapi::{
-    ErrorCode, FolderId, GlobalCounter, Guid, LongTermId, PropertyProblem, PropertyValue, ReplId,
-    Wire, tags,
+    ErrorCode, FolderId, GlobalCounter, Guid, LongTermId, PropertyProblem, PropertyRow,
+    PropertyValue, RecipientRow, ReplId, Wire, tags,
 };
 use mapi_rop::folder::{GetTableRequest, TableFlags};
 use mapi_rop::logon::{IdFromLongTermIdRequest, LongTermIdFromIdRequest};
-use mapi_rop::message::SaveFlags;
+use mapi_rop::message::{
+    ModifyRecipientRow, ModifyRecipientsRequest, OpenAttachmentFlags, OpenAttachmentRequest,
+    OpenMessageFlags, ReadRecipientsRequest, RecipientType, SaveFlags,
+};
 use mapi_rop::parts::SizedValues;
 use mapi_rop::property::SetPropertiesRequest;
-use mapi_rop::{RopRequest, RopResponse};
+use mapi_rop::{Empty, RopRequest, RopResponse};
 use mapi_server::{Options, Processor};
 use store::{Account, SpecialFolder};
 use support::{Client, processor};
@@ -145,4 +148,53 @@ fn a_message_says_who_made_it() {
     client.set(message, tags::LAST_MODIFIER_NAME, "somebody");
     client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
     assert_eq!(client.get(message, tags::LAST_MODIFIER_NAME), Ok(name));
+}
+
+#[test]
+fn access_is_what_was_asked_for() {
+    let (_processor, _, mut client) = start();
+    let inbox = SpecialFolder::Inbox.id();
+    let message = client.create_message(inbox);
+    let attachment = client.open(message, RopRequest::CreateAttachment(Empty)).expect("one");
+    client.save_attachment(attachment, message).expect("a save");
+    let id = client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+    // MS-OXCMSG R661, R663, R665, R1293: bits that mean nothing are ignored.
+    for (flags, level) in [(0x00, 0), (0x01, 1), (0x02, 0), (0x03, 1), (0x80, 0), (0x81, 1)] {
+        let opened = client.open_message(inbox, id, OpenMessageFlags(flags)).expect("a message");
+        assert_eq!(client.get(opened, tags::ACCESS_LEVEL), Ok(level.into()), "{flags:#x}");
+        client.release(opened);
+    }
+    // MS-OXCPRPT R26, MS-OXCMSG R917, R918
+    for (flags, level) in [(0x00, 0), (0x01, 1), (0x03, 1)] {
+        let flags = OpenAttachmentFlags(flags);
+        let request = OpenAttachmentRequest { flags, attachment: 0 };
+        let opened = client.open(message, RopRequest::OpenAttachment(request)).expect("one");
+        assert_eq!(client.get(opened, tags::ACCESS_LEVEL), Ok(level.into()));
+        client.release(opened);
+    }
+}
+
+#[test]
+fn recipients_come_in_fewer_than_255_rows() {
+    let (_processor, _, mut client) = start();
+    let message = client.create_message(SpecialFolder::Inbox.id());
+    let row = |row_id| ModifyRecipientRow {
+        row_id,
+        recipient_type: RecipientType::TO,
+        row: Some(RecipientRow::smtp("a@b.c", "a", PropertyRow::Standard(Vec::new()))),
+    };
+    let rows = (0..300).map(row).collect();
+    let request = ModifyRecipientsRequest { columns: Vec::new(), rows };
+    client.call(message, RopRequest::ModifyRecipients(request)).expect("recipients");
+    let mut read = |row_id| {
+        client.learn(message, &[]);
+        let request = ReadRecipientsRequest { row_id, reserved: 0 };
+        match client.call(message, RopRequest::ReadRecipients(request)) {
+            Ok(RopResponse::ReadRecipients(answer)) => answer.rows.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    // MS-OXCMSG R763
+    assert_eq!(read(0), 254);
+    assert_eq!(read(254), 46);
 }

@@ -36,10 +36,11 @@ pub fn open_message(
     if edit.folder != request.folder || hidden {
         return Err(ErrorCode::NOT_FOUND.into());
     }
-    // Whoever may open the mailbox may write in it.
-    let access = match request.flags.0 & OpenMessageFlags::BEST_ACCESS.0 {
-        0 => Access::ReadOnly,
-        _ => Access::ReadWrite,
+    // Whoever may open the mailbox may write in it. BestAccess has the bit of ReadWrite; other bits mean
+    // nothing here (MS-OXCMSG R1293).
+    let access = match request.flags.contains(OpenMessageFlags::READ_WRITE) {
+        false => Access::ReadOnly,
+        true => Access::ReadWrite,
     };
     let entry = call.count(Kind::Message)?;
     let message = Message { edit, access, dirty: false, code_page, entry };

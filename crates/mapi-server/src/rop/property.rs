@@ -337,10 +337,20 @@ pub(super) fn values(
             stored.iter().map(|tag| message_value(&mailbox, object, *tag)).collect::<Result<_>>()?
         }
         Some(Object::Attachment(object)) => {
-            stored.iter().map(|tag| super::attachment::get(&object.edit, *tag)).collect()
+            let level = Value::from(access_level(object.access));
+            let value = |tag: &PropertyTag| match *tag {
+                mapi::tags::ACCESS_LEVEL => Some(level.clone()),
+                tag => super::attachment::get(&object.edit, tag),
+            };
+            stored.iter().map(value).collect()
         }
         _ => return Err(ErrorCode::NOT_SUPPORTED.into()),
     })
+}
+
+/// PidTagAccessLevel ([MS-OXCPRPT] 2.2.1.2).
+fn access_level(access: Access) -> i32 {
+    i32::from(access == Access::ReadWrite)
 }
 
 /// A message's property as this client sees it: PidTagAccessLevel tells how it was opened.
@@ -350,8 +360,7 @@ fn message_value(
     tag: PropertyTag,
 ) -> Result<Option<Value>> {
     if tag == mapi::tags::ACCESS_LEVEL {
-        let level = i32::from(object.access == Access::ReadWrite);
-        return Ok(Some(Value::from(level)));
+        return Ok(Some(Value::from(access_level(object.access))));
     }
     Ok(message::get(mailbox, &object.edit, tag)?)
 }

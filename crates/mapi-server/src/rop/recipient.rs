@@ -84,6 +84,9 @@ const OPEN_ROW_HEAD: usize = 7;
 /// The same with a RowId.
 const READ_ROW_HEAD: usize = 11;
 
+/// Rows of RopReadRecipients: fewer than 0xFF (MS-OXCMSG R763).
+const MAX_ROWS: usize = 0xfe;
+
 /// The bytes of a row, if its size field can hold them.
 fn fitting_size(row: &RecipientRow, columns: &[PropertyTag]) -> Option<usize> {
     let mut bytes = Vec::new();
@@ -112,7 +115,7 @@ pub fn read_recipients(
     // RopId, handle index, ReturnValue, RowCount.
     let mut used = 7;
     let mut rows = Vec::new();
-    for recipient in recipients[start..].iter().take(usize::from(u8::MAX)) {
+    for recipient in recipients[start..].iter().take(MAX_ROWS) {
         let row = row_of(recipient, &columns);
         let Some(size) = fitting_size(&row, &columns) else { break };
         used += size + READ_ROW_HEAD;

@@ -105,8 +105,7 @@ impl Client {
             self.authorization,
             body.len(),
         );
-        self.raw(head.as_bytes());
-        self.raw(body);
+        self.raw(&[head.as_bytes(), body].concat());
     }
 
     fn raw(&mut self, bytes: &[u8]) {
@@ -520,4 +519,44 @@ fn a_server_ends_while_clients_are_there() {
     let ledger = std::sync::Arc::clone(&running.processor().ledger);
     running.stop();
     assert_eq!(ledger.live_total(), 0);
+}
+
+#[test]
+fn any_bytes_do_no_harm() {
+    let (running, _, accounts) = start(Config::default());
+    let ledger = &running.processor().ledger;
+    // A generator that gives the same bytes every time.
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let mut client = Client::of(&running, &accounts[0]);
+    for round in 0..200u64 {
+        let len = (next() % 300) as usize;
+        let bytes: Vec<u8> = (0..len).map(|_| next() as u8).collect();
+        let request_type = ["Connect", "Execute", "Disconnect", "PING"][(round % 4) as usize];
+        let answer = client.call(request_type, &bytes);
+        assert!(matches!(answer.code(), 0 | 10 | 12 | 13), "{request_type}: {}", answer.code());
+        if client.cookies.is_empty() {
+            client.connect(&accounts[0]);
+        }
+        // A whole body around bytes that are no ROPs.
+        let answer = client.execute(&bytes);
+        assert!(matches!(answer.code(), 0 | 10), "{}", answer.code());
+        if answer.code() == 10 {
+            client.connect(&accounts[0]);
+        }
+    }
+    for head in ["\r\n\r\n", "POST", "POST / HTTP/9.9\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n"] {
+        let mut garbage = Client::new(running.addresses()[0], "", "");
+        garbage.raw(head.as_bytes());
+        let _ = garbage.stream.get_ref().shutdown(std::net::Shutdown::Write);
+        let _ = garbage.stream.read_to_end(&mut Vec::new());
+    }
+    client.cookies.clear();
+    assert_eq!(client.connect(&accounts[0]).code(), 0);
+    assert_eq!(ledger.panics(), 0);
 }

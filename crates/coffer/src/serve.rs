@@ -44,6 +44,7 @@ fn serve_directory(
     let control = ControlServer::start(data, store.clone()).context("open the control socket")?;
     let maintenance = Maintenance::start(store.clone()).context("start the maintenance")?;
     greet(data, existed, store, &running, demo.as_ref())?;
+    alloc::trim();
     signals.wait()?;
     println!("ending");
     drop(maintenance);
@@ -132,6 +133,7 @@ fn serve_ephemeral(dir: &Path, args: &ServeArgs, signals: &signal::Signals) -> a
         writeln!(out, "{ready}")?;
         out.flush()?;
         drop(out);
+        alloc::trim();
         signals.wait()?;
         drop(control);
         running.stop();

@@ -17,11 +17,14 @@ pub struct TextWish {
 
 /// A tag with text in the form that the store keeps: Unicode.
 pub fn stored_tag(tag: PropertyTag) -> PropertyTag {
-    match tag.property_type() {
-        PropertyType::STRING8 => tag.with_type(PropertyType::STRING),
-        PropertyType::MULTIPLE_STRING8 => tag.with_type(PropertyType::MULTIPLE_STRING),
-        _ => tag,
-    }
+    let instance = tag.property_type().0 & PropertyType::MULTI_VALUE_INSTANCE;
+    let plain = PropertyType(tag.property_type().0 & !PropertyType::MULTI_VALUE_INSTANCE);
+    let stored = match plain {
+        PropertyType::STRING8 => PropertyType::STRING,
+        PropertyType::MULTIPLE_STRING8 => PropertyType::MULTIPLE_STRING,
+        other => other,
+    };
+    tag.with_type(PropertyType(stored.0 | instance))
 }
 
 /// A client's value in the form that the store keeps.

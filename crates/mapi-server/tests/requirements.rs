@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use mapi::entry_id::AddressBookEntryId;
 use mapi::row::TaggedValue;
+use mapi::text::String8;
 use mapi::{
     ErrorCode, FolderId, GlobalCounter, Guid, LongTermId, PropertyProblem, PropertyRow,
-    PropertyValue, RecipientRow, ReplId, Wire, tags,
+    PropertyType, PropertyValue, RecipientRow, ReplId, SortOrder, SortOrderSet, Wire, tags,
 };
 use mapi_rop::folder::{GetTableRequest, TableFlags};
 use mapi_rop::logon::{IdFromLongTermIdRequest, LongTermIdFromIdRequest};
@@ -18,6 +19,7 @@ use mapi_rop::message::{
 };
 use mapi_rop::parts::SizedValues;
 use mapi_rop::property::SetPropertiesRequest;
+use mapi_rop::table::{AsyncFlags, SortTableRequest};
 use mapi_rop::{Empty, RopRequest, RopResponse};
 use mapi_server::{Options, Processor};
 use store::{Account, SpecialFolder};
@@ -197,4 +199,28 @@ fn recipients_come_in_fewer_than_255_rows() {
     // MS-OXCMSG R763
     assert_eq!(read(0), 254);
     assert_eq!(read(254), 46);
+}
+
+#[test]
+fn instances_of_multivalue_text_come_in_eight_bits_too() {
+    let (_processor, _, mut client) = start();
+    let message = client.create_message(SpecialFolder::Inbox.id());
+    let names = tags::SCHEDULE_INFO_DELEGATE_NAMES;
+    client.set(message, names, PropertyValue::MultipleString(vec!["b".into(), "a".into()]));
+    client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+    let inbox = client.inbox();
+    let table = client.contents(inbox);
+    // PtypMultipleString8 with the MultivalueInstance bit.
+    let instance = names.with_type(PropertyType(0x301e));
+    client.set_columns(table, &[instance]).expect("a column");
+    let orders = vec![SortOrder::ascending(instance)];
+    let order = SortOrderSet { orders, categories: 0, expanded: 0 };
+    let request = SortTableRequest { flags: AsyncFlags::NONE, order };
+    client.call(table, RopRequest::SortTable(request)).expect("an order");
+    // MS-OXCTABL R433, R448
+    let rows = client.rows(table, true, 10).expect("rows").rows;
+    let row = |text: &str| {
+        PropertyRow::Standard(vec![PropertyValue::String8(String8(text.as_bytes().to_vec()))])
+    };
+    assert_eq!(rows, [row("a"), row("b")]);
 }

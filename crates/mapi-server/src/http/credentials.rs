@@ -26,7 +26,7 @@ pub struct Credentials {
 const MAX_HEADER: usize = 8 * 1024;
 
 impl Credentials {
-    /// Reads the Authorization header ([RFC7617]). None if there is none for Basic.
+    /// Reads the Authorization header (RFC 7617). None if there is none for Basic.
     pub fn read(headers: &HeaderMap) -> Option<Credentials> {
         let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
         let (scheme, encoded) = value.split_once(' ')?;

@@ -19,6 +19,7 @@ use mapi_rop::message::{
 };
 use mapi_rop::parts::SizedValues;
 use mapi_rop::property::SetPropertiesRequest;
+use mapi_rop::stream::{OpenStreamRequest, StreamMode, WriteStreamRequest};
 use mapi_rop::table::{AsyncFlags, SortTableRequest};
 use mapi_rop::{Empty, RopRequest, RopResponse};
 use mapi_server::{Options, Processor};
@@ -223,4 +224,25 @@ fn instances_of_multivalue_text_come_in_eight_bits_too() {
         PropertyRow::Standard(vec![PropertyValue::String8(String8(text.as_bytes().to_vec()))])
     };
     assert_eq!(rows, [row("a"), row("b")]);
+}
+
+#[test]
+fn streams_on_computed_properties_are_for_reading() {
+    let (_processor, _, mut client) = start();
+    let message = client.create_message(SpecialFolder::Inbox.id());
+    client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+    let open = |client: &mut Client, mode| {
+        let request = OpenStreamRequest { tag: tags::CHANGE_KEY, mode };
+        client.open(message, RopRequest::OpenStream(request))
+    };
+    // MS-OXCPRPT R47506: clients may not set them.
+    for mode in [StreamMode::ReadWrite, StreamMode::Create] {
+        assert_eq!(open(&mut client, mode), Err(ErrorCode::ACCESS_DENIED));
+    }
+    let stream = open(&mut client, StreamMode::BestAccess).expect("a stream");
+    let write = WriteStreamRequest { data: vec![1].into() };
+    let written = client.call(stream, RopRequest::WriteStream(write));
+    // MS-OXCPRPT R900
+    assert_eq!(written, Err(ErrorCode::STORAGE_ACCESS_DENIED));
+    client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("another save");
 }

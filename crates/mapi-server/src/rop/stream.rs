@@ -31,7 +31,11 @@ pub fn open_stream(
     flush(call, input)?;
     let tag = request.tag;
     let kind = tag.property_type();
-    let access = need_streams(call, input, kind)?;
+    let access = match is_computed(call, input, tag) {
+        // What could not be committed later is not opened for writing (MS-OXCPRPT R47506).
+        true => need_streams(call, input, kind).map(|_| Access::ReadOnly)?,
+        false => need_streams(call, input, kind)?,
+    };
     let create = request.mode == StreamMode::Create;
     let writable = match request.mode {
         StreamMode::ReadOnly => false,
@@ -82,6 +86,16 @@ fn need_streams(call: &Call<'_>, input: NodeId, kind: PropertyType) -> Result<Ac
         Some(Object::Attachment(attachment)) if single => Ok(attachment.access),
         // MS-OXCPRPT R548
         _ => Err(ErrorCode::NOT_SUPPORTED.into()),
+    }
+}
+
+/// Whether the server makes the property's value.
+fn is_computed(call: &Call<'_>, input: NodeId, tag: PropertyTag) -> bool {
+    match call.tree.get(input) {
+        Some(Object::Folder(_)) => folder::is_computed(tag),
+        Some(Object::Message(_)) => store::message::is_computed(tag),
+        Some(Object::Attachment(_)) => super::attachment::is_computed(tag),
+        _ => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::{Error, Result};
@@ -28,7 +29,7 @@ impl DataDirectory {
     /// Takes a directory that is new, empty or ours. A new one becomes ours with
     /// [`finish`](Self::finish).
     pub(super) fn take(path: &Path) -> Result<DataDirectory> {
-        fs::create_dir_all(path).map_err(|error| Error::io("create", path, error))?;
+        create_private(path).map_err(|error| Error::io("create", path, error))?;
         let lock = lock(path)?;
         let new = match read_format(path)? {
             Some(found) if found > FORMAT => {
@@ -116,6 +117,18 @@ fn read_format(directory: &Path) -> Result<Option<u32>> {
             reason: format!("its file {FORMAT_FILE} names no format"),
         }),
     }
+}
+
+/// Makes the data directory where it is missing, for its owner alone: it holds mail and password hashes.
+/// The mode of one that is there is its owner's choice.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Marks a directory as being created, and removes what an interrupted creation left. Only that

@@ -165,6 +165,14 @@ impl Counts {
     /// The table that people read. `carried` names the column: carried, or counted in a dry run.
     pub fn table(&self, carried: &str) -> String {
         let mut text = String::new();
+        // The counts come last, where a reader of a long list looks.
+        for refusal in &self.refusals {
+            let kind = format!("{:?}", refusal.kind).to_lowercase();
+            let _ = writeln!(text, "refused {kind} {}: {}", refusal.what, refusal.why);
+        }
+        if self.refusals_left_out > 0 {
+            let _ = writeln!(text, "and {} more refusals", self.refusals_left_out);
+        }
         let _ = writeln!(
             text,
             "{:<18} {:>10} {carried:>10} {:>13} {:>10}",
@@ -185,13 +193,6 @@ impl Counts {
         }
         if self.parts_refused > 0 {
             let _ = writeln!(text, "{:<18} {:>46}", "parts of them", self.parts_refused);
-        }
-        for refusal in &self.refusals {
-            let kind = format!("{:?}", refusal.kind).to_lowercase();
-            let _ = writeln!(text, "refused {kind} {}: {}", refusal.what, refusal.why);
-        }
-        if self.refusals_left_out > 0 {
-            let _ = writeln!(text, "and {} more refusals", self.refusals_left_out);
         }
         text.truncate(text.trim_end().len());
         text

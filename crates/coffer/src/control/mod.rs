@@ -48,6 +48,14 @@ impl dyn Output + '_ {
 /// Runs a request on the data directory, here or in the process that holds it, and returns the exit
 /// status.
 pub fn run(data: &Path, request: Request, out: &mut dyn Output) -> anyhow::Result<u8> {
+    // Not made by accident where the command was given in another directory than it was meant for.
+    if !data.exists() && !matches!(request, Request::UserAdd { .. }) {
+        anyhow::bail!(
+            "there is no data directory {}; name it with --data or COFFER_DATA, or make it with \
+             `coffer user add ADDRESS` or `coffer serve`",
+            data.display()
+        );
+    }
     match crate::open::store(data, crate::open::COMMAND_BUDGET) {
         Ok(store) => {
             let status = crate::command::run(&store, request, out);

@@ -110,12 +110,24 @@ fn a_refused_file_is_named_and_shows_in_the_exit_status() {
 #[test]
 fn a_newer_data_directory_is_refused_with_a_clear_word() {
     let place = Place::new();
-    place.ok(&["user", "list"]);
+    place.ok(&["user", "add", "me@example.test", "--generate"]);
     let format = place.data().join("FORMAT");
     let text = std::fs::read_to_string(&format).unwrap();
     std::fs::write(&format, text.replace('1', "987")).unwrap();
     let error = place.fails(&["user", "list"]);
     assert!(error.contains("987"), "{error}");
+}
+
+#[test]
+fn a_data_directory_is_made_only_where_it_is_asked_for_and_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let error = place.fails(&["user", "list"]);
+    assert!(error.contains("--data"), "{error}");
+    assert!(!place.data().exists(), "a command that only looks makes nothing");
+    place.ok(&["user", "add", "me@example.test", "--generate"]);
+    let mode = std::fs::metadata(place.data()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "mail and password hashes are nobody else's");
 }
 
 fn read_all(dir: &std::path::Path) -> Vec<Vec<u8>> {

@@ -27,9 +27,6 @@ impl OpenError {
 /// The error with what to do.
 pub fn explain(data: &Path, error: OpenError) -> anyhow::Error {
     let advice = match &error.0 {
-        StoreError::Engine(engine::Error::Locked { .. }) => {
-            "; end that process first, or give another directory with --data"
-        }
         StoreError::DiskFull => "; make room on the disk and try again",
         _ => "",
     };

@@ -29,12 +29,11 @@ pub fn new_password(args: &PasswordArgs) -> anyhow::Result<(Secret, bool)> {
     if !io::stdin().is_terminal() {
         bail!("no terminal to ask for a password: use --password-stdin or --generate");
     }
-    let first = rpassword::prompt_password("New password: ")?;
-    let again = rpassword::prompt_password("Again: ")?;
-    if first != again {
+    let first = checked(prompt("New password: ")?)?;
+    if first.0 != prompt("Again: ")? {
         bail!("the two passwords differ; nothing was changed");
     }
-    checked(first).map(|secret| (secret, false))
+    Ok((first, false))
 }
 
 /// The password of an account on a server: from standard input, the environment or the prompt.
@@ -48,7 +47,11 @@ pub fn existing_password(stdin: bool, user: &str) -> anyhow::Result<Secret> {
     if !io::stdin().is_terminal() {
         bail!("no terminal to ask for the password of {user}: use --password-stdin");
     }
-    Ok(Secret(rpassword::prompt_password(format!("Password of {user}: "))?))
+    Ok(Secret(prompt(&format!("Password of {user}: "))?))
+}
+
+fn prompt(text: &str) -> anyhow::Result<String> {
+    rpassword::prompt_password(text).context("no password was given")
 }
 
 fn first_line() -> anyhow::Result<Secret> {

@@ -6,6 +6,7 @@ mod message;
 mod value;
 
 use anyhow::{Context, bail};
+use mapi::ErrorCode;
 use mapi_session::{Http, Loopback, MsgStore, OpenFlags, Profile, Session};
 use store::Store;
 
@@ -31,6 +32,18 @@ pub fn local(
     Ok(())
 }
 
+/// Says what to do where a user has no right to open a mailbox.
+fn with_advice(error: anyhow::Error, mailbox: &str, user: &str) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(mapi_session::Error::Code { code, .. }) if *code == ErrorCode::LOGON_FAILED => {
+            anyhow::anyhow!(
+                "{error:#}; `coffer mailbox grant {mailbox} {user} --full-access` lets {user} open it"
+            )
+        }
+        _ => error,
+    }
+}
+
 /// Runs `show` on a mailbox of a server.
 pub fn remote(
     source: &SourceArgs,
@@ -49,7 +62,8 @@ pub fn remote(
             let entry_id = session.create_store_entry_id(mailbox)?;
             session
                 .open_msg_store(&entry_id, OpenFlags::default())
-                .with_context(|| format!("open the mailbox of {mailbox}"))?
+                .with_context(|| format!("open the mailbox of {mailbox}"))
+                .map_err(|error| with_advice(error, mailbox, user))?
         }
     };
     show(&opened)?;

@@ -592,6 +592,13 @@ fn read_flags_are_set_for_some_or_for_all() {
         Ok(RopResponse::SetReadFlags(answer)) => assert!(answer.partial_completion),
         other => panic!("{other:?}"),
     }
+    // A message of another folder is none of this one's.
+    let drafts = client.open_folder(SpecialFolder::Drafts.id()).expect("drafts");
+    match client.call(drafts, set(0x01, &ids)) {
+        Ok(RopResponse::SetReadFlags(answer)) => assert!(answer.partial_completion),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(unread(&mut client), Ok(Some(1)));
     // MS-OXCMSG R812
     assert_eq!(client.call(folder, set(0x14, &[])), Err(ErrorCode::INVALID_PARAMETER));
     // MS-OXCMSG R1516

@@ -229,7 +229,7 @@ pub fn set_read_flags(
         some => some,
     };
     // Many in one batch: each would have to wait for the disk otherwise.
-    let changed = message::set_read_many(&mailbox, ids, read)?;
+    let changed = message::set_read_many(&mailbox, folder, ids, read)?;
     // MS-OXCMSG R1514
     response.partial_completion = changed.contains(&None);
     Ok(response)

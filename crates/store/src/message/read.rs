@@ -1,6 +1,6 @@
 //! Read state and status: the hot record and the summary move, the properties do not.
 
-use mapi::MessageId;
+use mapi::{FolderId, MessageId};
 
 use super::computed::summary_flags;
 use super::flags;
@@ -21,12 +21,14 @@ const BATCH: usize = 256;
 ///
 /// Errors: [`StoreError::NotFound`].
 pub fn set_read(mailbox: &Mailbox, id: MessageId, read: bool) -> Result<bool> {
-    writer::write(mailbox, |tx| set_one(tx, id, read))?.ok_or(StoreError::NotFound("message"))
+    writer::write(mailbox, |tx| set_one(tx, None, id, read))?.ok_or(StoreError::NotFound("message"))
 }
 
-/// As [`set_read`] for many; for each whether it changed, or None where there is no such message.
+/// As [`set_read`] for many messages of a folder; for each whether it changed, or None where there is no such
+/// message in the folder.
 pub fn set_read_many(
     mailbox: &Mailbox,
+    folder: FolderId,
     ids: &[MessageId],
     read: bool,
 ) -> Result<Vec<Option<bool>>> {
@@ -38,7 +40,10 @@ pub fn set_read_many(
             seen.clear();
             batch
                 .iter()
-                .map(|id| if seen.insert(*id) { set_one(tx, *id, read) } else { Ok(Some(false)) })
+                .map(|id| match seen.insert(*id) {
+                    true => set_one(tx, Some(folder), *id, read),
+                    false => Ok(Some(false)),
+                })
                 .collect::<Result<Vec<_>>>()
         })?);
     }
@@ -65,8 +70,17 @@ pub fn set_status(mailbox: &Mailbox, id: MessageId, status: u32, mask: u32) -> R
     })
 }
 
-fn set_one(tx: &mut Tx<'_>, id: MessageId, read: bool) -> Result<Option<bool>> {
+/// None where there is no such message, or it is in another folder than the one that is named.
+fn set_one(
+    tx: &mut Tx<'_>,
+    folder: Option<FolderId>,
+    id: MessageId,
+    read: bool,
+) -> Result<Option<bool>> {
     let Some(mut hot) = read_hot(tx.mailbox, tx.reader(), id)? else { return Ok(None) };
+    if folder.is_some_and(|folder| folder != hot.folder) {
+        return Ok(None);
+    }
     if read_state::is_read(&hot) == read {
         return Ok(Some(false));
     }

@@ -39,7 +39,7 @@ pub const EXT_HEADER_SIZE: usize = 8;
 pub const MAX_PAYLOADS: usize = 96;
 
 /// Payloads shorter than this are not worth compressing.
-const WORTH_COMPRESSING: usize = 128;
+const WORTH_COMPRESSING: usize = 512;
 
 /// The payloads of a buffer, decompressed. At most `limit` bytes of them all together, and at most
 /// [`MAX_PAYLOADS`], so that a small buffer cannot make a large one.

@@ -285,26 +285,40 @@ pub const PENDING: &[u8] = b"PENDING\r\n";
 /// `start_time` is a date of RFC 2616; `elapsed` are milliseconds. `code` is told here if the headers of the
 /// response went out before it was known.
 pub fn done(elapsed: u64, start_time: &str, code: Option<ResponseCode>, body: &[u8]) -> Vec<u8> {
-    let mut w = b"DONE\r\n".to_vec();
-    if let Some(code) = code {
-        let line = format!("{}: {}\r\n", headers::RESPONSE_CODE, code.value());
-        w.extend_from_slice(line.as_bytes());
-    }
-    let lines = format!(
-        "{}: {elapsed}\r\n{}: {start_time}\r\n\r\n",
-        headers::ELAPSED_TIME,
-        headers::START_TIME
-    );
-    w.extend_from_slice(lines.as_bytes());
-    w.extend_from_slice(body);
+    let mut w = Vec::with_capacity(DONE_LINES + body.len());
+    write_done(&mut w, elapsed, start_time, code, body);
     w
 }
 
 /// A response that is ready at once: PROCESSING, and all of [`done`].
 pub fn whole(elapsed: u64, start_time: &str, body: &[u8]) -> Vec<u8> {
-    let mut w = PROCESSING.to_vec();
-    w.extend_from_slice(&done(elapsed, start_time, None, body));
+    let mut w = Vec::with_capacity(PROCESSING.len() + DONE_LINES + body.len());
+    w.extend_from_slice(PROCESSING);
+    write_done(&mut w, elapsed, start_time, None, body);
     w
+}
+
+/// Room for DONE and the additional headers.
+const DONE_LINES: usize = 160;
+
+fn write_done(
+    w: &mut Vec<u8>,
+    elapsed: u64,
+    start_time: &str,
+    code: Option<ResponseCode>,
+    body: &[u8],
+) {
+    w.extend_from_slice(b"DONE\r\n");
+    let mut line = |name: &str, value: &str| {
+        [name, ": ", value, "\r\n"].iter().for_each(|part| w.extend_from_slice(part.as_bytes()));
+    };
+    if let Some(code) = code {
+        line(headers::RESPONSE_CODE, &code.value().to_string());
+    }
+    line(headers::ELAPSED_TIME, &elapsed.to_string());
+    line(headers::START_TIME, start_time);
+    w.extend_from_slice(b"\r\n");
+    w.extend_from_slice(body);
 }
 
 /// The longest line before the body.

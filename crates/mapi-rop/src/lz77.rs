@@ -14,7 +14,8 @@ const MAX_DISTANCE: usize = 1 << 13;
 /// How many earlier places are tried for a match.
 const MAX_TRIES: usize = 32;
 const HASH_BITS: u32 = 12;
-const NOWHERE: usize = usize::MAX;
+/// A place that is none: a payload ends before it.
+const NOWHERE: u16 = u16::MAX;
 
 /// What compresses to `bytes`, which must be exactly `size` bytes long.
 ///
@@ -122,8 +123,8 @@ fn encode(bytes: &[u8]) -> Vec<u8> {
 /// Where the same three bytes stood before: chains of places with the same hash, the latest first.
 struct Matches<'a> {
     bytes: &'a [u8],
-    latest: Vec<usize>,
-    earlier: Vec<usize>,
+    latest: Vec<u16>,
+    earlier: Vec<u16>,
 }
 
 impl<'a> Matches<'a> {
@@ -141,7 +142,8 @@ impl<'a> Matches<'a> {
     fn add(&mut self, at: usize) {
         if let Some(hash) = self.hash(at) {
             self.earlier[at] = self.latest[hash];
-            self.latest[hash] = at;
+            // INVARIANT: no payload has more than u16::MAX bytes.
+            self.latest[hash] = at as u16;
         }
     }
 
@@ -151,19 +153,39 @@ impl<'a> Matches<'a> {
         let mut best = None;
         let mut longest = MIN_MATCH - 1;
         for _ in 0..MAX_TRIES {
-            if candidate == NOWHERE || at - candidate > MAX_DISTANCE {
+            let place = usize::from(candidate);
+            if candidate == NOWHERE || at - place > MAX_DISTANCE {
                 break;
             }
-            let ahead = self.bytes[at..].iter().zip(&self.bytes[candidate..]);
-            let length = ahead.take_while(|(a, b)| a == b).count();
-            if length > longest {
-                longest = length;
-                best = Some((at - candidate, length));
+            // A longer match has to agree where the longest so far ended.
+            let (here, there) = (&self.bytes[at..], &self.bytes[place..]);
+            if here.get(longest) == there.get(longest) {
+                let length = common_prefix(here, there);
+                if length > longest {
+                    longest = length;
+                    best = Some((at - place, length));
+                }
             }
-            candidate = self.earlier[candidate];
+            candidate = self.earlier[place];
         }
         best
     }
+}
+
+/// How many bytes two slices begin with in common.
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const WORD: usize = size_of::<u64>();
+    let mut common = 0;
+    for (a, b) in a.chunks_exact(WORD).zip(b.chunks_exact(WORD)) {
+        let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
+        let differ = word(a) ^ word(b);
+        if differ != 0 {
+            return common + differ.trailing_zeros() as usize / 8;
+        }
+        common += WORD;
+    }
+    let rest = a[common..].iter().zip(&b[common..]);
+    common + rest.take_while(|(a, b)| a == b).count()
 }
 
 struct Writer {

@@ -10,11 +10,14 @@ use mapi_rop::{Empty, HandleIndex, Request, Response, RopId, RopRequest as Rq, R
 
 use crate::call::{Call, Opened};
 use crate::error::{Failure, Result};
-use crate::handles::{Handle, NodeId};
+use crate::handles::{Handle, NodeId, Tree};
+use crate::object::Object;
+use crate::processor::Processor;
 use crate::rop::{
     attachment, copy_move, folder, ids, logon, message, named, property, receive_folder, recipient,
     stream, table,
 };
+use crate::session::SessionContext;
 
 /// What a ROP came to.
 pub struct Done {
@@ -41,6 +44,30 @@ pub fn dispatch(call: &mut Call<'_>, buffer: &mut RequestBuffer, request: &Reque
         buffer.set_handle(output, handle);
     }
     Done { response: Some(response), opened }
+}
+
+/// Whether a ROP neither asks the engine nor waits, as things stand.
+pub(crate) fn is_light(
+    processor: &Processor,
+    session: &SessionContext,
+    tree: &Tree<Object>,
+    buffer: &RequestBuffer,
+    request: &Request,
+) -> bool {
+    let logon_id = request.logon.0;
+    match &request.body {
+        Rq::Logon(body) => {
+            tree.logon(logon_id).is_none() && logon::is_light(processor, session, body)
+        }
+        Rq::Release(_) => {
+            let handle = buffer.handle(request.input);
+            match handle.and_then(|handle| tree.resolve(handle, logon_id).ok()) {
+                Some(node) => logon::releases_lightly(tree, node),
+                None => true,
+            }
+        }
+        _ => false,
+    }
 }
 
 /// The node behind an index of the handle table ([MS-OXCROPS] 3.2.5.1 R4712, R4553).

@@ -69,6 +69,17 @@ impl Processor {
             .ok_or(ExecuteError::Status(ErrorCode::BUFFER_TOO_SMALL.0))
     }
 
+    /// Whether an extended buffer holds nothing but ROPs that neither ask the engine nor wait. Only short
+    /// buffers are looked at: what is in them is read twice.
+    pub fn is_light(&self, turn: &Turn, rops: &[u8]) -> bool {
+        const SHORT: usize = 512;
+        rops.len() <= SHORT
+            && match read_payloads(rops, SHORT) {
+                Ok(inputs) => inputs.iter().all(|input| self.is_light_payload(turn, input)),
+                Err(_) => true,
+            }
+    }
+
     fn run_payload(
         &self,
         turn: &Turn,

@@ -168,6 +168,17 @@ impl<T> Tree<T> {
         (0..self.slots.len()).filter(is_owned).map(NodeId).collect()
     }
 
+    /// Whether nothing else stands under a node's logon.
+    pub fn is_alone(&self, id: NodeId) -> bool {
+        let Some(logon_id) = self.slots.get(id.0).and_then(|s| s.node.as_ref()).map(|n| n.logon_id)
+        else {
+            return true;
+        };
+        let mut nodes =
+            self.slots.iter().enumerate().filter_map(|(i, s)| Some((i, s.node.as_ref()?)));
+        nodes.all(|(index, node)| index == id.0 || node.logon_id != logon_id)
+    }
+
     /// Releases a node: the handle is gone at once; the object goes when nothing that it owns is left. A
     /// logon goes with everything under it.
     pub fn release(&mut self, id: NodeId) {

@@ -3,7 +3,8 @@
 //! The files stand in the way of a request: [`http`] (behind the feature `http`), [`session`],
 //! [`processor`], [`dispatch`], [`rop`], with [`handles`], [`object`] and [`ledger`] for what is open.
 //!
-//! INVARIANT: handlers are synchronous and run on threads, never on a reactor.
+//! INVARIANT: handlers are synchronous. One that may ask the engine or wait runs on a thread of the pool, never
+//! on a reactor; what does neither (`dispatch::is_light`) may run where the request came in.
 
 pub mod call;
 pub mod convert;
@@ -19,6 +20,7 @@ pub mod pool;
 pub mod processor;
 pub mod rop;
 pub mod session;
+mod warm;
 
 #[cfg(feature = "http")]
 pub mod http;

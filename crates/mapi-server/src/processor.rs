@@ -1,7 +1,6 @@
 //! ROP buffers in, ROP buffers out ([MS-OXCROPS] 3.2.5.1, 3.2.5.2): what HTTP and sessions of one's own
 //! process have in common.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -9,12 +8,11 @@ use mapi::ErrorCode;
 use mapi_rop::buffer::{RequestBuffer, ResponseWriter};
 use mapi_rop::http::ExecuteFlags;
 use mapi_rop::{LogonKinds, RopId};
-use parking_lot::Mutex;
-use store::{Account, Mailbox, MailboxNumber, Store};
+use store::{Account, Store};
 
 use crate::call::Call;
 use crate::dispatch::{
-    Done, code_without_room, dispatch, is_malformed, least_room, remainder, stops_buffer,
+    Done, code_without_room, dispatch, is_light, is_malformed, least_room, remainder, stops_buffer,
 };
 use crate::extended::ExecuteError;
 use crate::handles::Tree;
@@ -24,6 +22,7 @@ use crate::lock::Control;
 use crate::object::Object;
 use crate::session::table::{ConnectError, Sessions};
 use crate::session::{Locale, Refused, SessionContext, Turn};
+use crate::warm::Warm;
 
 /// Told every ROP and its answer, a line each.
 pub type Trace = Arc<dyn Fn(&str) + Send + Sync>;
@@ -44,14 +43,10 @@ pub struct Processor {
     pub limits: Arc<Limits>,
     pub sessions: Sessions,
     pub control: Control,
-    /// The mailboxes that were logged on to last, newest first: a client that opens and closes its store
-    /// over and over finds it open.
-    warm: Mutex<VecDeque<Arc<Mailbox>>>,
+    /// What logons found last.
+    pub(crate) warm: Warm,
     trace: Option<Trace>,
 }
-
-/// How many mailboxes are kept open without a logon.
-const WARM_MAILBOXES: usize = 64;
 
 /// The answer to a ROP input buffer.
 #[derive(Debug)]
@@ -75,26 +70,9 @@ impl Processor {
             ledger,
             limits,
             control: options.control,
-            warm: Mutex::default(),
+            warm: Warm::default(),
             trace: options.trace,
         })
-    }
-
-    /// An open mailbox, which is kept open for a while.
-    pub(crate) fn mailbox(&self, number: MailboxNumber) -> store::Result<Arc<Mailbox>> {
-        if let Some(first) = self.warm.lock().front().filter(|first| first.number() == number) {
-            return Ok(Arc::clone(first));
-        }
-        let mailbox = self.store.mailbox(number)?;
-        let mut warm = self.warm.lock();
-        warm.retain(|known| known.number() != number);
-        warm.push_front(Arc::clone(&mailbox));
-        // The store has locks of its own for the end of a mailbox.
-        let kept = warm.len().min(WARM_MAILBOXES);
-        let cold = warm.split_off(kept);
-        drop(warm);
-        drop(cold);
-        Ok(mailbox)
     }
 
     /// Makes a Session Context for somebody whose identity is established.
@@ -134,6 +112,19 @@ impl Processor {
             );
             Err(ErrorCode::ERROR)
         })
+    }
+
+    /// Whether a ROP input buffer neither asks the engine nor waits, as things stand: opening the session's
+    /// own store and letting go of it, above all. Then it may run on the thread that took the request in; to
+    /// wake another one costs more than to do it.
+    pub(crate) fn is_light_payload(&self, turn: &Turn, input: &[u8]) -> bool {
+        let session = turn.session();
+        let Ok(buffer) = RequestBuffer::read(input, &mut LogonKinds::default()) else {
+            return true;
+        };
+        // INVARIANT: the turn is the caller's, so nobody else holds the tree for longer than a look.
+        let Some(tree) = session.tree().try_lock() else { return false };
+        buffer.requests.iter().all(|request| is_light(self, session, &tree, &buffer, request))
     }
 
     fn run(

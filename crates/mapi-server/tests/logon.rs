@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mapi::ErrorCode;
+use mapi_rop::buffer::write_requests;
+use mapi_rop::ext::{Packing, write_payloads};
+use mapi_rop::folder::{GetTableRequest, TableFlags};
 use mapi_rop::irregular::LogonResponse;
 use mapi_rop::logon::{LogonFlags, LogonOpenFlags, LogonRequest, LogonResponseFlags};
 use mapi_rop::sample::Source;
@@ -34,6 +37,40 @@ fn a_logon_tells_what_the_mailbox_is() {
     assert_ne!(logon.replica.0, 0);
     assert!(logon.logon_time.year > 2000);
     assert_eq!(logon.store_state, 0);
+}
+
+/// What may run where a request comes in, without the engine: opening the own store when it was open not
+/// long ago, and letting go of it when nothing stands under it. All else goes to the pool.
+#[test]
+fn only_what_asks_no_engine_is_light() {
+    let (processor, accounts) = processor(2, Options::default());
+    let mut client = Client::bare(&processor, &accounts[0]);
+    let is_light = |client: &Client, id: u8, handle: Handle, body: RopRequest| {
+        let request = Request::new(LogonId(id), HandleIndex(0), body);
+        let rops = write_requests(&[request], &[handle]).expect("a small buffer");
+        let rops = write_payloads(&[rops], Packing::default()).expect("a small buffer");
+        let turn = client.session.session().begin(None).expect("a turn");
+        processor.is_light(&turn, &rops)
+    };
+    let logon =
+        |number: usize| RopRequest::Logon(LogonRequest::mailbox_of(&accounts[number].legacy_dn));
+    let release = || RopRequest::Release(Empty);
+    assert!(!is_light(&client, 0, Handle::NONE, logon(0)), "nothing is known yet");
+    client.logon = client.log_on(0, &accounts[0].legacy_dn).expect("a logon");
+    assert!(is_light(&client, 1, Handle::NONE, logon(0)));
+    assert!(!is_light(&client, 0, Handle::NONE, logon(0)), "it ends the logon of the same id");
+    assert!(!is_light(&client, 1, Handle::NONE, logon(1)), "another's mailbox");
+    assert!(is_light(&client, 0, client.logon, release()));
+    let folder = client.inbox();
+    assert!(!is_light(&client, 0, client.logon, release()), "a folder is open under it");
+    assert!(is_light(&client, 0, folder, release()));
+    let table = client.contents(folder);
+    assert!(!is_light(&client, 0, table, release()), "a table may have much to free");
+    let other = RopRequest::GetContentsTable(GetTableRequest { flags: TableFlags::NONE });
+    assert!(!is_light(&client, 0, folder, other));
+    // The directory changed: the account has to be read again.
+    processor.store.set_disabled(accounts[1].id, true).expect("a change");
+    assert!(!is_light(&client, 1, Handle::NONE, logon(0)));
 }
 
 #[test]

@@ -40,6 +40,11 @@ pub fn text(
         "Users whose verified credentials are remembered.",
         cached_credentials as u64,
     );
+    gauge(
+        "coffer_warm_mailboxes",
+        "Mailboxes that are kept open for the next logon.",
+        processor.warm.mailboxes() as u64,
+    );
     let store = processor.store.gauges();
     gauge("coffer_store_mailboxes", "Mailboxes that are open.", store.mailboxes);
     gauge("coffer_store_views", "Views of tables.", store.views);

@@ -1,5 +1,6 @@
 //! Responses: their headers, and the meta-tags in front of their bodies ([MS-OXCMAPIHTTP] 2.2.2.2, 2.2.7).
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -112,8 +113,11 @@ impl Envelope {
         content_type: &'static str,
         body: ResponseBody,
     ) -> Response<ResponseBody> {
+        /// More than a response has: the map of headers is made once.
+        const HEADERS: usize = 16;
         let mut response = Response::new(body);
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         headers.insert(X_RESPONSE_CODE, HeaderValue::from(code.value()));
@@ -132,7 +136,7 @@ impl Envelope {
         }
         if let Some((token, sequence)) = self.cookies {
             for cookie in cookies::write(token, sequence) {
-                if let Ok(value) = HeaderValue::from_str(&cookie) {
+                if let Ok(value) = HeaderValue::try_from(cookie) {
                     headers.append(SET_COOKIE, value);
                 }
             }
@@ -172,7 +176,17 @@ fn milliseconds(time: Duration) -> HeaderValue {
 
 /// A date as [RFC2616] writes it (R2046).
 fn http_date(time: Timestamp) -> String {
-    DateTimePrinter::new().timestamp_to_rfc9110_string(&time).unwrap_or_default()
+    thread_local! {
+        /// The last second that was written. Requests come many to a second.
+        static LAST: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    }
+    LAST.with_borrow_mut(|(second, text)| {
+        if *second != time.as_second() {
+            *second = time.as_second();
+            *text = DateTimePrinter::new().timestamp_to_rfc9110_string(&time).unwrap_or_default();
+        }
+        text.clone()
+    })
 }
 
 /// A response without the headers of MAPI: before authentication, or outside of the endpoint.

@@ -5,14 +5,18 @@ use mapi_rop::logon::{
     LogonFlags, LogonOpenFlags, LogonRequest, LogonResponseFlags, LogonTime, PrivateLogon,
     SpecialFolders,
 };
+use std::sync::Arc;
+
 use store::{Account, SpecialFolder};
 
 use crate::call::{Call, Opened};
 use crate::error::Result;
-use crate::handles::NodeId;
+use crate::handles::{NodeId, Tree};
 use crate::ledger::Kind;
 use crate::lock::LockRecord;
 use crate::object::{Logon, Object};
+use crate::processor::Processor;
+use crate::session::SessionContext;
 
 /// All flags that [MS-OXCSTOR] 2.2.1.1.1 defines.
 const KNOWN_LOGON_FLAGS: u8 = 0x0f;
@@ -45,7 +49,7 @@ pub fn logon(call: &mut Call<'_>, request: &LogonRequest) -> Result<Opened<Priva
     if !is_owner && !store.may_open(account.mailbox, user.id)? {
         return Err(ErrorCode::LOGIN_FAILURE.into());
     }
-    let mailbox = call.processor.mailbox(account.mailbox)?;
+    let mailbox = call.processor.warm.mailbox(store, account.mailbox)?;
     let (guid, replica_guid) = (mailbox.guid(), mailbox.replica());
     let now = store.now();
 
@@ -84,18 +88,41 @@ pub fn logon(call: &mut Call<'_>, request: &LogonRequest) -> Result<Opened<Priva
 const OWN_REPLICA: ReplId = mapi::ids::OWN_REPLICA;
 
 /// The account of the ESSDN ([MS-OXCSTOR] 3.2.5.1.1 R787, R788).
-fn account_of(call: &Call<'_>, request: &LogonRequest) -> Result<Account> {
-    let user = &call.session.user;
+fn account_of(call: &Call<'_>, request: &LogonRequest) -> Result<Arc<Account>> {
+    let store = &call.processor.store;
     let Some(dn) = request.mailbox() else { return Err(ErrorCode::UNKNOWN_USER.into()) };
-    if dn.eq_ignore_ascii_case(&user.legacy_dn) {
-        return Ok(call.processor.store.account(user.id)?);
+    if is_own(call.session, dn) {
+        return Ok(call.processor.warm.account(store, call.session.user.id)?);
     }
     // Beyond the specification: a client that asked no Autodiscover knows an address and no DN.
-    let found = match call.processor.store.account_by_legacy_dn(dn)? {
-        None => call.processor.store.account_by_address(dn)?,
+    let found = match store.account_by_legacy_dn(dn)? {
+        None => store.account_by_address(dn)?,
         found => found,
     };
-    found.ok_or_else(|| ErrorCode::UNKNOWN_USER.into())
+    found.map(Arc::new).ok_or_else(|| ErrorCode::UNKNOWN_USER.into())
+}
+
+fn is_own(session: &SessionContext, dn: &str) -> bool {
+    dn.eq_ignore_ascii_case(&session.user.legacy_dn)
+}
+
+/// Whether a logon finds all that it needs in memory: the own mailbox, opened not long ago.
+pub fn is_light(processor: &Processor, session: &SessionContext, request: &LogonRequest) -> bool {
+    request.mailbox().is_some_and(|dn| is_own(session, dn))
+        && processor
+            .warm
+            .known_account(&processor.store, session.user.id)
+            .is_some_and(|account| processor.warm.known_mailbox(account.mailbox).is_some())
+}
+
+/// Whether the release of a node only frees memory, and little of it.
+pub fn releases_lightly(tree: &Tree<Object>, node: NodeId) -> bool {
+    match tree.get(node) {
+        Some(Object::Folder(_)) => true,
+        // Its mailbox stays open for somebody else.
+        Some(Object::Logon(logon)) => tree.is_alone(node) && Arc::strong_count(&logon.mailbox) > 1,
+        _ => false,
+    }
 }
 
 /// RopRelease. It has no answer and no errors ([MS-OXCROPS] 3.2.5.3 R4572, R4573).

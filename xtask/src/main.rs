@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask COMMAND`. One file per command.
 
+mod bench;
 mod ci;
 mod codegen;
 mod crash;
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
+  bench [NAME...] [--quick] [--json FILE] [--markdown]
+                      measure what the server costs and print one table (--help says more)
   ci                  everything that a change has to pass
   codegen [--check]   write the generated tables of tags, named properties and error codes
                       (--check: only say whether they are up to date)
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
+        ["bench", arguments @ ..] => bench::run(arguments),
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),

@@ -1,0 +1,126 @@
+//! What Coffer costs, as one table: `cargo xtask bench`.
+//!
+//! A bench measures a server that runs in a process of its own, by that process's CPU clock, and returns
+//! figures. The machine may be busy with other work: what is compared is measured in turns in the same
+//! run, the median of many rounds counts, and the time by the clock stands beside the CPU time.
+
+mod client;
+mod figure;
+mod logon;
+mod mailbox;
+mod measure;
+mod print;
+mod random;
+mod rops;
+mod server;
+mod table;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+
+use figure::{Figure, Report};
+use mailbox::Mailboxes;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", about = "Measure Coffer and print one table of all figures")]
+struct Args {
+    /// What to measure; everything if not given. One of: logon, table.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Fewer rounds and smaller sizes: minutes become seconds, figures become rough.
+    #[arg(long)]
+    quick: bool,
+    /// Write the figures as JSON as well.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Print the table as Markdown.
+    #[arg(long)]
+    markdown: bool,
+    /// Measure nothing: print what an earlier run wrote with --json.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["names", "quick", "json"])]
+    from: Option<PathBuf>,
+    /// A directory on the disk to measure; everything in it that the run made is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Keep the generated mailboxes in the directory, and use those that an earlier run kept.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// A bench's name and what it does.
+type Run = fn(&mut Bench) -> anyhow::Result<Vec<Figure>>;
+
+const BENCHES: &[(&str, Run)] = &[("logon", logon::run), ("table", table::run)];
+
+/// What all benches share.
+pub struct Bench {
+    pub quick: bool,
+    /// The program that is measured.
+    pub coffer: PathBuf,
+    /// On the disk that is measured; gone at the end.
+    pub scratch: PathBuf,
+    pub mailboxes: Mailboxes,
+}
+
+impl Bench {
+    /// One number of rounds for quick runs, and one for others.
+    pub fn rounds(&self, quick: usize, full: usize) -> usize {
+        if self.quick { quick } else { full }
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let report = match &args.from {
+        Some(path) => Report::read(path)?,
+        None => measure(&args)?,
+    };
+    if let Some(path) = &args.json {
+        report.write(path)?;
+    }
+    match args.markdown {
+        true => print!("{}", print::markdown(&report)),
+        false => print!("{}", print::text(&report)),
+    }
+    Ok(())
+}
+
+fn measure(args: &Args) -> anyhow::Result<Report> {
+    let chosen: Vec<_> = BENCHES
+        .iter()
+        .filter(|(name, _)| args.names.is_empty() || args.names.iter().any(|wanted| wanted == name))
+        .collect();
+    if let Some(unknown) = args.names.iter().find(|n| !BENCHES.iter().any(|(name, _)| name == n)) {
+        let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
+        bail!("there is no bench {unknown:?}; there are: {}", known.join(", "));
+    }
+    let program = std::env::current_exe().context("find this program")?;
+    let beside = program.parent().context("find this program's directory")?;
+    let coffer = beside.join("coffer");
+    if !coffer.exists() {
+        bail!("{} is not there: run `cargo xtask bench`, which builds it", coffer.display());
+    }
+    let dir = args.dir.clone().unwrap_or_else(|| beside.join("bench"));
+    std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+    let scratch = tempfile::Builder::new().prefix("run-").tempdir_in(&dir)?;
+    let kept = if args.keep { dir.join("kept") } else { scratch.path().join("mailboxes") };
+    let mut bench = Bench {
+        quick: args.quick,
+        coffer,
+        scratch: scratch.path().to_owned(),
+        mailboxes: Mailboxes::new(kept),
+    };
+    let began = Instant::now();
+    let sync = measure::sync_time(&bench.scratch, bench.rounds(50, 300))?;
+    let mut report = Report::new(args.quick, sync)?;
+    for (name, run) in chosen {
+        eprintln!("bench: {name}");
+        let figures = run(&mut bench).with_context(|| format!("bench {name}"))?;
+        report.figures.extend(figures);
+    }
+    report.seconds = began.elapsed().as_secs_f64();
+    Ok(report)
+}

@@ -1,0 +1,104 @@
+//! `coffer serve` in a process of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use crate::Bench;
+use crate::figure::Span;
+use crate::measure::ProcessClock;
+
+pub struct Server {
+    child: Child,
+    clock: ProcessClock,
+    pub address: SocketAddr,
+    metrics: SocketAddr,
+    /// Kept open: a server that cannot print any more ends.
+    _out: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Serves a data directory on free ports, and returns when it does.
+    pub fn start(bench: &Bench, data: &Path) -> anyhow::Result<Server> {
+        let mut child = Command::new(&bench.coffer)
+            .arg("--data")
+            .arg(data)
+            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("start {}", bench.coffer.display()))?;
+        let mut out = BufReader::new(child.stdout.take().context("the server's output")?);
+        let clock = ProcessClock::of(child.id())?;
+        let (mut address, mut metrics) = (None, None);
+        let mut line = String::new();
+        while metrics.is_none() && out.read_line(&mut line)? > 0 {
+            if line.starts_with("MAPI/HTTP") {
+                address = address_in(&line);
+            }
+            if line.starts_with("metrics") {
+                metrics = address_in(&line);
+            }
+            line.clear();
+        }
+        let (Some(address), Some(metrics)) = (address, metrics) else {
+            let _ = child.kill();
+            bail!("the server did not start: {}", child.wait()?);
+        };
+        Ok(Server { child, clock, address, metrics, _out: out })
+    }
+
+    /// What the server used of the processors since its start.
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
+        Ok(self.clock.now()?)
+    }
+
+    /// What some work of a client costs the server.
+    pub fn span(&self, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Span> {
+        let (cpu, clock) = (self.cpu()?, Instant::now());
+        work()?;
+        let clock = clock.elapsed();
+        Ok(Span { cpu: self.cpu()?.saturating_sub(cpu), clock })
+    }
+
+    /// A value of the metrics page.
+    pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let mut stream = TcpStream::connect(self.metrics)?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.trim().parse().ok())
+            .with_context(|| format!("the metrics page has no {name}"))
+    }
+
+    /// Ends it in good order.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        let pid = libc::pid_t::try_from(self.child.id())?;
+        // SAFETY: a signal to a child that was not waited for yet, so the number is still its own.
+        unsafe { libc::kill(pid, libc::SIGTERM) };
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("the server ended with {status}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After `stop` it is gone, and this does nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address in a line such as `metrics    http://127.0.0.1:8481/metrics`.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("http://")?;
+    rest.split('/').next()?.trim().parse().ok()
+}

@@ -42,7 +42,21 @@ pub enum StoreError {
     /// A value is beyond a bound of the store.
     #[error("a {what} of {size} is refused (allowed: up to {limit})")]
     TooBig { what: &'static str, size: u64, limit: u64 },
-    /// A quota is used up.
+    /// The mailbox would grow beyond its last quota; deleting still works.
+    #[error(
+        "the mailbox is full: it holds {used} bytes and may hold {limit}; delete something, or raise its \
+         quota"
+    )]
+    MailboxFull { used: u64, limit: u64 },
+    /// The mailbox is beyond the quota up to which it may send.
+    #[error(
+        "the mailbox holds {used} bytes and may send up to {limit}; delete something, or raise its quota"
+    )]
+    MayNotSend { used: u64, limit: u64 },
+    /// A message is larger than any that may be sent.
+    #[error("a message of {size} bytes is not sent (allowed: up to {limit})")]
+    TooBigToSend { size: u64, limit: u64 },
+    /// A bound of the store is used up.
     #[error("the quota for {0} is used up")]
     Quota(&'static str),
     /// The folder has content which the caller did not ask to delete.

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: ids stand as [`id_bytes`], so keys of one kind sort by replica, then by counter.
 
-use mapi::{FolderId, GlobalCounter, MessageId, ReplId};
+use mapi::{FileTime, FolderId, GlobalCounter, MessageId, ReplId};
 
 use crate::MailboxNumber;
 
@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     StoreProperties = 0x05,
     /// Message class -> receive folder.
     Receive = 0x06,
+    /// Quotas and retention, where they are not the server's.
+    Settings = 0x07,
     Folder = 0x10,
     /// Properties of a folder, in parts.
     FolderProperties = 0x11,
@@ -33,6 +35,8 @@ pub(crate) enum Kind {
     Summary = 0x21,
     /// (message, node) -> packed properties, in parts.
     Node = 0x22,
+    /// (time, message) of a soft-deleted message -> its folder.
+    DeletedMessage = 0x23,
     /// Sequence -> change.
     Log = 0x30,
     /// (folder, replica, first counter) -> last counter of a range of deleted messages.
@@ -116,6 +120,16 @@ pub(crate) fn summary(
     id: MessageId,
 ) -> Vec<u8> {
     key(mailbox, Kind::Summary, &[&fid(folder), &[class], &mid(id)])
+}
+
+/// The entry that finds a soft-deleted message by its time.
+pub(crate) fn deleted_message(mailbox: MailboxNumber, at: FileTime, id: MessageId) -> Vec<u8> {
+    key(mailbox, Kind::DeletedMessage, &[&at.0.to_be_bytes(), &mid(id)])
+}
+
+/// The time in the key of an entry that finds something soft-deleted.
+pub(crate) fn deleted_at(key: &[u8]) -> Option<FileTime> {
+    Some(FileTime(u64::from_be_bytes(key.get(9..17)?.try_into().ok()?)))
 }
 
 pub(crate) fn log(mailbox: MailboxNumber, sequence: u64) -> Vec<u8> {

@@ -10,6 +10,8 @@ pub mod folder;
 pub mod mailbox;
 pub mod message;
 pub mod notify;
+pub mod quota;
+pub mod retention;
 pub mod table;
 
 mod error;
@@ -17,6 +19,7 @@ mod gauge;
 mod jobs;
 mod keys;
 mod large;
+mod migrate;
 mod record;
 mod staging;
 mod store;

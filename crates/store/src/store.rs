@@ -12,9 +12,10 @@ use crate::blob::{Blobs, Budget, clear_staging, staging_directory};
 use crate::engine::{Engine, Epoch, FjallEngine, MemoryEngine, Options};
 use crate::gauge::Gauge;
 use crate::mailbox::Mailbox;
+use crate::quota::Quota;
 use crate::staging::Staging;
 use crate::value::{LargeValue, Value};
-use crate::{MailboxNumber, Result, large};
+use crate::{MailboxNumber, Result, large, migrate};
 
 /// Tells the time; replaced in tests.
 pub type Clock = Arc<dyn Fn() -> FileTime + Send + Sync>;
@@ -31,6 +32,12 @@ pub struct StoreOptions {
     pub record_syncs: bool,
     /// The organisation's name in legacy DNs; used when the store is made.
     pub organization: String,
+    /// Days for which soft-deleted messages and folders are kept, where nothing else is set for a mailbox.
+    pub retention_days: u32,
+    /// Quotas of mailboxes without their own.
+    pub quota: Quota,
+    /// Bytes of a message that is sent, at most (PidTagMaximumSubmitMessageSize).
+    pub max_submit: u64,
     pub clock: Clock,
 }
 
@@ -41,6 +48,10 @@ impl Default for StoreOptions {
             staging_budget: 256 << 20,
             record_syncs: false,
             organization: "Coffer".into(),
+            // As Exchange does.
+            retention_days: 14,
+            quota: Quota::default(),
+            max_submit: 64 << 20,
             clock: Arc::new(|| FileTime::from_system(std::time::SystemTime::now())),
         }
     }
@@ -92,7 +103,8 @@ pub(crate) struct Gauges {
 }
 
 impl Store {
-    /// Opens the store in a data directory, or makes one there. Jobs that a crash left are finished first.
+    /// Opens the store in a data directory, or makes one there. A directory of an older format is migrated,
+    /// and jobs that a crash left are finished first.
     ///
     /// Errors: [`StoreError::Engine`](crate::StoreError::Engine) where the directory is in use, of a newer
     /// format or no data directory.
@@ -103,6 +115,8 @@ impl Store {
             ..Options::default()
         };
         let engine = FjallEngine::open(dir, &engine_options)?;
+        migrate::run(&engine, engine.format())?;
+        engine.raise_format()?;
         let staging = staging_directory(dir);
         clear_staging(&staging)?;
         Store::start(Arc::new(engine), Some(staging), options)

@@ -279,6 +279,12 @@ impl Store {
     }
 }
 
+/// The mailboxes of all accounts.
+pub(crate) fn mailboxes(reader: &(impl Reader + ?Sized)) -> Result<Vec<MailboxNumber>> {
+    let keys = keys_below(reader, record::mailboxes())?;
+    Ok(keys.iter().filter_map(|key| record::tail_number(key)).map(MailboxNumber).collect())
+}
+
 /// Names the organisation and the server in a new store.
 pub(crate) fn prepare(store: &Store) -> Result<()> {
     write(store, Batch::new, |reader, batch| {

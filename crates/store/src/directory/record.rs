@@ -51,6 +51,11 @@ pub(super) fn guid_key(guid: Guid) -> Vec<u8> {
     [&[BY_GUID], &guid.0[..]].concat()
 }
 
+/// The prefix of all mailboxes that belong to an account.
+pub(super) fn mailboxes() -> Vec<u8> {
+    vec![BY_MAILBOX]
+}
+
 pub(super) fn mailbox_key(mailbox: MailboxNumber) -> Vec<u8> {
     numbered(BY_MAILBOX, mailbox.0)
 }

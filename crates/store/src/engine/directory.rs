@@ -9,7 +9,7 @@ use super::{Error, Result};
 
 /// The newest format of a data directory that this program writes and opens. Each change of it
 /// is told in docs/store-format.md.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 const FORMAT_FILE: &str = "FORMAT";
 const LOCK_FILE: &str = "LOCK";
@@ -20,7 +20,8 @@ const DATABASE: &str = "engine";
 #[derive(Debug)]
 pub(super) struct DataDirectory {
     path: PathBuf,
-    new: bool,
+    /// None while the directory is new.
+    found: Option<u32>,
     // Closing the file gives the lock back.
     _lock: File,
 }
@@ -31,17 +32,17 @@ impl DataDirectory {
     pub(super) fn take(path: &Path) -> Result<DataDirectory> {
         create_private(path).map_err(|error| Error::io("create", path, error))?;
         let lock = lock(path)?;
-        let new = match read_format(path)? {
+        let found = match read_format(path)? {
             Some(found) if found > FORMAT => {
                 return Err(Error::NewerFormat { path: path.to_owned(), found, known: FORMAT });
             }
-            Some(_) => false,
+            Some(found) => Some(found),
             None => {
                 begin(path)?;
-                true
+                None
             }
         };
-        Ok(DataDirectory { path: path.to_owned(), new, _lock: lock })
+        Ok(DataDirectory { path: path.to_owned(), found, _lock: lock })
     }
 
     /// Where the database's files are.
@@ -51,21 +52,46 @@ impl DataDirectory {
 
     /// Names the format, when the database in a new directory is there.
     pub(super) fn finish(&self) -> Result<()> {
-        if !self.new {
+        if self.found.is_some() {
             return Ok(());
         }
+        self.write_format()?;
+        let path = self.path.join(CREATING_FILE);
+        fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
+        sync(&self.path)
+    }
+
+    /// The format that the directory has.
+    pub(super) fn format(&self) -> u32 {
+        self.found.unwrap_or(FORMAT)
+    }
+
+    /// Names the newest format, when all in the directory is of it.
+    pub(super) fn raise_format(&self) -> Result<()> {
+        match self.format() == FORMAT {
+            true => Ok(()),
+            false => self.write_format(),
+        }
+    }
+
+    /// The file is the old one or the new one, whatever happens.
+    fn write_format(&self) -> Result<()> {
         let path = self.path.join(FORMAT_FILE);
         let temporary = self.path.join("FORMAT.new");
         let write = || {
             let mut file = File::create(&temporary)?;
             writeln!(file, "coffer data directory\nformat {FORMAT}")?;
             file.sync_all()?;
-            fs::rename(&temporary, &path)?;
-            fs::remove_file(self.path.join(CREATING_FILE))?;
-            File::open(&self.path)?.sync_all()
+            fs::rename(&temporary, &path)
         };
-        write().map_err(|error| Error::io("write", &path, error))
+        write().map_err(|error| Error::io("write", &path, error))?;
+        sync(&self.path)
     }
+}
+
+fn sync(directory: &Path) -> Result<()> {
+    let done = File::open(directory).and_then(|directory| directory.sync_all());
+    done.map_err(|error| Error::io("sync", directory, error))
 }
 
 /// One process holds a directory, by a lock that ends with the process.
@@ -147,7 +173,7 @@ fn begin(directory: &Path) -> Result<()> {
         fs::remove_dir_all(&database).map_err(io)?;
     }
     File::create(&mark).and_then(|file| file.sync_all()).map_err(io)?;
-    File::open(directory).and_then(|file| file.sync_all()).map_err(io)
+    sync(directory)
 }
 
 #[cfg(test)]
@@ -169,10 +195,19 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path();
         let created = DataDirectory::take(path).unwrap();
-        assert!(created.new);
+        assert!(created.found.is_none());
         created.finish().unwrap();
         drop(created);
-        assert!(!DataDirectory::take(path).unwrap().new);
+        assert_eq!(DataDirectory::take(path).unwrap().found, Some(FORMAT));
+        // An older one keeps its number until all of it is of the newest.
+        fs::write(path.join("FORMAT"), "coffer data directory\nformat 1\n").unwrap();
+        let old = DataDirectory::take(path).unwrap();
+        assert_eq!(old.format(), 1);
+        old.finish().unwrap();
+        assert_eq!(read_format(path).unwrap(), Some(1));
+        old.raise_format().unwrap();
+        assert_eq!(read_format(path).unwrap(), Some(FORMAT));
+        drop(old);
         fs::write(path.join("FORMAT"), "coffer data directory\nformat 9\n").unwrap();
         let error = DataDirectory::take(path).unwrap_err();
         assert!(error.to_string().contains("has format 9"), "{error}");

@@ -34,7 +34,7 @@ use super::{
 pub struct FjallEngine {
     core: GroupCommit<FjallBackend>,
     // After the core: the directory is given back when its files are closed.
-    _directory: DataDirectory,
+    directory: DataDirectory,
 }
 
 impl FjallEngine {
@@ -60,10 +60,17 @@ impl FjallEngine {
         };
         backend.open()?;
         directory.finish()?;
-        Ok(FjallEngine {
-            core: GroupCommit::start(backend, room, options.queue_bytes)?,
-            _directory: directory,
-        })
+        Ok(FjallEngine { core: GroupCommit::start(backend, room, options.queue_bytes)?, directory })
+    }
+
+    /// The format that the directory has: an older one until [`raise_format`](Self::raise_format).
+    pub fn format(&self) -> u32 {
+        self.directory.format()
+    }
+
+    /// Says that everything in the directory is of the newest format now, durably.
+    pub fn raise_format(&self) -> Result<()> {
+        self.directory.raise_format()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::special::SpecialFolder;
 use crate::mailbox::writer::{self, Tx};
+use crate::record::folder::FolderState;
 use crate::record::parts;
 use crate::table::Contents;
 use crate::value::Properties;
@@ -87,7 +88,7 @@ fn detach(tx: &mut Tx<'_>, id: FolderId) -> Result<()> {
     let change = tx.next_change()?;
     let record = tx.folder(id)?;
     let (parent, name) = (record.parent, record.name.clone());
-    record.detached = true;
+    record.state = FolderState::Detached;
     record.change = change;
     tx.delete(keys::child(tx.mailbox.number(), parent, &name));
     if let Some(parent) = tx.find_folder(parent)? {
@@ -108,7 +109,7 @@ pub(crate) fn remove_detached(mailbox: &Mailbox, top: FolderId) -> Result<()> {
         if !children.is_empty() {
             for child in &children {
                 writer::reclaim(mailbox, |tx| match tx.find_folder(*child)? {
-                    Some(record) if !record.detached => detach(tx, *child),
+                    Some(record) if record.state != FolderState::Detached => detach(tx, *child),
                     // The record is gone already: only the name is left.
                     _ => {
                         delete_child_entry(tx, id, *child)?;
@@ -123,7 +124,7 @@ pub(crate) fn remove_detached(mailbox: &Mailbox, top: FolderId) -> Result<()> {
             continue;
         }
         writer::reclaim(mailbox, |tx| {
-            tx.remove_folder(id);
+            tx.remove_folder(id)?;
             let (properties, old) = super::properties_of(tx.mailbox, tx.reader(), id)?;
             let prefix = tx.mailbox.key(Kind::FolderProperties, &[&keys::fid(id)]);
             parts::delete(&mut tx.batch, &prefix, old);
@@ -146,7 +147,13 @@ fn remove_batch(mailbox: &Mailbox, id: FolderId) -> Result<bool> {
         for (key, _) in &rows {
             tx.delete(key.to_vec());
             if let Some((replica, counter)) = keys::tail_id(key) {
-                message::erase(tx, MessageId::new(replica, counter))?;
+                let message = MessageId::new(replica, counter);
+                if let Some(hot) = message::read_hot(tx.mailbox, tx.reader(), message)?
+                    && hot.contents.is_deleted()
+                {
+                    tx.delete(keys::deleted_message(tx.mailbox.number(), hot.deleted, message));
+                }
+                message::erase(tx, message)?;
             }
         }
         if !rows.is_empty() {

@@ -9,7 +9,7 @@ use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::store_properties::problem;
 use crate::mailbox::writer::{self, Tx};
-use crate::record::folder::FolderRecord;
+use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::{parts, properties};
 use crate::value::{Properties, Value};
 use crate::{Mailbox, Result, StoreError, large};
@@ -165,7 +165,7 @@ fn insert(
     let record = FolderRecord {
         parent,
         kind,
-        detached: false,
+        state: FolderState::Present,
         change,
         contents: 0,
         unread: 0,
@@ -182,6 +182,9 @@ fn insert(
         uid_next: 1,
         sequence: tx.next_sequence(),
         name: name.into(),
+        deleted_size: 0,
+        deleted_children: 0,
+        deleted: FileTime(0),
     };
     tx.add_folder(id, record);
     tx.folder(parent)?.children += 1;
@@ -336,7 +339,10 @@ pub(crate) fn record(mailbox: &Mailbox, reader: &dyn Reader, id: FolderId) -> Re
         .get(Space::Mailbox, &keys::folder(mailbox.number(), id))?
         .ok_or(StoreError::NotFound("folder"))?;
     let record = FolderRecord::read(&bytes)?;
-    if record.detached { Err(StoreError::NotFound("folder")) } else { Ok(record) }
+    match record.state {
+        FolderState::Present => Ok(record),
+        _ => Err(StoreError::NotFound("folder")),
+    }
 }
 
 /// The stored properties and how many parts they have.
@@ -424,22 +430,6 @@ fn depth(tx: &mut Tx<'_>, id: FolderId) -> Result<usize> {
         at = parent;
     }
     Ok(MAX_DEPTH)
-}
-
-/// Bytes of all messages of the mailbox.
-pub(crate) fn total_size(mailbox: &Mailbox) -> Result<u64> {
-    let prefix = mailbox.key(Kind::Folder, &[]);
-    let mut size = 0u64;
-    mailbox.reader().visit(
-        Space::Mailbox,
-        &KeyRange::prefix(prefix),
-        Direction::Forward,
-        &mut |_, value| {
-            size += FolderRecord::read(&value).map_or(0, |record| record.size);
-            ControlFlow::Continue(())
-        },
-    )?;
-    Ok(size)
 }
 
 pub(crate) fn to_info(id: FolderId, record: FolderRecord) -> FolderInfo {

@@ -133,19 +133,38 @@ pub(crate) fn head(mailbox: &Mailbox, reader: &dyn Reader) -> Result<Head> {
     Ok(Head::read(&bytes)?)
 }
 
-/// Removes the oldest entries, at most `limit`, up to and with a sequence; returns how many. The sets of
-/// deleted messages stay.
+/// Removes the oldest entries, at most `limit` and at most [`TRIM_BATCH`], up to and with a sequence; returns
+/// how many. The sets of deleted messages stay.
 pub fn trim(mailbox: &Mailbox, up_to: u64, limit: usize) -> Result<usize> {
     super::writer::reclaim(mailbox, |tx| {
         let range = KeyRange {
-            from: keys::log(mailbox.number(), 0),
+            // What was removed before need not be passed over again.
+            from: keys::log(mailbox.number(), tx.trimmed().saturating_add(1)),
             to: Some(keys::log(mailbox.number(), up_to.saturating_add(1))),
         };
+        let limit = limit.min(TRIM_BATCH);
         let entries = tx.reader().scan(Space::Mailbox, &range, Direction::Forward, limit)?;
-        entries.iter().for_each(|(key, _)| tx.delete(key.to_vec()));
+        for (key, _) in &entries {
+            tx.delete(key.to_vec());
+            tx.set_trimmed(log_sequence(key));
+        }
         Ok(entries.len())
     })
 }
+
+/// Removes the oldest entries beyond the newest `keep`, at most `limit`; returns how many. Whoever follows
+/// the log sees by the first entry's sequence that some are gone.
+pub fn trim_to(mailbox: &Mailbox, keep: u64, limit: usize) -> Result<usize> {
+    let head = head(mailbox, mailbox.reader())?;
+    let up_to = head.sequence.saturating_sub(keep);
+    if up_to <= head.trimmed {
+        return Ok(0);
+    }
+    trim(mailbox, up_to, limit)
+}
+
+/// Entries that one call of [`trim`] removes at most.
+pub const TRIM_BATCH: usize = 1024;
 
 fn log_sequence(key: &[u8]) -> u64 {
     key.get(9..17).and_then(|b| b.try_into().ok()).map_or(0, u64::from_be_bytes)

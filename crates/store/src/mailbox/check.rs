@@ -8,7 +8,8 @@ use mapi::{FolderId, MessageId};
 use crate::engine::{Direction, KeyRange, Reader, Space};
 use crate::keys::{self, Kind};
 use crate::message::{read_hot, read_in};
-use crate::record::folder::FolderRecord;
+use crate::record::folder::{FolderRecord, FolderState};
+use crate::record::head::{Head, Sizes};
 use crate::record::hot::Hot;
 use crate::record::node;
 use crate::record::summary::Summary;
@@ -39,6 +40,7 @@ struct Counts {
     soft_deleted: u32,
     children: u32,
     size: u64,
+    deleted_size: u64,
 }
 
 /// Looks at every record of a mailbox, in one state; with `blobs` also at every large value.
@@ -52,12 +54,15 @@ pub fn check(mailbox: &Mailbox, blobs: bool) -> Result<Report> {
         blobs,
         counts: HashMap::new(),
         last_uids: HashMap::new(),
+        sizes: Sizes::default(),
         report: Report::default(),
     };
     check.each(Kind::Summary, Check::summary)?;
     check.each(Kind::Hot, Check::hot)?;
     check.each(Kind::Child, Check::child)?;
     check.each(Kind::Folder, Check::folder)?;
+    check.each(Kind::Head, Check::head)?;
+    check.each(Kind::DeletedMessage, Check::deleted_message)?;
     Ok(check.report)
 }
 
@@ -68,6 +73,8 @@ struct Check<'a> {
     /// By folder, as an ordered number.
     counts: HashMap<u64, Counts>,
     last_uids: HashMap<u64, u32>,
+    /// What the folders' records add up to.
+    sizes: Sizes,
     report: Report,
 }
 
@@ -146,8 +153,9 @@ impl Check<'_> {
             Contents::Associated => counts.associated += 1,
             Contents::SoftDeleted | Contents::SoftDeletedAssociated => counts.soft_deleted += 1,
         }
-        if !hot.contents.is_deleted() {
-            counts.size += hot.size;
+        match hot.contents.is_deleted() {
+            true => counts.deleted_size += hot.size,
+            false => counts.size += hot.size,
         }
         let last = self.last_uids.entry(folder).or_default();
         *last = (*last).max(hot.uid);
@@ -171,9 +179,36 @@ impl Check<'_> {
         let id = MessageId::new(replica, counter);
         let number = self.mailbox.number();
         let key = keys::summary(number, hot.folder, hot.contents.to_byte(), id);
-        match self.reader.get(Space::Mailbox, &key)? {
-            Some(_) => Ok(()),
-            None => Err(corrupt("a message that its folder does not show")),
+        if self.reader.get(Space::Mailbox, &key)?.is_none() {
+            return Err(corrupt("a message that its folder does not show"));
+        }
+        if hot.contents.is_deleted() {
+            let key = keys::deleted_message(number, hot.deleted, id);
+            let entry = self.reader.get(Space::Mailbox, &key)?;
+            if entry.is_none_or(|folder| folder[..] != keys::fid(hot.folder)) {
+                return Err(corrupt("a soft-deleted message that is not found by its time"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each entry leads to a message that was soft-deleted then.
+    fn deleted_message(&mut self, key: &[u8], _: &[u8]) -> Result<()> {
+        let (replica, counter) =
+            keys::tail_id(key).ok_or_else(|| corrupt("an entry with a damaged key"))?;
+        let hot = read_hot(self.mailbox, self.reader, MessageId::new(replica, counter))?;
+        match hot.filter(|hot| hot.contents.is_deleted()).map(|hot| hot.deleted) {
+            Some(at) if keys::deleted_at(key) == Some(at) => Ok(()),
+            _ => Err(corrupt("an entry of a message that was not soft-deleted then")),
+        }
+    }
+
+    /// The mailbox's sizes are those of its folders.
+    fn head(&mut self, _: &[u8], value: &[u8]) -> Result<()> {
+        let kept = Head::read(value)?.sizes;
+        match kept == self.sizes {
+            true => Ok(()),
+            false => Err(corrupt(&format!("the mailbox says {kept:?} and holds {:?}", self.sizes))),
         }
     }
 
@@ -198,8 +233,9 @@ impl Check<'_> {
     fn folder(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         self.report.folders += 1;
         let record = FolderRecord::read(value)?;
+        self.sizes = self.sizes.replace(Sizes::default(), record.sizes());
         // What a job is about to remove no longer counts.
-        if record.detached {
+        if record.state == FolderState::Detached {
             return Ok(());
         }
         let (replica, counter) =
@@ -213,6 +249,7 @@ impl Check<'_> {
             soft_deleted: record.soft_deleted,
             children: record.children,
             size: record.size,
+            deleted_size: record.deleted_size,
         };
         if counted != kept {
             let id = FolderId::new(replica, counter);

@@ -11,6 +11,7 @@ use crate::gauge::Counted;
 use crate::keys::{self, Kind};
 use crate::notify::Hub;
 use crate::record::head::Info;
+use crate::record::settings::Settings;
 use crate::table::registry::Views;
 use crate::{MailboxNumber, Result, Store, StoreError};
 
@@ -38,6 +39,8 @@ pub struct Mailbox {
     /// Loaded when first asked for; append-only like what it mirrors.
     pub(crate) names: RwLock<Option<Arc<names::NameMap>>>,
     pub(crate) replicas: RwLock<Option<BTreeMap<u16, Guid>>>,
+    /// What is set for this mailbox, as it is stored.
+    settings: RwLock<Settings>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) views: Views,
     _counted: Counted,
@@ -54,6 +57,7 @@ impl Mailbox {
             writing: Mutex::new(()),
             names: RwLock::new(None),
             replicas: RwLock::new(None),
+            settings: RwLock::new(read_settings(store.engine(), number)?),
             hub: Arc::new(Hub::default()),
             views: Views::default(),
             _counted: store.inner.gauges.mailboxes.count(1),
@@ -84,6 +88,24 @@ impl Mailbox {
         self.info.created
     }
 
+    pub(crate) fn settings(&self) -> Settings {
+        *self.settings.read()
+    }
+
+    /// Changes what is set for this mailbox; it holds when this returns.
+    pub(crate) fn change_settings(&self, change: impl Fn(&mut Settings)) -> Result<()> {
+        writer::write(self, |tx| {
+            let mut settings = read_settings(tx.reader(), self.number)?;
+            change(&mut settings);
+            tx.put(self.key(Kind::Settings, &[]), settings.to_bytes());
+            Ok(())
+        })?;
+        // Two changes at once: what is read is the later of them, or newer.
+        let mut held = self.settings.write();
+        *held = read_settings(self.store.engine(), self.number)?;
+        Ok(())
+    }
+
     /// Hands every durable change to a new subscription from now on.
     pub fn subscribe(&self) -> crate::notify::Subscription {
         let counted = self.store.inner.gauges.subscribers.count(1);
@@ -104,6 +126,11 @@ impl Mailbox {
     pub(crate) fn replica_of(&self, replica: ReplId) -> Result<Guid> {
         ids::replica_guid(self, replica)
     }
+}
+
+fn read_settings(reader: &(impl Reader + ?Sized), number: MailboxNumber) -> Result<Settings> {
+    let bytes = reader.get(Space::Mailbox, &keys::key(number, Kind::Settings, &[]))?;
+    Ok(bytes.map(|bytes| Settings::read(&bytes)).transpose()?.unwrap_or_default())
 }
 
 impl Drop for Mailbox {

@@ -7,6 +7,7 @@ use mapi::{FileTime, FolderId, Wire};
 use super::writer;
 use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::Kind;
+use crate::record::folder::FolderState;
 use crate::{Mailbox, Result, StoreError};
 
 /// Where messages of a class are delivered.
@@ -61,7 +62,7 @@ pub fn set_folder(mailbox: &Mailbox, class: &str, folder: Option<FolderId>) -> R
             tx.delete(key);
             return Ok(());
         };
-        if tx.find_folder(folder)?.is_none_or(|record| record.detached) {
+        if tx.find_folder(folder)?.is_none_or(|record| record.state != FolderState::Present) {
             return Err(StoreError::NotFound("folder"));
         }
         if entries >= MAX_ENTRIES && tx.get(&key)?.is_none() {

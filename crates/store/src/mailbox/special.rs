@@ -7,7 +7,7 @@ use crate::MailboxNumber;
 use crate::engine::{Batch, Space};
 use crate::folder::FolderKind;
 use crate::keys::{self, Kind};
-use crate::record::folder::FolderRecord;
+use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::head::{Head, Info};
 use crate::record::{parts, properties};
 use crate::value::Properties;
@@ -89,7 +89,7 @@ const RESERVED: u64 = 0xff;
 
 /// Writes a new mailbox: its head, its folders and its receive folder table.
 pub(crate) fn build(batch: &mut Batch, mailbox: MailboxNumber, info: &Info) {
-    let mut head = Head { counter: RESERVED, sequence: 1, hierarchy: 1 };
+    let mut head = Head { counter: RESERVED, sequence: 1, hierarchy: 1, ..Head::default() };
     for folder in SpecialFolder::ALL {
         head.counter += 1;
         let record = record(*folder, ChangeNumber::own(head.counter), info.created);
@@ -133,7 +133,7 @@ fn record(folder: SpecialFolder, change: ChangeNumber, now: FileTime) -> FolderR
             SpecialFolder::Root => FolderKind::Root,
             _ => FolderKind::Generic,
         },
-        detached: false,
+        state: FolderState::Present,
         change,
         contents: 0,
         unread: 0,
@@ -149,6 +149,9 @@ fn record(folder: SpecialFolder, change: ChangeNumber, now: FileTime) -> FolderR
         uid_next: 1,
         sequence: 1,
         name: folder.display_name().into(),
+        deleted_size: 0,
+        deleted_children: 0,
+        deleted: FileTime(0),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::engine::Reader;
 use crate::keys::Kind;
 use crate::record::{parts, properties};
 use crate::value::{Properties, Value};
-use crate::{Mailbox, Result, folder, large};
+use crate::{Mailbox, Result, folder, large, quota};
 
 /// What this store can do (PidTagStoreSupportMask): entry ids unique, search, modify, create, attachments,
 /// OLE, submit, notify, multi-value, categories, RTF, restrictions, sorting, HTML, Unicode...
@@ -149,7 +149,7 @@ fn computed(mailbox: &Mailbox, tag: PropertyTag) -> Result<Option<Value>> {
         tags::STORE_PROVIDER => STORE_PROVIDER.0.to_vec().into(),
         tags::ENTRY_ID | tags::STORE_ENTRY_ID => store_entry_id(mailbox)?.into(),
         tags::MESSAGE_SIZE | tags::MESSAGE_SIZE_EXTENDED => {
-            let size = folder::total_size(mailbox)?;
+            let size = quota::usage(mailbox)?.used;
             match tag.property_type() == PropertyType::INTEGER64 {
                 true => (size as i64).into(),
                 false => i32::try_from(size).unwrap_or(i32::MAX).into(),

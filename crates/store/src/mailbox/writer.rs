@@ -9,9 +9,9 @@ use super::changes::{Change, ChangeKind};
 use crate::engine::{Batch, Outcome, Reader, Space, Value};
 use crate::keys::{self, Kind};
 use crate::record::change;
-use crate::record::folder::FolderRecord;
-use crate::record::head::Head;
-use crate::{Mailbox, Result, StoreError};
+use crate::record::folder::{FolderRecord, FolderState};
+use crate::record::head::{Head, Sizes};
+use crate::{Mailbox, Result, StoreError, quota};
 
 /// How often a batch is built again after another one failed below it.
 const ATTEMPTS: usize = 16;
@@ -33,6 +33,8 @@ struct Cached {
     record: FolderRecord,
     /// What is stored; None for a folder that this batch makes.
     before: Option<Value>,
+    /// What the folder counted before this batch.
+    sizes_before: Sizes,
 }
 
 /// Builds a batch in the critical section, commits it, and waits until it is durable.
@@ -66,11 +68,18 @@ fn run<T>(
         tx.batch.check_epoch(mailbox.number(), epoch);
         tx.batch.built_on(basis);
         let result = build(&mut tx)?;
-        let Some(batch) = tx.finish() else { return Ok(result) };
+        let (before, after, batch) = tx.finish();
+        let Some(batch) = batch else { return Ok(result) };
+        if !reclaiming {
+            quota::grow(mailbox, before, after)?;
+        }
         let ticket = engine.enqueue(batch)?;
         drop(section);
         match ticket.wait()? {
-            Outcome::Committed => return Ok(result),
+            Outcome::Committed => {
+                quota::tell(mailbox, before, after);
+                return Ok(result);
+            }
             Outcome::Conflict { check: 0 } => {
                 // Whoever holds it now may have added names and replicas.
                 mailbox.store.forget_epoch(mailbox.number());
@@ -105,9 +114,12 @@ impl<'a> Tx<'a> {
         })
     }
 
-    /// The batch with the folders, the log and the head; None if nothing is to be written.
-    fn finish(mut self) -> Option<Batch> {
+    /// The batch with the folders, the log and the head, None if nothing is to be written; and the mailbox's
+    /// sizes before and after it.
+    fn finish(mut self) -> (Sizes, Sizes, Option<Batch>) {
         for cached in self.folders.into_values() {
+            let sizes = cached.record.sizes();
+            self.head.sizes = self.head.sizes.replace(cached.sizes_before, sizes);
             let bytes = cached.record.to_bytes();
             if cached.before.is_none_or(|before| before != bytes) {
                 let key = keys::folder(self.mailbox.number(), cached.id);
@@ -122,17 +134,18 @@ impl<'a> Tx<'a> {
             let key = self.mailbox.key(Kind::Head, &[]);
             self.batch.put(Space::Mailbox, key, self.head.to_bytes());
         }
+        let (before, after) = (self.head_before.sizes, self.head.sizes);
         // A batch without writes still has its checks, so it is not empty.
         let writes = self.batch.len();
         if writes == 0 {
-            return None;
+            return (before, after, None);
         }
         if !self.changes.is_empty() {
             let hub = self.mailbox.hub.clone();
             let changes = self.changes;
             self.batch.on_durable(move || hub.publish(&changes));
         }
-        Some(self.batch)
+        (before, after, Some(self.batch))
     }
 
     pub(crate) fn reader(&self) -> &dyn Reader {
@@ -179,6 +192,15 @@ impl<'a> Tx<'a> {
         self.head.sequence + 1
     }
 
+    /// The last entry of the log that was trimmed.
+    pub(crate) fn trimmed(&self) -> u64 {
+        self.head.trimmed
+    }
+
+    pub(crate) fn set_trimmed(&mut self, sequence: u64) {
+        self.head.trimmed = self.head.trimmed.max(sequence);
+    }
+
     /// Adds an entry to the change log, with the next sequence, and moves the folder's own sequence on.
     pub(crate) fn log(&mut self, mut entry: Change) -> Result<u64> {
         self.head.sequence += 1;
@@ -202,21 +224,22 @@ impl<'a> Tx<'a> {
 
     /// A folder's record. What is changed in it is written with the batch.
     ///
-    /// Errors: [`StoreError::NotFound`], also for a folder that was taken out of the hierarchy.
+    /// Errors: [`StoreError::NotFound`], also for a folder that was taken out of the hierarchy or soft-deleted.
     pub(crate) fn folder(&mut self, id: FolderId) -> Result<&mut FolderRecord> {
         self.find_folder(id)?
-            .filter(|record| !record.detached)
+            .filter(|record| record.state == FolderState::Present)
             .ok_or(StoreError::NotFound("folder"))
     }
 
-    /// As [`Tx::folder`], detached ones included.
+    /// As [`Tx::folder`], detached and soft-deleted ones included.
     pub(crate) fn find_folder(&mut self, id: FolderId) -> Result<Option<&mut FolderRecord>> {
         let number = keys::id_number(id.replica, id.counter);
         if !self.folders.contains_key(&number) {
             let key = keys::folder(self.mailbox.number(), id);
             let Some(bytes) = self.reader.get(Space::Mailbox, &key)? else { return Ok(None) };
             let record = FolderRecord::read(&bytes)?;
-            self.folders.insert(number, Cached { id, record, before: Some(bytes) });
+            let sizes_before = record.sizes();
+            self.folders.insert(number, Cached { id, record, before: Some(bytes), sizes_before });
         }
         Ok(self.folders.get_mut(&number).map(|cached| &mut cached.record))
     }
@@ -224,13 +247,18 @@ impl<'a> Tx<'a> {
     /// A folder that this batch makes.
     pub(crate) fn add_folder(&mut self, id: FolderId, record: FolderRecord) {
         let number = keys::id_number(id.replica, id.counter);
-        self.folders.insert(number, Cached { id, record, before: None });
+        let sizes_before = Sizes::default();
+        self.folders.insert(number, Cached { id, record, before: None, sizes_before });
     }
 
     /// Removes a folder's record with the batch.
-    pub(crate) fn remove_folder(&mut self, id: FolderId) {
-        self.folders.remove(&keys::id_number(id.replica, id.counter));
+    pub(crate) fn remove_folder(&mut self, id: FolderId) -> Result<()> {
+        self.find_folder(id)?;
+        if let Some(cached) = self.folders.remove(&keys::id_number(id.replica, id.counter)) {
+            self.head.sizes = self.head.sizes.replace(cached.sizes_before, Sizes::default());
+        }
         let key = keys::folder(self.mailbox.number(), id);
         self.batch.delete(Space::Mailbox, key);
+        Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! Deleting messages.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use mapi::{FileTime, FolderId, MessageId};
 
@@ -16,7 +15,7 @@ use crate::record::hot::Hot;
 use crate::record::summary::Summary;
 use crate::record::{node, parts};
 use crate::table::Contents;
-use crate::{Mailbox, Result, large};
+use crate::{Mailbox, Result, StoreError, large};
 
 /// Messages that go in one batch.
 const BATCH: usize = 64;
@@ -31,36 +30,35 @@ pub fn delete(mailbox: &Mailbox, folder: FolderId, ids: &[MessageId], hard: bool
     Ok(missed)
 }
 
-/// Deletes for good what was soft-deleted before a time, at most `limit` messages; returns how many.
+/// Deletes for good what was soft-deleted before a time, oldest first, at most `limit` messages; returns how
+/// many. Looks only at what is due. Messages in a soft-deleted folder go with it.
 pub fn purge(mailbox: &Mailbox, before: FileTime, limit: usize) -> Result<usize> {
-    let mut due: BTreeMap<u64, Vec<MessageId>> = BTreeMap::new();
-    let mut found = 0;
-    let range = KeyRange::prefix(mailbox.key(Kind::Hot, &[]));
-    let mut failure = None;
-    mailbox.reader().visit(Space::Mailbox, &range, Direction::Forward, &mut |key, value| {
-        match (Hot::read(&value), keys::tail_id(&key)) {
-            (Ok(hot), Some((replica, counter)))
-                if hot.contents.is_deleted() && hot.deleted < before =>
-            {
-                let folder = keys::id_number(hot.folder.replica, hot.folder.counter);
-                due.entry(folder).or_default().push(MessageId::new(replica, counter));
-                found += 1;
-            }
-            (Err(error), _) => {
-                failure = Some(error);
-                return ControlFlow::Break(());
-            }
-            _ => {}
-        }
-        if found < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    if let Some(error) = failure {
-        return Err(error.into());
-    }
     let mut purged = 0;
-    for (folder, ids) in due {
-        let (replica, counter) = keys::id_parts(folder);
-        purged += ids.len() - delete(mailbox, FolderId::new(replica, counter), &ids, true)?;
+    // What lies in a soft-deleted folder stays, so the next page begins behind it.
+    let mut rest = KeyRange {
+        from: mailbox.key(Kind::DeletedMessage, &[]),
+        to: Some(mailbox.key(Kind::DeletedMessage, &[&before.0.to_be_bytes()])),
+    };
+    while purged < limit {
+        let page = BATCH.min(limit - purged);
+        let due = mailbox.reader().scan(Space::Mailbox, &rest, Direction::Forward, page)?;
+        let Some((last, _)) = due.last() else { break };
+        rest = rest.beyond(last, Direction::Forward);
+        let mut by_folder: BTreeMap<u64, Vec<MessageId>> = BTreeMap::new();
+        for (key, folder) in &due {
+            if let (Some(id), Some(folder)) = (keys::tail_id(key), keys::tail_id(folder)) {
+                let ids = by_folder.entry(keys::id_number(folder.0, folder.1)).or_default();
+                ids.push(MessageId::new(id.0, id.1));
+            }
+        }
+        for (folder, ids) in by_folder {
+            let (replica, counter) = keys::id_parts(folder);
+            match delete(mailbox, FolderId::new(replica, counter), &ids, true) {
+                Ok(missed) => purged += ids.len() - missed,
+                Err(StoreError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
     Ok(purged)
 }
@@ -95,7 +93,11 @@ fn delete_batch(tx: &mut Tx<'_>, folder: FolderId, ids: &[MessageId], hard: bool
 
 /// Takes a message out of its folder's contents and counters.
 pub(crate) fn take_out(tx: &mut Tx<'_>, id: MessageId, hot: &Hot) -> Result<()> {
-    tx.delete(keys::summary(tx.mailbox.number(), hot.folder, hot.contents.to_byte(), id));
+    let number = tx.mailbox.number();
+    tx.delete(keys::summary(number, hot.folder, hot.contents.to_byte(), id));
+    if hot.contents.is_deleted() {
+        tx.delete(keys::deleted_message(number, hot.deleted, id));
+    }
     let record = tx.folder(hot.folder)?;
     count(record, hot, false);
     if !hot.contents.is_deleted() {
@@ -113,6 +115,8 @@ fn soft_delete(tx: &mut Tx<'_>, id: MessageId, mut hot: Hot) -> Result<()> {
     hot.change = tx.next_change()?;
     hot.sequence = tx.next_sequence();
     put_hot(tx, id, &hot);
+    let entry = keys::deleted_message(tx.mailbox.number(), hot.deleted, id);
+    tx.put(entry, keys::fid(hot.folder));
     if let Some(bytes) = summary {
         let mut summary = Summary::read(&bytes)?;
         let flags = summary.flags;

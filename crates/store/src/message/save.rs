@@ -206,12 +206,14 @@ pub(crate) fn count(record: &mut FolderRecord, hot: &Hot, add: bool) {
         Contents::Associated => step(&mut record.associated),
         Contents::SoftDeleted | Contents::SoftDeletedAssociated => step(&mut record.soft_deleted),
     }
-    if !hot.contents.is_deleted() {
-        record.size = match add {
-            true => record.size.saturating_add(hot.size),
-            false => record.size.saturating_sub(hot.size),
-        };
-    }
+    let size = match hot.contents.is_deleted() {
+        true => &mut record.deleted_size,
+        false => &mut record.size,
+    };
+    *size = match add {
+        true => size.saturating_add(hot.size),
+        false => size.saturating_sub(hot.size),
+    };
 }
 
 pub(crate) fn put_hot_and_summary(tx: &mut Tx<'_>, id: MessageId, hot: &Hot, body: &MessageBody) {

@@ -13,19 +13,61 @@ pub(crate) struct Head {
     pub(crate) sequence: u64,
     /// The last entry that changed the folder hierarchy or a folder's properties.
     pub(crate) hierarchy: u64,
+    /// The last entry of the change log that was trimmed; 0 if none was.
+    pub(crate) trimmed: u64,
+    /// INVARIANT: the sums of [`FolderRecord::sizes`](super::folder::FolderRecord::sizes), in every batch.
+    pub(crate) sizes: Sizes,
 }
 
-const VERSION: u8 = 1;
+/// Bytes of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Sizes {
+    /// Of the messages that folders show, associated ones included. Quotas are about these.
+    pub(crate) live: u64,
+    /// Of soft-deleted messages, and of all messages in soft-deleted folders.
+    pub(crate) deleted: u64,
+}
+
+impl Sizes {
+    /// These with those of one folder in the place of what they were.
+    pub(crate) fn replace(self, before: Sizes, after: Sizes) -> Sizes {
+        let move_on =
+            |sum: u64, before: u64, after: u64| sum.saturating_add(after).saturating_sub(before);
+        Sizes {
+            live: move_on(self.live, before.live, after.live),
+            deleted: move_on(self.deleted, before.deleted, after.deleted),
+        }
+    }
+}
+
+/// Since version 2: the last entry that was trimmed, and the sizes.
+const VERSION: u8 = 2;
+const INFO_VERSION: u8 = 1;
 
 impl Head {
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, WireError> {
+    /// A head of version 1 lacks the sizes: `None` in the place of them, until the mailbox was migrated.
+    pub(crate) fn read_any(bytes: &[u8]) -> Result<(Self, Option<Sizes>), WireError> {
         let mut r = Reader::new(bytes);
-        super::version(&mut r, VERSION)?;
-        Ok(Head {
+        let version = super::version(&mut r, VERSION)?;
+        let mut head = Head {
             counter: u64::read(&mut r)?,
             sequence: u64::read(&mut r)?,
             hierarchy: u64::read(&mut r)?,
-        })
+            ..Head::default()
+        };
+        if version == 1 {
+            return Ok((head, None));
+        }
+        head.trimmed = u64::read(&mut r)?;
+        head.sizes = Sizes { live: u64::read(&mut r)?, deleted: u64::read(&mut r)? };
+        Ok((head, Some(head.sizes)))
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, WireError> {
+        match Head::read_any(bytes)? {
+            (head, Some(_)) => Ok(head),
+            (_, None) => Err(Reader::new(bytes).bad("a head that was migrated", 1, 2)),
+        }
     }
 
     pub(crate) fn to_bytes(self) -> Vec<u8> {
@@ -33,6 +75,9 @@ impl Head {
         self.counter.write(&mut w);
         self.sequence.write(&mut w);
         self.hierarchy.write(&mut w);
+        self.trimmed.write(&mut w);
+        self.sizes.live.write(&mut w);
+        self.sizes.deleted.write(&mut w);
         w
     }
 }
@@ -48,7 +93,7 @@ pub(crate) struct Info {
 impl Info {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let mut r = Reader::new(bytes);
-        super::version(&mut r, VERSION)?;
+        super::version(&mut r, INFO_VERSION)?;
         Ok(Info {
             guid: Guid::read(&mut r)?,
             replica: Guid::read(&mut r)?,
@@ -57,7 +102,7 @@ impl Info {
     }
 
     pub(crate) fn to_bytes(self) -> Vec<u8> {
-        let mut w = vec![VERSION];
+        let mut w = vec![INFO_VERSION];
         self.guid.write(&mut w);
         self.replica.write(&mut w);
         self.created.write(&mut w);

@@ -10,6 +10,7 @@ pub(crate) mod mime;
 pub(crate) mod node;
 pub(crate) mod parts;
 pub(crate) mod properties;
+pub(crate) mod settings;
 pub(crate) mod summary;
 
 use mapi::{Reader, WireError};
@@ -44,6 +45,8 @@ mod tests {
     /// Reads bytes as every record there is.
     fn read_all(bytes: &[u8]) {
         let _ = head::Head::read(bytes);
+        let _ = head::Head::read_any(bytes);
+        let _ = settings::Settings::read(bytes);
         let _ = head::Info::read(bytes);
         let _ = hot::Hot::read(bytes);
         let _ = folder::FolderRecord::read(bytes);
@@ -60,10 +63,12 @@ mod tests {
         fn no_bytes_make_a_reader_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             read_all(&bytes);
             // Past the version.
-            if let Some(first) = bytes.first_mut() {
-                *first = 1;
+            for version in [1, 2] {
+                if let Some(first) = bytes.first_mut() {
+                    *first = version;
+                }
+                read_all(&bytes);
             }
-            read_all(&bytes);
         }
     }
 }

@@ -1,0 +1,197 @@
+//! Brings the records of an older format to this one, when a data directory is opened.
+//!
+//! Records carry the version of their layout, so most of an older format is read as it is and written anew
+//! when it changes. What cannot wait is done here, a mailbox at a time, in bounded batches of which the last
+//! writes the mailbox's head. A crash at any place leaves mailboxes that are done and others that are not,
+//! and the next start goes on. The directory's FORMAT is raised when all are done.
+
+use std::ops::ControlFlow;
+
+use mapi::{FolderId, MessageId};
+
+use crate::engine::{Batch, Direction, Engine, KeyRange, Space};
+use crate::keys::{self, Kind};
+use crate::record::folder::FolderRecord;
+use crate::record::head::{Head, Sizes};
+use crate::record::hot::Hot;
+use crate::table::Contents;
+use crate::{MailboxNumber, Result, StoreError, directory};
+
+/// Entries that go in one batch.
+const BATCH: usize = 1024;
+
+/// Migrates from a format to the newest.
+pub(crate) fn run(engine: &dyn Engine, from: u32) -> Result<()> {
+    if from < 2 {
+        for mailbox in directory::mailboxes(engine)? {
+            add_sizes(engine, mailbox)?;
+        }
+    }
+    Ok(())
+}
+
+/// Format 2: the head has the sizes of what the mailbox holds, folders those of their soft-deleted messages,
+/// and these have entries by which they are found by their time.
+fn add_sizes(engine: &dyn Engine, mailbox: MailboxNumber) -> Result<()> {
+    let head_key = keys::key(mailbox, Kind::Head, &[]);
+    // The account of a mailbox whose removal has begun is gone.
+    let Some(bytes) = engine.get(Space::Mailbox, &head_key)? else { return Ok(()) };
+    let (mut head, sizes) = Head::read_any(&bytes)?;
+    if sizes.is_some() {
+        return Ok(());
+    }
+    let mut sums = Sizes::default();
+    let mut deleted_from = Vec::new();
+    let range = KeyRange::prefix(keys::key(mailbox, Kind::Folder, &[]));
+    let mut failure = None;
+    engine.visit(Space::Mailbox, &range, Direction::Forward, &mut |key, value| {
+        match (FolderRecord::read(&value), keys::tail_id(&key)) {
+            (Ok(record), Some((replica, counter))) => {
+                if record.soft_deleted > 0 {
+                    deleted_from.push(FolderId::new(replica, counter));
+                } else {
+                    sums = sums.replace(Sizes::default(), record.sizes());
+                }
+                ControlFlow::Continue(())
+            }
+            // A damaged folder is no reason to keep the others from their owner: it says so when it is read.
+            _ => {
+                failure.get_or_insert(key.to_vec());
+                ControlFlow::Continue(())
+            }
+        }
+    })?;
+    if let Some(key) = failure {
+        tracing::warn!(?key, "a damaged folder was passed over; its messages do not count");
+    }
+    for id in deleted_from {
+        let key = keys::folder(mailbox, id);
+        let Some(bytes) = engine.get(Space::Mailbox, &key)? else { continue };
+        let mut record = FolderRecord::read(&bytes)?;
+        record.deleted_size = index_deleted(engine, mailbox, id)?;
+        sums = sums.replace(Sizes::default(), record.sizes());
+        let mut batch = Batch::new();
+        batch.put(Space::Mailbox, key, record.to_bytes());
+        commit(engine, batch)?;
+    }
+    head.sizes = sums;
+    let mut batch = Batch::new();
+    batch.put(Space::Mailbox, head_key, head.to_bytes());
+    commit(engine, batch)
+}
+
+/// Writes the entries of a folder's soft-deleted messages, and returns their bytes.
+fn index_deleted(engine: &dyn Engine, mailbox: MailboxNumber, folder: FolderId) -> Result<u64> {
+    let mut size = 0u64;
+    for contents in [Contents::SoftDeleted, Contents::SoftDeletedAssociated] {
+        let prefix =
+            keys::key(mailbox, Kind::Summary, &[&keys::fid(folder), &[contents.to_byte()]]);
+        let mut rest = KeyRange::prefix(prefix);
+        loop {
+            let page = engine.scan(Space::Mailbox, &rest, Direction::Forward, BATCH)?;
+            let Some((last, _)) = page.last() else { break };
+            rest = rest.beyond(last, Direction::Forward);
+            let mut batch = Batch::new();
+            for (key, _) in &page {
+                let Some((replica, counter)) = keys::tail_id(key) else { continue };
+                let id = MessageId::new(replica, counter);
+                let Some(hot) = engine.get(Space::Mailbox, &keys::hot(mailbox, id))? else {
+                    continue;
+                };
+                let hot = Hot::read(&hot)?;
+                size = size.saturating_add(hot.size);
+                let entry = keys::deleted_message(mailbox, hot.deleted, id);
+                batch.put(Space::Mailbox, entry, keys::fid(folder));
+            }
+            commit(engine, batch)?;
+        }
+    }
+    Ok(size)
+}
+
+/// Nothing else writes yet.
+fn commit(engine: &dyn Engine, batch: Batch) -> Result<()> {
+    match engine.commit(batch)?.is_committed() {
+        true => Ok(()),
+        false => Err(StoreError::ObjectModified),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::MemoryEngine;
+    use crate::message::{self, ImportOptions};
+    use crate::{NewAccount, SpecialFolder, Store, StoreOptions, quota};
+    use std::sync::Arc;
+
+    /// A mailbox as format 1 had it comes to the same sizes and entries, also if a crash came between any
+    /// two batches.
+    #[test]
+    fn what_was_not_counted_is_counted_again() {
+        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+        let store = Store::with_engine(engine.clone(), StoreOptions::default()).unwrap();
+        let new = NewAccount { address: "me@example.test".into(), ..NewAccount::default() };
+        let number = store.create_account(&new).unwrap().mailbox;
+        let mailbox = store.mailbox(number).unwrap();
+        let inbox = SpecialFolder::Inbox.id();
+        let ids: Vec<MessageId> = (0..4)
+            .map(|n| {
+                let mut content = mapi::MessageContent::default();
+                content.properties.set(mapi::tags::BODY, "x".repeat(n * 100));
+                let options = ImportOptions { associated: n == 3, ..ImportOptions::default() };
+                message::import(&mailbox, inbox, content, &options).unwrap().id
+            })
+            .collect();
+        message::delete(&mailbox, inbox, &ids[2..], false).unwrap();
+        let before = quota::usage(&mailbox).unwrap();
+        assert!(before.used > 0 && before.deleted > 0);
+        let all = |kind| {
+            let range = KeyRange::prefix(keys::key(number, kind, &[]));
+            engine.scan(Space::Mailbox, &range, Direction::Forward, usize::MAX).unwrap()
+        };
+        let (entries, folders) = (all(Kind::DeletedMessage), all(Kind::Folder));
+        assert_eq!(entries.len(), 2);
+        let make_old = || {
+            let mut batch = Batch::new();
+            for (key, _) in all(Kind::DeletedMessage) {
+                batch.delete(Space::Mailbox, key.to_vec());
+            }
+            for (key, value) in all(Kind::Folder) {
+                let mut old = value[..value.len() - 20].to_vec();
+                old[0] = 1;
+                batch.put(Space::Mailbox, key.to_vec(), old);
+            }
+            let key = keys::key(number, Kind::Head, &[]);
+            let mut head = engine.get(Space::Mailbox, &key).unwrap().unwrap()[..25].to_vec();
+            head[0] = 1;
+            batch.put(Space::Mailbox, key, head);
+            commit(&*engine, batch).unwrap();
+        };
+        let compare = || {
+            assert_eq!(all(Kind::DeletedMessage), entries);
+            assert_eq!(quota::usage(&mailbox).unwrap(), before);
+            for ((_, old), (_, new)) in folders.iter().zip(all(Kind::Folder)) {
+                let read = |bytes: &[u8]| FolderRecord::read(bytes).unwrap();
+                assert_eq!(read(old), read(&new));
+            }
+        };
+        make_old();
+        assert!(quota::usage(&mailbox).is_err());
+        run(&*engine, 1).unwrap();
+        compare();
+        // All but the head was written when the crash came.
+        let head_key = keys::key(number, Kind::Head, &[]);
+        let head = engine.get(Space::Mailbox, &head_key).unwrap().unwrap();
+        let mut old = head[..25].to_vec();
+        old[0] = 1;
+        let mut batch = Batch::new();
+        batch.put(Space::Mailbox, head_key, old);
+        commit(&*engine, batch).unwrap();
+        run(&*engine, 1).unwrap();
+        compare();
+        // Done is done.
+        run(&*engine, 1).unwrap();
+        compare();
+    }
+}

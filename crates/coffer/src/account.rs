@@ -3,9 +3,9 @@
 use anyhow::{Context, bail};
 use serde_json::json;
 use store::mailbox::special::SpecialFolder;
-use store::{Account, NewAccount, Store, StoreError, folder};
+use store::{Account, NewAccount, Store, StoreError, folder, retention};
 
-use crate::cli::GrantArgs;
+use crate::cli::{GrantArgs, RetentionArgs};
 use crate::control::Output;
 use crate::password::Secret;
 
@@ -138,6 +138,21 @@ pub fn revoke(store: &Store, args: &GrantArgs, out: &mut dyn Output) -> anyhow::
     let (owner, user) = (find(store, &args.owner)?, find(store, &args.user)?);
     store.revoke_full_access(owner.id, user.id)?;
     out.line(format!("{} may not open the mailbox of {}", user.address, owner.address))?;
+    Ok(())
+}
+
+pub fn retention(store: &Store, args: &RetentionArgs, out: &mut dyn Output) -> anyhow::Result<()> {
+    let account = find(store, &args.address)?;
+    let mailbox = store.mailbox(account.mailbox)?;
+    if args.default || args.days.is_some() {
+        retention::set_days(&mailbox, args.days)?;
+    }
+    let whose = match retention::own_days(&mailbox) {
+        Some(_) => "set for this mailbox",
+        None => "the server's default",
+    };
+    let days = retention::days(&mailbox);
+    out.line(format!("{} keeps what was deleted for {days} days ({whose})", account.address))?;
     Ok(())
 }
 

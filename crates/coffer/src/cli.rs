@@ -16,8 +16,22 @@ pub struct Cli {
     #[arg(default_value = "./coffer-data")]
     pub data: PathBuf,
 
+    #[command(flatten)]
+    pub defaults: Defaults,
+
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// What holds for mailboxes without settings of their own.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Defaults for mailboxes")]
+pub struct Defaults {
+    /// Days for which soft-deleted messages and folders are kept.
+    #[arg(long, global = true, hide_short_help = true, value_name = "DAYS", default_value_t = 14)]
+    #[arg(env = "COFFER_RETENTION_DAYS")]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(store::retention::MAX_DAYS)))]
+    pub retention_days: u32,
 }
 
 #[derive(Debug, Subcommand)]
@@ -27,7 +41,7 @@ pub enum Command {
     /// Add, show and change accounts.
     #[command(subcommand)]
     User(UserCommand),
-    /// Let one account open another's mailbox.
+    /// Who else may open a mailbox, and how long it keeps what was deleted.
     #[command(subcommand)]
     Mailbox(MailboxCommand),
     /// Carry EML, mbox, Maildir, MSG and PST files into a mailbox.
@@ -38,6 +52,9 @@ pub enum Command {
     Ls(LsArgs),
     /// Show a message's properties with their names and types.
     Cat(CatArgs),
+    /// Remove for good what is due, shorten change logs and take unreferenced values away, now. A server
+    /// does all this by itself.
+    Maintain(MaintainArgs),
     /// Repeat a scenario and prove that nothing is left behind (the check for Q237174).
     Soak(crate::soak::SoakArgs),
 }
@@ -148,6 +165,28 @@ pub enum MailboxCommand {
     Grant(GrantArgs),
     /// Take a grant back.
     Revoke(GrantArgs),
+    /// Show or set how long soft-deleted messages and folders are kept.
+    Retention(RetentionArgs),
+}
+
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct RetentionArgs {
+    /// Whose mailbox.
+    pub address: String,
+    /// Days for which soft-deleted messages and folders are kept from now on. Shows the setting if not
+    /// given.
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(store::retention::MAX_DAYS)))]
+    pub days: Option<u32>,
+    /// Keep them as long as the server does for all.
+    #[arg(long, conflicts_with = "days")]
+    pub default: bool,
+}
+
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct MaintainArgs {
+    /// Print the counts as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]

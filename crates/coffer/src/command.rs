@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 use store::Store;
 
-use crate::cli::{CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand};
+use crate::cli::{CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, MaintainArgs};
 use crate::control::Output;
 use crate::password::Secret;
-use crate::{account, export, import, show};
+use crate::{account, export, import, maintain, show};
 
 /// A command with everything that it needs; passwords have been asked for and paths are absolute.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +23,7 @@ pub enum Request {
     Export(ExportArgs),
     Ls(LsArgs),
     Cat(CatArgs),
+    Maintain(MaintainArgs),
 }
 
 /// Runs a request and returns the exit status: 0 only if everything was done.
@@ -42,6 +43,8 @@ pub fn run(store: &Store, request: Request, out: &mut dyn Output) -> anyhow::Res
         Request::UserRemove { address } => account::remove(store, &address, out),
         Request::Mailbox(MailboxCommand::Grant(args)) => account::grant(store, &args, out),
         Request::Mailbox(MailboxCommand::Revoke(args)) => account::revoke(store, &args, out),
+        Request::Mailbox(MailboxCommand::Retention(args)) => account::retention(store, &args, out),
+        Request::Maintain(args) => maintain::once(store, &args, out),
         Request::Import(args) => return import::run(store, &args, out),
         Request::Export(args) => return export::run(store, &args, out),
         Request::Ls(args) => {

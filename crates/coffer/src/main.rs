@@ -47,6 +47,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let data = cli.data;
+    open::set_defaults(cli.defaults);
     let status = match cli.command {
         Command::Soak(args) => return soak::run(&args),
         Command::Serve(args) => serve::run(&data, &args)?,
@@ -70,6 +71,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Ls(args) => ask(&data, Request::Ls(args))?,
         Command::Cat(args) => ask(&data, Request::Cat(args))?,
+        Command::Maintain(args) => ask(&data, Request::Maintain(args))?,
     };
     Ok(ExitCode::from(status))
 }

@@ -1,20 +1,43 @@
-//! What a server does now and then: gives freed memory back to the system, and takes away large values that
-//! no message refers to any more.
+//! What a server does now and then: gives freed memory back to the system, removes for good what was
+//! soft-deleted long ago, shortens change logs, and takes away large values that no message refers to.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use store::Store;
+use serde_json::json;
+use store::mailbox::changes;
+use store::{Mailbox, Store, StoreError, retention};
 
 use crate::alloc;
+use crate::cli::MaintainArgs;
+use crate::control::Output;
 
 /// Freed memory goes back to the system this often: a burst is over within a minute (catalogue L35).
 const PERIOD: Duration = Duration::from_secs(30);
+/// Mailboxes are looked through every so many periods: every ten minutes.
+const MAILBOXES_EVERY: u32 = 20;
 /// Unreferenced values are looked for every so many periods: once an hour.
 const COLLECT_EVERY: u32 = 120;
 /// How long an unreferenced value is kept: longer than the longest upload.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Messages that are removed in one batch of a mailbox, during which its other writers wait.
+const STEP: usize = 64;
+/// Steps in one mailbox before the next one has its turn.
+const STEPS: usize = 32;
+/// Changes that a mailbox's log keeps. Views follow the last few thousand, and are built anew beyond.
+const LOG_ENTRIES: u64 = 65_536;
+
+/// What was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Done {
+    mailboxes: u64,
+    messages: u64,
+    log_entries: u64,
+    /// Mailboxes in which something failed; the log says what.
+    failed: u64,
+}
 
 /// Runs until it is dropped.
 pub struct Maintenance {
@@ -41,11 +64,57 @@ impl Drop for Maintenance {
     }
 }
 
+/// `coffer maintain`: all of it, now.
+pub fn once(store: &Store, args: &MaintainArgs, out: &mut dyn Output) -> anyhow::Result<()> {
+    let mut done = Done::default();
+    // Until nothing is due any more.
+    loop {
+        let round = look_through(store, &mut |_| true)?;
+        done.mailboxes = round.mailboxes;
+        done.messages += round.messages;
+        done.log_entries += round.log_entries;
+        done.failed = round.failed;
+        if round.messages == 0 && round.log_entries == 0 {
+            break;
+        }
+    }
+    let collected = store.collect_blobs(GRACE)?;
+    if args.json {
+        let counts = json!({
+            "mailboxes": done.mailboxes,
+            "failed": done.failed,
+            "messages": done.messages,
+            "log_entries": done.log_entries,
+            "values_removed": collected.removed,
+            "values_marked": collected.condemned,
+        });
+        out.line(serde_json::to_string_pretty(&counts)?)?;
+    } else {
+        out.line(format!("mailboxes    {} ({} failed)", done.mailboxes, done.failed))?;
+        out.line(format!("messages     {} removed for good", done.messages))?;
+        out.line(format!("change log   {} entries removed", done.log_entries))?;
+        out.line(format!(
+            "large values {} removed, {} marked",
+            collected.removed, collected.condemned
+        ))?;
+    }
+    Ok(())
+}
+
 fn run(store: &Store, stopped: &Receiver<()>) {
     let mut periods: u32 = 0;
     while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
         alloc::trim();
         periods = periods.wrapping_add(1);
+        if periods.is_multiple_of(MAILBOXES_EVERY) {
+            // Half of the time belongs to the clients, also where a mailbox has much to remove.
+            let mut give_way =
+                |worked: Duration| stopped.recv_timeout(worked) == Err(RecvTimeoutError::Timeout);
+            match look_through(store, &mut give_way) {
+                Ok(done) => tracing::debug!(?done, "looked through the mailboxes"),
+                Err(error) => tracing::warn!(%error, "cannot look through the mailboxes"),
+            }
+        }
         if !periods.is_multiple_of(COLLECT_EVERY) {
             continue;
         }
@@ -54,4 +123,50 @@ fn run(store: &Store, stopped: &Receiver<()>) {
             Err(error) => tracing::warn!(%error, "cannot collect unreferenced values"),
         }
     }
+}
+
+/// One turn for each mailbox. `go_on` is told after each step how long it took, and ends the work with false.
+fn look_through(store: &Store, go_on: &mut dyn FnMut(Duration) -> bool) -> anyhow::Result<Done> {
+    let mut done = Done::default();
+    for account in store.accounts()? {
+        let mailbox = match store.mailbox(account.mailbox) {
+            Ok(mailbox) => mailbox,
+            // Removed meanwhile.
+            Err(StoreError::NotFound(_)) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        done.mailboxes += 1;
+        match turn(&mailbox, &mut done, go_on) {
+            Ok(true) => {}
+            Ok(false) => break,
+            // One damaged mailbox does not keep the others waiting.
+            Err(error) => {
+                done.failed += 1;
+                tracing::warn!(%error, mailbox = account.address, "cannot look through a mailbox");
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// A bounded part of what a mailbox needs; false if the work is to end.
+fn turn(
+    mailbox: &Mailbox,
+    done: &mut Done,
+    go_on: &mut dyn FnMut(Duration) -> bool,
+) -> Result<bool, StoreError> {
+    for _ in 0..STEPS {
+        let begin = Instant::now();
+        let purged = retention::purge(mailbox, STEP)?;
+        let trimmed = changes::trim_to(mailbox, LOG_ENTRIES, changes::TRIM_BATCH)?;
+        done.messages += purged.messages as u64;
+        done.log_entries += trimmed as u64;
+        if purged.messages == 0 && trimmed == 0 {
+            break;
+        }
+        if !go_on(begin.elapsed()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

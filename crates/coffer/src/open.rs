@@ -1,15 +1,30 @@
 //! Opening a data directory, and saying what to do where that fails.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use store::{Store, StoreError, StoreOptions, engine};
+
+use crate::cli::Defaults;
 
 /// Memory for a command that runs by itself, in bytes.
 pub const COMMAND_BUDGET: u64 = 64 << 20;
 
+/// What the command line says for all mailboxes: the same for every store that this process opens.
+static DEFAULTS: OnceLock<Defaults> = OnceLock::new();
+
+/// Called once, before a store is opened.
+pub fn set_defaults(defaults: Defaults) {
+    let _ = DEFAULTS.set(defaults);
+}
+
 /// Opens the store in `data`, which is made if it is not there.
 pub fn store(data: &Path, memory_budget: u64) -> Result<Store, OpenError> {
-    let options = StoreOptions { memory_budget, ..StoreOptions::default() };
+    let defaults = DEFAULTS.get();
+    let mut options = StoreOptions { memory_budget, ..StoreOptions::default() };
+    if let Some(defaults) = defaults {
+        options.retention_days = defaults.retention_days;
+    }
     Store::open(data, options).map_err(OpenError)
 }
 

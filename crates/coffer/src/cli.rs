@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mapi_server::Limit;
 use serde::{Deserialize, Serialize};
 
 /// An open, Exchange-compatible message store.
@@ -55,6 +56,8 @@ pub enum Command {
     /// Remove for good what is due, shorten change logs and take unreferenced values away, now. A server
     /// does all this by itself.
     Maintain(MaintainArgs),
+    /// Show who is connected to the running server and what each one holds.
+    Top(TopArgs),
     /// Repeat a scenario and prove that nothing is left behind (the check for Q237174).
     Soak(crate::soak::SoakArgs),
 }
@@ -98,6 +101,11 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub session_expiry: u32,
+
+    /// Set a limit of sessions or users, such as sessions-per-user=32; may be given more than once. The
+    /// names and defaults stand in docs/limits.md.
+    #[arg(long, value_name = "NAME=NUMBER", value_parser = parse_limit)]
+    pub limit: Vec<(Limit, u64)>,
 
     /// A fault for the soak's control, so that it has something to find: leaves out the destruction of
     /// the lock's record whenever a store is opened, as Exchange 5.5 did (Q237174).
@@ -289,4 +297,59 @@ pub struct CatArgs {
     pub full: bool,
     /// The message's id, as `coffer ls FOLDER` prints it.
     pub message: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct TopArgs {
+    /// Print one JSON object and end.
+    #[arg(long)]
+    pub json: bool,
+    /// Print once and end, also on a terminal.
+    #[arg(long)]
+    pub once: bool,
+    /// What stands first.
+    #[arg(long, value_enum, default_value_t = TopSort::Bytes)]
+    pub sort: TopSort,
+    /// Only what this user holds.
+    #[arg(long, value_name = "ADDRESS")]
+    pub user: Option<String>,
+    /// Seconds between two looks.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub interval: u32,
+}
+
+/// By what users, clients and sessions are sorted; the greatest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TopSort {
+    /// Bytes that are held.
+    Bytes,
+    /// Open objects.
+    Objects,
+    /// Time since the session was made.
+    Age,
+    /// Time since the last request.
+    Idle,
+    /// Requests.
+    Requests,
+    /// ROPs that changed a mailbox.
+    Writes,
+    /// ROPs that failed.
+    Errors,
+    /// Time that ROPs were at work.
+    Busy,
+}
+
+/// NAME=NUMBER.
+fn parse_limit(text: &str) -> Result<(Limit, u64), String> {
+    let (name, number) = text.split_once('=').ok_or("write NAME=NUMBER")?;
+    let limit = name.parse::<Limit>().map_err(|error| {
+        let names: Vec<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
+        format!("{error}: {}", names.join(", "))
+    })?;
+    match number.parse() {
+        Ok(0) => Err("0 would refuse everything".into()),
+        Ok(number) => Ok((limit, number)),
+        Err(_) => Err(format!("{number:?} is no whole number")),
+    }
 }

@@ -7,27 +7,55 @@ use store::Store;
 use crate::cli::{CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, MaintainArgs};
 use crate::control::Output;
 use crate::password::Secret;
-use crate::{account, export, import, maintain, show};
+use crate::top::Served;
+use crate::{account, export, import, maintain, show, top};
 
 /// A command with everything that it needs; passwords have been asked for and paths are absolute.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Request {
-    UserAdd { address: String, display_name: Option<String>, password: Secret },
-    UserList { json: bool },
-    UserShow { address: String, json: bool },
-    UserPassword { address: String, password: Secret },
-    UserDisable { address: String, disabled: bool },
-    UserRemove { address: String },
+    UserAdd {
+        address: String,
+        display_name: Option<String>,
+        password: Secret,
+    },
+    UserList {
+        json: bool,
+    },
+    UserShow {
+        address: String,
+        json: bool,
+    },
+    UserPassword {
+        address: String,
+        password: Secret,
+    },
+    UserDisable {
+        address: String,
+        disabled: bool,
+    },
+    UserRemove {
+        address: String,
+    },
     Mailbox(MailboxCommand),
     Import(ImportArgs),
     Export(ExportArgs),
     Ls(LsArgs),
     Cat(CatArgs),
     Maintain(MaintainArgs),
+    /// What the server holds, as a line of JSON.
+    Top {
+        user: Option<String>,
+    },
 }
 
-/// Runs a request and returns the exit status: 0 only if everything was done.
-pub fn run(store: &Store, request: Request, out: &mut dyn Output) -> anyhow::Result<u8> {
+/// Runs a request and returns the exit status: 0 only if everything was done. `served` is the server that
+/// this process runs on the store, if it runs one.
+pub fn run(
+    store: &Store,
+    served: Option<&Served>,
+    request: Request,
+    out: &mut dyn Output,
+) -> anyhow::Result<u8> {
     match request {
         Request::UserAdd { address, display_name, password } => {
             account::add(store, &address, display_name, &password, out)
@@ -53,6 +81,7 @@ pub fn run(store: &Store, request: Request, out: &mut dyn Output) -> anyhow::Res
         Request::Cat(args) => {
             show::local(store, &args.source, |opened| show::cat(opened, &args, out))
         }
+        Request::Top { user } => top::tell(store, served, user.as_deref(), out),
     }?;
     Ok(0)
 }

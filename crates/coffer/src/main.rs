@@ -16,6 +16,7 @@ mod show;
 mod signal;
 mod soak;
 mod terminal;
+mod top;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -69,6 +70,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             show::remote(&args.source, |store| show::cat(store, &args, &mut Terminal::default()))?;
             0
         }
+        Command::Top(args) => top::run(&data, &args)?,
         Command::Ls(args) => ask(&data, Request::Ls(args))?,
         Command::Cat(args) => ask(&data, Request::Cat(args))?,
         Command::Maintain(args) => ask(&data, Request::Maintain(args))?,

@@ -41,7 +41,8 @@ fn serve_directory(
 ) -> anyhow::Result<u8> {
     let demo = args.demo.then(|| demo::ensure(store)).transpose()?;
     let running = start(store, args, args.listen, args.metrics_listen)?;
-    let control = ControlServer::start(data, store.clone()).context("open the control socket")?;
+    let control = ControlServer::start(data, store.clone(), running.watch())
+        .context("open the control socket")?;
     let maintenance = Maintenance::start(store.clone()).context("start the maintenance")?;
     greet(data, existed, store, &running, demo.as_ref())?;
     alloc::trim();
@@ -112,7 +113,7 @@ fn serve_ephemeral(dir: &Path, args: &ServeArgs, signals: &signal::Signals) -> a
             .collect::<anyhow::Result<_>>()?;
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let running = start(&store, args, any, any)?;
-        let control = ControlServer::start(&data, store.clone())?;
+        let control = ControlServer::start(&data, store.clone(), running.watch())?;
         let first = &accounts[0];
         let ready = json!({
             "pid": std::process::id(),
@@ -157,10 +158,13 @@ fn start(
             );
         }
     }
-    let limits = Limits {
+    let mut limits = Limits {
         session_idle: Duration::from_secs(u64::from(args.session_expiry)),
         ..Limits::default()
     };
+    for (limit, value) in &args.limit {
+        limits.set(*limit, *value);
+    }
     let options = Options {
         limits,
         control: args.control_q237174.map(Control::q237174).unwrap_or_default(),

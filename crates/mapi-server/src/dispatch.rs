@@ -70,6 +70,29 @@ pub(crate) fn is_light(
     }
 }
 
+/// Whether a ROP writes to a mailbox if it succeeds. What only an object in memory takes until its save is no
+/// write.
+pub fn changes_mailbox(id: RopId) -> bool {
+    matches!(
+        id,
+        RopId::SaveChangesMessage
+            | RopId::CreateFolder
+            | RopId::DeleteFolder
+            | RopId::EmptyFolder
+            | RopId::HardDeleteMessagesAndSubfolders
+            | RopId::DeleteMessages
+            | RopId::HardDeleteMessages
+            | RopId::MoveCopyMessages
+            | RopId::MoveFolder
+            | RopId::CopyFolder
+            | RopId::SetReceiveFolder
+            | RopId::SetMessageStatus
+            | RopId::SetReadFlags
+            | RopId::SetMessageReadFlag
+            | RopId::SubmitMessage
+    )
+}
+
 /// The node behind an index of the handle table ([MS-OXCROPS] 3.2.5.1 R4712, R4553).
 fn resolve(call: &Call<'_>, buffer: &RequestBuffer, index: HandleIndex) -> Result<NodeId> {
     let handle = buffer.handle(index).ok_or(ErrorCode::NULL_OBJECT)?;

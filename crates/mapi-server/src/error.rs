@@ -26,8 +26,8 @@ impl From<StoreError> for Failure {
 }
 
 impl From<LimitReached> for Failure {
-    fn from(_: LimitReached) -> Self {
-        Failure(ErrorCode::TOO_MANY_OPEN_OBJECTS)
+    fn from(LimitReached(limit): LimitReached) -> Self {
+        Failure(limit.about().code)
     }
 }
 

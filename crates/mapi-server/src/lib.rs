@@ -18,8 +18,10 @@ pub mod lock;
 pub mod object;
 pub mod pool;
 pub mod processor;
+pub mod report;
 pub mod rop;
 pub mod session;
+pub mod stats;
 mod warm;
 
 #[cfg(feature = "http")]
@@ -27,6 +29,6 @@ pub mod http;
 
 pub use extended::ExecuteError;
 pub use ledger::{Kind, Ledger};
-pub use limits::Limits;
+pub use limits::{Limit, Limits};
 pub use lock::Control;
 pub use processor::{InProcess, Options, Processor};

@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use mapi::ErrorCode;
 use mapi_rop::buffer::{RequestBuffer, ResponseWriter};
@@ -12,16 +13,18 @@ use store::{Account, Store};
 
 use crate::call::Call;
 use crate::dispatch::{
-    Done, code_without_room, dispatch, is_light, is_malformed, least_room, remainder, stops_buffer,
+    Done, changes_mailbox, code_without_room, dispatch, is_light, is_malformed, least_room,
+    remainder, stops_buffer,
 };
 use crate::extended::ExecuteError;
 use crate::handles::Tree;
-use crate::ledger::Ledger;
+use crate::ledger::{Client, Ledger, Owner};
 use crate::limits::Limits;
 use crate::lock::Control;
 use crate::object::Object;
 use crate::session::table::{ConnectError, Sessions};
 use crate::session::{Locale, Refused, SessionContext, Turn};
+use crate::stats::{self, Stats};
 use crate::warm::Warm;
 
 /// Told every ROP and its answer, a line each.
@@ -42,6 +45,7 @@ pub struct Processor {
     pub ledger: Arc<Ledger>,
     pub limits: Arc<Limits>,
     pub sessions: Sessions,
+    pub stats: Stats,
     pub control: Control,
     /// What logons found last.
     pub(crate) warm: Warm,
@@ -62,27 +66,32 @@ pub const MAX_PAYLOAD: usize = 32 * 1024;
 
 impl Processor {
     pub fn new(store: Store, options: Options) -> Arc<Processor> {
-        let ledger = Ledger::new();
         let limits = Arc::new(options.limits);
+        let ledger = Ledger::new(Arc::clone(&limits));
         Arc::new(Processor {
             store,
-            sessions: Sessions::new(Arc::clone(&ledger), Arc::clone(&limits)),
+            sessions: Sessions::new(Arc::clone(&limits)),
             ledger,
             limits,
+            stats: Stats::default(),
             control: options.control,
             warm: Warm::default(),
             trace: options.trace,
         })
     }
 
-    /// Makes a Session Context for somebody whose identity is established.
+    /// Makes a Session Context for somebody whose identity is established; `owner` are his counts in
+    /// [`Processor::ledger`].
     pub fn connect(
         &self,
+        owner: Arc<Owner>,
         user: Arc<Account>,
         locale: Locale,
-        client: String,
+        client: Client,
     ) -> Result<Arc<SessionContext>, ConnectError> {
-        self.sessions.connect(user, locale, client)
+        let session = self.sessions.connect(owner, user, locale, client)?;
+        stats::count(&self.stats.connects);
+        Ok(session)
     }
 
     /// Executes the requests of one ROP input buffer and returns the ROP output buffer, of at most `limit`
@@ -102,16 +111,23 @@ impl Processor {
             let mut tree = session.tree().lock();
             self.run(session, &mut tree, input, limit)
         };
-        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let received = input.len() as u64;
+        stats::add(&session.account.work.received, received);
+        stats::add(&self.stats.received, received);
+        let executed = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
             self.ledger.count_panic();
             tracing::error!(
                 session = session.account.session(),
                 user = session.account.user(),
-                client = session.account.client(),
+                client = &*session.account.client().name,
                 "a handler panicked; the request failed"
             );
             Err(ErrorCode::ERROR)
-        })
+        });
+        let sent = executed.as_ref().map_or(0, |executed| executed.output.len() as u64);
+        stats::add(&session.account.work.sent, sent);
+        stats::add(&self.stats.sent, sent);
+        executed
     }
 
     /// Whether a ROP input buffer neither asks the engine nor waits, as things stand: opening the session's
@@ -147,6 +163,7 @@ impl Processor {
         let largest = requests.iter().map(|r| r.input.0.max(r.other.0)).max();
         let handles = buffer.handles.len().max(largest.map_or(0, |index| usize::from(index) + 1));
         let mut writer = ResponseWriter::new(limit.min(MAX_PAYLOAD), handles);
+        let mut clock = Clock { processor: self, session, begun: Instant::now() };
 
         for (index, request) in requests.iter().enumerate() {
             // What may not be executed any more has to be sent back, and needs room for that.
@@ -161,6 +178,7 @@ impl Processor {
             }
             let mut call = Call { processor: self, session, tree, logon_id: request.logon.0, room };
             let Done { response, opened } = dispatch(&mut call, &mut buffer, request);
+            clock.count(request.id(), response.as_ref());
             self.tell(session, request, response.as_ref());
             let Some(response) = response else { continue };
             more = remainder(request, &response);
@@ -198,6 +216,32 @@ impl Processor {
         trace(&format!("{number} > {request}"));
         if let Some(response) = response {
             trace(&format!("{number} < {response}"));
+        }
+    }
+}
+
+/// Counts the ROPs of a buffer, and the time of each from the end of the one before.
+struct Clock<'a> {
+    processor: &'a Processor,
+    session: &'a SessionContext,
+    begun: Instant,
+}
+
+impl Clock<'_> {
+    fn count(&mut self, id: RopId, response: Option<&mapi_rop::Response>) {
+        let now = Instant::now();
+        let took = now - std::mem::replace(&mut self.begun, now);
+        let rop = self.processor.stats.rop(id);
+        rop.took.count(took);
+        let work = &self.session.account.work;
+        stats::count(&work.rops);
+        stats::add(&work.busy, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        if response.is_some_and(|response| !response.code().is_success()) {
+            stats::count(&rop.failed);
+            stats::count(&work.errors);
+        }
+        if changes_mailbox(id) {
+            stats::count(&work.writes);
         }
     }
 }
@@ -254,7 +298,8 @@ impl InProcess {
         locale: Locale,
         client: &str,
     ) -> Result<InProcess, ConnectError> {
-        let session = processor.connect(user, locale, client.to_owned())?;
+        let owner = processor.ledger.owner(&user);
+        let session = processor.connect(owner, user, locale, Client::local(client))?;
         Ok(InProcess { processor: Arc::clone(processor), session })
     }
 
@@ -287,7 +332,7 @@ impl InProcess {
     fn turn(&self) -> Result<Turn, ErrorCode> {
         self.session.begin(None).map_err(|refused| match refused {
             Refused::Ended => ErrorCode::LOGIN_FAILURE,
-            Refused::Busy | Refused::Sequence => ErrorCode::BUSY,
+            Refused::Busy | Refused::Sequence | Refused::Limit(_) => ErrorCode::BUSY,
         })
     }
 }

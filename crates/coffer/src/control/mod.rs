@@ -58,7 +58,7 @@ pub fn run(data: &Path, request: Request, out: &mut dyn Output) -> anyhow::Resul
     }
     match crate::open::store(data, crate::open::COMMAND_BUDGET) {
         Ok(store) => {
-            let status = crate::command::run(&store, request, out);
+            let status = crate::command::run(&store, None, request, out);
             store.close()?;
             status
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::{Event, Output, socket};
 use crate::command::Request;
+use crate::top::Served;
 use store::Store;
 
 /// Commands at a time; another waits for its turn in the socket's backlog.
@@ -29,7 +30,8 @@ pub struct ControlServer {
 }
 
 impl ControlServer {
-    pub fn start(data: &Path, store: Store) -> io::Result<Self> {
+    /// Answers for `store`, which `served` serves.
+    pub fn start(data: &Path, store: Store, served: Served) -> io::Result<Self> {
         let name = socket::short_name(data)?;
         // The directory's lock is ours, so a socket that stands here belongs to nobody any more.
         match std::fs::remove_file(&name.path) {
@@ -43,7 +45,7 @@ impl ControlServer {
             let (stop, running) = (stop.clone(), running.clone());
             std::thread::Builder::new()
                 .name("control".into())
-                .spawn(move || listen(&listener, &store, &stop, &running))?
+                .spawn(move || listen(&listener, &store, &served, &stop, &running))?
         };
         Ok(ControlServer { data: data.to_owned(), stop, running, listener: Some(thread) })
     }
@@ -80,6 +82,7 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
 fn listen(
     listener: &UnixListener,
     store: &Store,
+    served: &Served,
     stop: &Arc<AtomicBool>,
     running: &Arc<AtomicUsize>,
 ) {
@@ -100,10 +103,11 @@ fn listen(
             std::thread::sleep(Duration::from_millis(20));
         }
         running.fetch_add(1, Ordering::SeqCst);
-        let (store, stop, slot) = (store.clone(), stop.clone(), Slot(running.clone()));
+        let (store, served, stop) = (store.clone(), served.clone(), stop.clone());
+        let slot = Slot(running.clone());
         let spawned = std::thread::Builder::new().name("command".into()).spawn(move || {
             let _slot = slot;
-            if let Err(error) = answer(stream, &store, &stop) {
+            if let Err(error) = answer(stream, &store, &served, &stop) {
                 tracing::info!(%error, "control socket: command ended early");
             }
         });
@@ -122,7 +126,12 @@ impl Drop for Slot {
     }
 }
 
-fn answer(stream: UnixStream, store: &Store, stop: &AtomicBool) -> anyhow::Result<()> {
+fn answer(
+    stream: UnixStream,
+    store: &Store,
+    served: &Served,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
     let uid = socket::peer_uid(&stream)?;
     if !socket::may_control(uid) {
         tracing::warn!(uid, "control socket: refused another user");
@@ -142,7 +151,7 @@ fn answer(stream: UnixStream, store: &Store, stop: &AtomicBool) -> anyhow::Resul
             return Ok(());
         }
     };
-    let status = match crate::command::run(store, request, &mut out) {
+    let status = match crate::command::run(store, Some(served), request, &mut out) {
         Ok(status) => status,
         Err(error) => {
             out.event(Event::Failed(format!("{error:#}")))?;

@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use mapi_session::{Http, Profile, Session};
+
 use crate::program::{Place, end, json, start};
 
 /// Ports for a server with fixed ones: free a moment ago.
@@ -73,6 +75,53 @@ fn an_ephemeral_server_says_where_it_is_and_leaves_nothing() {
     assert!(metrics.contains("coffer_"), "{metrics}");
     assert_eq!(end(running.child), 0);
     assert!(!data.exists(), "nothing is left behind");
+}
+
+#[test]
+fn top_tells_who_holds_what_and_says_when_there_is_no_server() {
+    let place = Place::new();
+    let alone = place.fails(&["top"]);
+    assert!(alone.contains("there is no data directory"), "{alone}");
+    place.ok(&["user", "add", "me@example.test", "--generate"]);
+    let alone = place.fails(&["top", "--json"]);
+    assert!(alone.contains("no server holds the data directory"), "{alone}");
+
+    let limits = ["--limit", "sessions-per-user=3", "--limit", "folders=77"];
+    let mut running = start(&place, &[&["serve", "--ephemeral"], &limits[..]].concat());
+    let ready = json(&running.line());
+    let data = std::path::PathBuf::from(ready["data"].as_str().unwrap());
+    let user = ready["user"].as_str().unwrap();
+    let url = ready["mapi_url"].as_str().unwrap();
+    let http = Http::new(url, user, ready["password"].as_str().unwrap()).unwrap();
+    let session = Session::logon(Profile::new(http.application("Tour/1"))).unwrap();
+    let opened = session.open_default_msg_store().unwrap();
+
+    let (status, text) = place.run_at(&data, &["top", "--json", "--sort", "requests"]);
+    assert_eq!(status, 0, "{text}");
+    let top = json(&text);
+    assert_eq!(top["users"][0]["user"], user, "{top}");
+    assert_eq!(top["users"][0]["kinds"]["logon"], 1, "{top}");
+    assert_eq!(top["clients"][0]["client"], "Tour/1", "{top}");
+    assert_eq!(top["sessions"][0]["user"], user, "{top}");
+    assert!(top["sessions"][0]["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{top}");
+    assert!(top["sessions"][0]["rops"].as_u64().unwrap() >= 1, "{top}");
+    assert_eq!(top["connections"][0]["user"], user, "{top}");
+    let limit = |name: &str| {
+        let rows = top["limits"].as_array().unwrap();
+        rows.iter().find(|row| row["limit"] == name).unwrap()["value"].as_u64()
+    };
+    assert_eq!((limit("sessions-per-user"), limit("folders")), (Some(3), Some(77)));
+    let (_, other) = place.run_at(&data, &["top", "--json", "--user", "no@example.test"]);
+    assert_eq!(json(&other)["sessions"].as_array().map(Vec::len), Some(0));
+    // Not on a terminal: once, as a table.
+    let (status, table) = place.run_at(&data, &["top"]);
+    assert_eq!(status, 0);
+    assert!(table.contains("USER") && table.contains("Tour/1"), "{table}");
+    drop((opened, session));
+    assert_eq!(end(running.child), 0);
+
+    let unknown = place.fails(&["serve", "--ephemeral", "--limit", "foldrs=3"]);
+    assert!(unknown.contains("sessions-per-user"), "the names are told: {unknown}");
 }
 
 /// A plain GET.

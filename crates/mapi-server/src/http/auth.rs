@@ -9,12 +9,14 @@ use store::{Store, StoreError};
 use super::body::ResponseBody;
 use super::credentials::{Cache, Credentials, Verified};
 use super::reply::plain;
+use crate::ledger::Ledger;
 use crate::pool::Pool;
 
 /// Verifies credentials: from memory where it can, else on threads of its own, since a password hash takes
 /// milliseconds and megabytes.
 pub struct Authenticator {
     store: Store,
+    ledger: Arc<Ledger>,
     cache: Cache,
     verifiers: Pool,
     realm: String,
@@ -32,13 +34,14 @@ pub enum Denied {
 }
 
 impl Authenticator {
-    pub fn new(store: Store, cache: Cache, verifiers: Pool, realm: String) -> Authenticator {
-        Authenticator { store, cache, verifiers, realm }
-    }
-
-    /// Users whose credentials are remembered.
-    pub fn remembered(&self) -> usize {
-        self.cache.len()
+    pub fn new(
+        store: Store,
+        ledger: Arc<Ledger>,
+        cache: Cache,
+        verifiers: Pool,
+        realm: String,
+    ) -> Authenticator {
+        Authenticator { store, ledger, cache, verifiers, realm }
     }
 
     /// The account that was verified with these credentials before. It may have changed since: who works for
@@ -67,7 +70,7 @@ impl Authenticator {
         let version = self.store.directory_version();
         match self.store.verify_password(&credentials.user, &credentials.password) {
             Ok(account) => {
-                let verified = Arc::new(Verified::new(account, version));
+                let verified = Arc::new(Verified::new(account, version, &self.ledger));
                 self.cache.put(credentials, Arc::clone(&verified));
                 Ok(verified)
             }

@@ -15,6 +15,8 @@ use hyper::header::AUTHORIZATION;
 use parking_lot::Mutex;
 use store::{Account, Store};
 
+use crate::ledger::{self, Kind, Ledger, Owner};
+
 /// A user name and a password as a request brought them.
 pub struct Credentials {
     /// As it came; a domain before a backslash is cut off.
@@ -44,14 +46,17 @@ impl Credentials {
 /// An account whose credentials were verified.
 pub struct Verified {
     pub account: Arc<Account>,
+    /// His counts, so that a request need not look for them.
+    pub owner: Arc<Owner>,
     /// The state of the directory in which they were, see [`Store::directory_version`].
     checked: AtomicU64,
 }
 
 impl Verified {
     /// `version` was asked for before the credentials were verified.
-    pub fn new(account: Account, version: u64) -> Verified {
-        Verified { account: Arc::new(account), checked: AtomicU64::new(version) }
+    pub fn new(account: Account, version: u64, ledger: &Arc<Ledger>) -> Verified {
+        let owner = ledger.owner(&account);
+        Verified { account: Arc::new(account), owner, checked: AtomicU64::new(version) }
     }
 
     /// Whether nothing of the directory changed since. Does not ask the engine.
@@ -87,6 +92,7 @@ struct Entry {
     /// Of user name and password; compared in constant time.
     hash: blake3::Hash,
     verified: Arc<Verified>,
+    _entry: ledger::Entry,
 }
 
 impl Cache {
@@ -110,6 +116,7 @@ impl Cache {
 
     /// Remembers credentials that were just verified.
     pub fn put(&self, credentials: &Credentials, verified: Arc<Verified>) {
+        let Ok(entry) = verified.owner.open(Kind::Credential, "") else { return };
         let name = self.name(credentials);
         let hash = self.hash(credentials);
         let mut entries = self.entries.lock();
@@ -118,13 +125,18 @@ impl Cache {
             let any = entries.keys().next().copied();
             any.and_then(|key| entries.remove(&key));
         }
-        entries.insert(name, Entry { hash, verified });
+        entries.insert(name, Entry { hash, verified, _entry: entry });
     }
 
-    /// Forgets a user.
+    /// Forgets these credentials. Those that somebody else brought in the user's name are none of them: a
+    /// guessed password does not make the user pay for another hash.
     pub fn forget(&self, credentials: &Credentials) {
         let name = self.name(credentials);
-        self.entries.lock().remove(&name);
+        let hash = self.hash(credentials);
+        let mut entries = self.entries.lock();
+        if entries.get(&name).is_some_and(|entry| entry.hash == hash) {
+            entries.remove(&name);
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -167,7 +179,7 @@ mod tests {
             disabled: false,
             credential_epoch: 1,
         };
-        Arc::new(Verified::new(account, 0))
+        Arc::new(Verified::new(account, 0, &Ledger::new(Arc::default())))
     }
 
     fn credentials(user: &str, password: &str) -> Credentials {
@@ -180,7 +192,9 @@ mod tests {
         cache.put(&credentials("a@example.test", "secret"), account());
         assert!(cache.get(&credentials("A@Example.test", "secret")).is_some());
         assert!(cache.get(&credentials("a@example.test", "Secret")).is_none());
-        cache.forget(&credentials("a@example.test", ""));
+        cache.forget(&credentials("a@example.test", "guessed"));
+        assert!(cache.get(&credentials("a@example.test", "secret")).is_some());
+        cache.forget(&credentials("a@example.test", "secret"));
         assert!(cache.get(&credentials("a@example.test", "secret")).is_none());
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
-use hyper::{HeaderMap, Method, Request, Response};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use mapi::wire::Wire;
 use mapi::{ErrorCode, WString};
 use mapi_rop::auxiliary::{organization_info, single_endpoint, write_blocks};
@@ -25,11 +25,13 @@ use tokio::sync::mpsc;
 
 use super::auth::{self, Denied};
 use super::body::ResponseBody;
+use super::connections::Connection;
 use super::cookies::{self, ContextCookie, Cookies};
 use super::credentials::{Credentials, Verified};
-use super::reply::Envelope;
+use super::reply::{Envelope, client_name, plain};
 use super::server::Shared;
 use crate::extended::ExecuteError;
+use crate::ledger::{Client, LimitReached, Owner};
 use crate::processor::Processor;
 use crate::session::table::ConnectError;
 use crate::session::{Locale, Refused, SessionContext, Turn, Waiting};
@@ -37,7 +39,7 @@ use crate::session::{Locale, Refused, SessionContext, Turn, Waiting};
 type Reply = Response<ResponseBody>;
 
 /// Answers one request to the endpoint.
-pub async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply {
+pub async fn answer(shared: &Shared, connection: &Connection, request: Request<Incoming>) -> Reply {
     let config = &shared.config;
     let (head, body) = request.into_parts();
     let expiration = config.options.limits.session_idle;
@@ -47,6 +49,10 @@ pub async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply {
         Ok(caller) => caller,
         Err(denied) => return shared.authenticator.denied(denied),
     };
+    let client = || client_name(&head.headers);
+    if connection.belongs_to(&caller.verified.owner, client).is_err() {
+        return too_many_connections();
+    }
     // R3: all requests use POST.
     if head.method != Method::POST {
         return envelope.failure(ResponseCode::InvalidVerb);
@@ -65,7 +71,10 @@ pub async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply {
     let cookies = cookies::read(&head.headers);
     let call = Incomer { shared, envelope, caller, cookies, body };
     match kind {
-        RequestType::Connect => call.connect().await,
+        RequestType::Connect => {
+            let client = Client { name: Client::clean(client()), peer: Some(connection.peer) };
+            call.connect(client).await
+        }
         RequestType::Execute => call.execute().await,
         RequestType::Disconnect => call.disconnect().await,
         RequestType::NotificationWait => call.notification_wait().await,
@@ -195,7 +204,7 @@ impl Incomer<'_> {
         Ok(turn)
     }
 
-    async fn connect(mut self) -> Reply {
+    async fn connect(mut self, client: Client) -> Reply {
         let Ok(request) = ConnectRequest::from_wire(&self.body) else {
             return self.envelope.failure(ResponseCode::InvalidRequestBody);
         };
@@ -203,14 +212,14 @@ impl Incomer<'_> {
         // the sequence in them does not matter (R1279).
         let old = self.session().ok().map(|session| session.token);
         let account = Arc::clone(&self.caller.verified.account);
-        let client = self.envelope.client();
+        let owner = Arc::clone(&self.caller.verified.owner);
         // What an old session leaves behind is dropped on a thread that may wait, and an unknown name is
         // looked up there.
         let own = is_own(&request, &account);
         let connected = self
             .job_or_now(own && old.is_none(), move |processor| {
                 drop(old.and_then(|token| processor.sessions.end(token)));
-                connect(processor, account, &request, client)
+                connect(processor, owner, account, &request, client)
             })
             .await;
         let outcome = match connected {
@@ -358,16 +367,25 @@ impl Incomer<'_> {
 fn refusal(refused: Refused) -> ResponseCode {
     match refused {
         Refused::Ended => ResponseCode::ContextNotFound,
-        Refused::Busy | Refused::Sequence => ResponseCode::InvalidSequence,
+        Refused::Busy | Refused::Sequence | Refused::Limit(_) => ResponseCode::InvalidSequence,
     }
+}
+
+/// The user holds as many connections as he may: this one is closed.
+fn too_many_connections() -> Reply {
+    let text = "You have too many connections to this server; close some.\n";
+    let mut reply = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    reply
 }
 
 /// Makes the session of a Connect ([MS-OXCRPC] 3.1.4.1).
 fn connect(
     processor: &Processor,
+    owner: Arc<Owner>,
     account: Arc<Account>,
     request: &ConnectRequest,
-    client: String,
+    client: Client,
 ) -> Result<Arc<SessionContext>, ErrorCode> {
     /// CONNECT_USE_ADMIN_PRIVILEGE: nobody has it over MAPI.
     const USE_ADMIN_PRIVILEGE: u32 = 0x1;
@@ -387,8 +405,8 @@ fn connect(
         lcid_sort: request.lcid_sort,
         lcid_string: request.lcid_string,
     };
-    processor.connect(account, locale, client).map_err(|error| match error {
-        ConnectError::TooMany => ErrorCode::TOO_MANY_SESSIONS,
+    processor.connect(owner, account, locale, client).map_err(|error| match error {
+        ConnectError::TooMany(LimitReached(limit)) => limit.about().code,
         ConnectError::NoRandom => ErrorCode::ERROR,
     })
 }

@@ -10,16 +10,11 @@ use crate::processor::Processor;
 pub type AllocatedBytes = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The text of `/metrics`.
-pub fn text(
-    processor: &Processor,
-    allocated: Option<&AllocatedBytes>,
-    cached_credentials: usize,
-    connections: usize,
-) -> String {
+pub fn text(processor: &Processor, allocated: Option<&AllocatedBytes>) -> String {
     let mut out = String::new();
     let ledger = &processor.ledger;
     head(&mut out, "coffer_live_objects", "gauge", "Objects that are open now, by kind.");
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_node()) {
         line(
             &mut out,
             &format!("coffer_live_objects{{kind=\"{}\"}}", kind.name()),
@@ -34,11 +29,15 @@ pub fn text(
     gauge("coffer_object_bytes", "Bytes that open objects hold.", ledger.bytes());
     gauge("coffer_sessions", "Session Contexts.", processor.sessions.len() as u64);
     gauge("coffer_logons", "Logons to stores.", ledger.live(Kind::Logon));
-    gauge("coffer_http_connections", "Connections to the web server.", connections as u64);
+    gauge(
+        "coffer_http_connections",
+        "Connections to the web server.",
+        ledger.live(Kind::Connection),
+    );
     gauge(
         "coffer_credential_cache_entries",
         "Users whose verified credentials are remembered.",
-        cached_credentials as u64,
+        ledger.live(Kind::Credential),
     );
     gauge(
         "coffer_warm_mailboxes",

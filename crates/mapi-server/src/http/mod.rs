@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod body;
 pub mod config;
+pub mod connections;
 pub mod cookies;
 pub mod credentials;
 pub mod endpoint;
@@ -15,4 +16,5 @@ pub mod router;
 pub mod server;
 
 pub use config::Config;
-pub use server::{Running, Server};
+pub use connections::ConnectionInfo;
+pub use server::{Running, Server, Watch};

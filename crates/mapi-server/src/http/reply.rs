@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, SET_COOKIE};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, SET_COOKIE, USER_AGENT};
 use hyper::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -18,6 +18,7 @@ const X_REQUEST_TYPE: HeaderName = HeaderName::from_static("x-requesttype");
 const X_RESPONSE_CODE: HeaderName = HeaderName::from_static("x-responsecode");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-requestid");
 const X_CLIENT_INFO: HeaderName = HeaderName::from_static("x-clientinfo");
+const X_CLIENT_APPLICATION: HeaderName = HeaderName::from_static("x-clientapplication");
 const X_SERVER_APPLICATION: HeaderName = HeaderName::from_static("x-serverapplication");
 const X_EXPIRATION_INFO: HeaderName = HeaderName::from_static("x-expirationinfo");
 const X_PENDING_PERIOD: HeaderName = HeaderName::from_static("x-pendingperiod");
@@ -25,6 +26,13 @@ const X_PENDING_PERIOD: HeaderName = HeaderName::from_static("x-pendingperiod");
 /// The server's version, in the form of Exchange's, since clients take features from it
 /// ([MS-OXCMAPIHTTP] 2.2.3.3.7 R165). No feature of a later version is offered.
 pub const SERVER_APPLICATION: &str = "Exchange/15.00.0847.4040";
+
+/// What the client calls itself: program and version ([MS-OXCMAPIHTTP] 2.2.3.3.6), or what any HTTP client
+/// says of itself. X-ClientInfo is another one for each session (2.2.3.3.4), so it names nobody.
+pub fn client_name(headers: &HeaderMap) -> &str {
+    let said = [X_CLIENT_APPLICATION, USER_AGENT].into_iter().find_map(|name| headers.get(name));
+    said.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
 
 /// What a response says of the request and the server, whatever becomes of the request.
 #[derive(Clone)]
@@ -60,12 +68,6 @@ impl Envelope {
 
     pub fn has_request_id(&self) -> bool {
         self.request_id.is_some()
-    }
-
-    /// The client as logs name it.
-    pub fn client(&self) -> String {
-        let info = self.client_info.as_ref().and_then(|info| info.to_str().ok());
-        info.unwrap_or("unnamed").chars().take(128).collect()
     }
 
     /// From now on the response bears the cookies of this session (R1236).

@@ -5,6 +5,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::body::ResponseBody;
+use super::connections::Connection;
 use super::reply::plain;
 use super::server::Shared;
 use super::{endpoint, metrics};
@@ -18,11 +19,14 @@ pub struct Served {
 
 pub async fn route(
     shared: &Shared,
+    connection: &Connection,
     served: Served,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     match request.uri().path() {
-        "/mapi/emsmdb" | "/mapi/emsmdb/" if served.mapi => endpoint::answer(shared, request).await,
+        "/mapi/emsmdb" | "/mapi/emsmdb/" if served.mapi => {
+            endpoint::answer(shared, connection, request).await
+        }
         "/metrics" if served.metrics => match *request.method() {
             Method::GET | Method::HEAD => metrics_page(shared).await,
             _ => plain(StatusCode::METHOD_NOT_ALLOWED, "GET only.\n"),
@@ -35,10 +39,7 @@ pub async fn route(
 async fn metrics_page(shared: &Shared) -> Response<ResponseBody> {
     let processor = shared.processor.clone();
     let allocated = shared.config.allocated_bytes.clone();
-    let (remembered, connections) = (shared.authenticator.remembered(), shared.connections());
-    let written = shared
-        .work(move || metrics::text(&processor, allocated.as_ref(), remembered, connections))
-        .await;
+    let written = shared.work(move || metrics::text(&processor, allocated.as_ref())).await;
     match written {
         Ok(text) => {
             let mut response = Response::new(ResponseBody::whole(text));

@@ -3,8 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,10 +18,13 @@ use store::Store;
 
 use super::auth::Authenticator;
 use super::config::Config;
+use super::connections::{ConnectionInfo, Connections};
 use super::credentials::Cache;
 use super::router::{Served, route};
 use crate::pool::{NoRoom, Pool};
 use crate::processor::Processor;
+use crate::report::Report;
+use crate::stats;
 
 /// What all connections share.
 pub struct Shared {
@@ -30,7 +32,7 @@ pub struct Shared {
     pub processor: Arc<Processor>,
     pub authenticator: Arc<Authenticator>,
     workers: Pool,
-    connections: AtomicUsize,
+    pub connections: Arc<Connections>,
     /// Becomes true when the server ends.
     ending: watch::Receiver<bool>,
 }
@@ -52,12 +54,30 @@ impl Shared {
         }
     }
 
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
-    }
-
     pub fn is_ending(&self) -> bool {
         *self.ending.borrow()
+    }
+}
+
+/// Looks at a server without keeping it.
+#[derive(Clone)]
+pub struct Watch(Weak<Shared>);
+
+impl Watch {
+    /// What is held now; None when the server ended. `user` leaves the others out.
+    pub fn look(&self, user: Option<&str>) -> Option<(Report, Vec<ConnectionInfo>)> {
+        let shared = self.0.upgrade()?;
+        let mut connections = shared.connections.list();
+        if let Some(user) = user {
+            let is_his = |name: &String| name.eq_ignore_ascii_case(user);
+            connections.retain(|connection| connection.user.as_ref().is_some_and(is_his));
+        }
+        connections.sort_unstable_by_key(|connection| connection.number);
+        Some((Report::of(&shared.processor, user), connections))
+    }
+
+    pub fn processor(&self) -> Option<Arc<Processor>> {
+        self.0.upgrade().map(|shared| Arc::clone(&shared.processor))
     }
 }
 
@@ -69,6 +89,7 @@ pub struct Running {
     addresses: Vec<SocketAddr>,
     metrics: Option<SocketAddr>,
     processor: Arc<Processor>,
+    watch: Watch,
     end: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -102,18 +123,20 @@ impl Server {
 
         let cache = Cache::new(config.remembered_credentials).map_err(io::Error::other)?;
         let verifiers = Pool::start("coffer-verify", config.verifiers, 256)?;
-        let authenticator =
-            Authenticator::new(store.clone(), cache, verifiers, config.realm.clone());
         let (end, ending) = watch::channel(false);
-        let processor = Processor::new(store, config.options.clone());
+        let processor = Processor::new(store.clone(), config.options.clone());
+        let ledger = &processor.ledger;
+        let authenticator =
+            Authenticator::new(store, Arc::clone(ledger), cache, verifiers, config.realm.clone());
         let shared = Arc::new(Shared {
             workers: Pool::start("coffer-rops", config.workers, config.queue)?,
             processor: Arc::clone(&processor),
             authenticator: Arc::new(authenticator),
-            connections: AtomicUsize::new(0),
+            connections: Connections::new(Arc::clone(ledger)),
             ending,
             config,
         });
+        let watch = Watch(Arc::downgrade(&shared));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread =
             std::thread::Builder::new().name("coffer-http".to_owned()).spawn(move || {
@@ -121,7 +144,7 @@ impl Server {
                 // A Connect that was under way meanwhile may have made another one.
                 drop(shared.processor.sessions.end_all());
             })?;
-        Ok(Running { addresses, metrics, processor, end, thread: Some(thread) })
+        Ok(Running { addresses, metrics, processor, watch, end, thread: Some(thread) })
     }
 }
 
@@ -138,6 +161,10 @@ impl Running {
 
     pub fn processor(&self) -> &Arc<Processor> {
         &self.processor
+    }
+
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
     }
 
     /// Accepts no more, lets the requests under way finish within [`Config::shutdown_within`], ends all
@@ -188,7 +215,7 @@ async fn serve(shared: &Arc<Shared>, listeners: Vec<(std::net::TcpListener, Serv
     let all = u32::try_from(shared.config.connections).unwrap_or(u32::MAX);
     let gone = slots.acquire_many(all);
     if tokio::time::timeout(shared.config.shutdown_within, gone).await.is_err() {
-        tracing::warn!(connections = shared.connections(), "connections were cut at the end");
+        tracing::warn!(connections = shared.connections.len(), "connections were cut at the end");
     }
 }
 
@@ -205,9 +232,9 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, served: Served, slot
             accepted = accept_one(&listener, &slots) => accepted,
         };
         match accepted {
-            Ok((stream, slot)) => {
+            Ok((stream, peer, slot)) => {
                 wait = FIRST_WAIT;
-                tokio::spawn(connection(Arc::clone(&shared), stream, served, slot));
+                tokio::spawn(connection(Arc::clone(&shared), stream, peer, served, slot));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -222,10 +249,10 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, served: Served, slot
 async fn accept_one(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, slot))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, slot))
 }
 
 /// Waits until the server ends.
@@ -234,34 +261,19 @@ async fn end_of(ending: &mut watch::Receiver<bool>) {
     let _ = ending.wait_for(|end| *end).await;
 }
 
-/// Counts a connection for as long as it is there.
-struct Counted<'a>(&'a AtomicUsize);
-
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Counted(count)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 async fn connection(
     shared: Arc<Shared>,
     stream: TcpStream,
+    peer: SocketAddr,
     served: Served,
     _slot: OwnedSemaphorePermit,
 ) {
-    let _counted = Counted::new(&shared.connections);
+    let counted = shared.connections.open(peer);
     // A keep-alive tag has to leave at once (MS-OXCMAPIHTTP R2227).
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, std::convert::Infallible>(route(&shared, served, request).await) }
+        let (shared, counted) = (Arc::clone(&shared), Arc::clone(&counted));
+        async move { Ok::<_, std::convert::Infallible>(route(&shared, &counted, served, request).await) }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -296,6 +308,7 @@ async fn reap(shared: Arc<Shared>) {
         let processor = Arc::clone(&shared.processor);
         let reaped = shared.work(move || processor.sessions.reap().len()).await;
         if let Ok(count @ 1..) = reaped {
+            stats::add(&shared.processor.stats.reaped, count as u64);
             tracing::info!(count, "idle sessions were ended");
         }
     }

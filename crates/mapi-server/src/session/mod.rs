@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::handles::Tree;
-use crate::ledger::{Account, Entry};
+use crate::ledger::{Account, Entry, Kind, LimitReached};
 use crate::object::Object;
+use crate::stats;
 use bell::Bell;
 use store::Account as User;
 
@@ -110,10 +111,9 @@ pub enum Refused {
     Busy,
     #[error("the sequence number is not the next one")]
     Sequence,
+    #[error(transparent)]
+    Limit(#[from] LimitReached),
 }
-
-/// How many NotificationWait requests one session may have open.
-const MAX_WAITING: u32 = 4;
 
 impl SessionContext {
     pub fn new(
@@ -164,6 +164,7 @@ impl SessionContext {
         }
         gate.sequence += 1;
         gate.executing = true;
+        stats::count(&self.account.work.requests);
         Ok(Turn { session: Arc::clone(self) })
     }
 
@@ -174,16 +175,25 @@ impl SessionContext {
         if gate.ended {
             return Err(Refused::Ended);
         }
-        if gate.waiting >= MAX_WAITING {
-            return Err(Refused::Busy);
-        }
+        let entry = self.account.open(Kind::Wait, 0)?;
         gate.waiting += 1;
-        Ok(Waiting { session: Arc::clone(self) })
+        stats::count(&self.account.work.requests);
+        Ok(Waiting { session: Arc::clone(self), _entry: entry })
     }
 
     /// Starts the idle time anew ([MS-OXCMAPIHTTP] 3.2.5.3 R1248).
     pub fn touch(&self) {
+        stats::count(&self.account.work.requests);
         self.gate.lock().used = Instant::now();
+    }
+
+    /// How long no request was worked on; nothing while one is.
+    pub fn idle(&self) -> Duration {
+        let gate = self.gate.lock();
+        match gate.executing || gate.waiting > 0 {
+            true => Duration::ZERO,
+            false => gate.used.elapsed(),
+        }
     }
 
     /// No request is being worked on, and none was for `limit`.
@@ -239,6 +249,7 @@ impl Drop for Turn {
 #[derive(Debug)]
 pub struct Waiting {
     session: Arc<SessionContext>,
+    _entry: Entry,
 }
 
 impl Waiting {

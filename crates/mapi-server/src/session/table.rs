@@ -1,119 +1,72 @@
 //! The table of Session Contexts.
+//!
+//! It has many parts with a lock each, and none is held for longer than it takes to look at one part: with
+//! ten thousand idle sessions no request waits for another's, nor for the timer that ends the abandoned ones.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use store::{Account as User, AccountId};
+use store::Account as User;
 
 use super::{Locale, SessionContext, Token};
-use crate::ledger::{Account, Kind, Ledger};
+use crate::ledger::{Account, Client, Kind, LimitReached, Owner};
 use crate::limits::Limits;
 
 /// Owns the Session Contexts.
 pub struct Sessions {
-    ledger: Arc<Ledger>,
     limits: Arc<Limits>,
     next: AtomicU64,
-    map: Mutex<Map>,
+    parts: [Part; PARTS],
 }
 
-#[derive(Default)]
-struct Map {
-    sessions: HashMap<Token, Arc<SessionContext>>,
-    /// How many sessions each user holds; none stands here with zero.
-    held: HashMap<AccountId, usize>,
-}
+type Part = Mutex<HashMap<Token, Arc<SessionContext>>>;
 
-impl Map {
-    fn remove(&mut self, token: Token) -> Option<Arc<SessionContext>> {
-        let session = self.sessions.remove(&token)?;
-        if let Entry::Occupied(mut held) = self.held.entry(session.user.id) {
-            *held.get_mut() -= 1;
-            if *held.get() == 0 {
-                held.remove();
-            }
-        }
-        Some(session)
-    }
-}
+const PARTS: usize = 32;
 
 /// Why there is no new session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
     /// The user, or all users together, hold as many sessions as they may.
-    #[error("too many sessions")]
-    TooMany,
+    #[error(transparent)]
+    TooMany(#[from] LimitReached),
     #[error("the operating system gives no random numbers")]
     NoRandom,
 }
 
 impl Sessions {
-    pub fn new(ledger: Arc<Ledger>, limits: Arc<Limits>) -> Sessions {
-        Sessions { ledger, limits, next: AtomicU64::new(1), map: Mutex::default() }
+    pub fn new(limits: Arc<Limits>) -> Sessions {
+        Sessions { limits, next: AtomicU64::new(1), parts: Default::default() }
     }
 
-    /// Makes a Session Context for an authenticated user. `client` is what the client calls itself.
+    /// Makes a Session Context for an authenticated user, whose counts `owner` are.
+    ///
+    /// # Errors
+    /// The user, or all together, hold as many sessions as they may; there are no random numbers.
     pub fn connect(
         &self,
+        owner: Arc<Owner>,
         user: Arc<User>,
         locale: Locale,
-        client: String,
+        client: Client,
     ) -> Result<Arc<SessionContext>, ConnectError> {
         let token = Token::random().map_err(|_| ConnectError::NoRandom)?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let account = Account::new(
-            Arc::clone(&self.ledger),
-            Arc::clone(&self.limits),
-            number,
-            user.address.clone(),
-            client,
-        );
-        let entry = account.open(Kind::Session, 0).map_err(|_| ConnectError::TooMany)?;
+        let account = Account::new(owner, number, client);
+        let entry = account.open(Kind::Session, 0)?;
         let session = Arc::new(SessionContext::new(token, user, locale, account, entry));
-
-        let mut map = self.map.lock();
-        let limit = self.limits.sessions_per_user;
-        let held = map.held.get(&session.user.id).copied().unwrap_or(0);
-        let all = map.sessions.len();
-        if held >= limit || all >= self.limits.sessions {
-            drop(map);
-            self.ledger.count_refusal();
-            tracing::warn!(
-                user = session.account.user(),
-                client = session.account.client(),
-                held,
-                limit,
-                all,
-                "limit of sessions reached, connection refused"
-            );
-            return Err(ConnectError::TooMany);
-        }
-        let early = limit * 4 / 5;
-        if held + 1 == early {
-            tracing::warn!(
-                user = session.account.user(),
-                client = session.account.client(),
-                held = held + 1,
-                limit,
-                "four fifths of a user's sessions are used"
-            );
-        }
-        map.sessions.insert(token, Arc::clone(&session));
-        *map.held.entry(session.user.id).or_default() += 1;
-        drop(map);
+        self.part(token).lock().insert(token, Arc::clone(&session));
         Ok(session)
     }
 
     pub fn get(&self, token: Token) -> Option<Arc<SessionContext>> {
-        self.map.lock().sessions.get(&token).cloned()
+        self.part(token).lock().get(&token).cloned()
     }
 
     /// Ends a session and gives it back, so that the caller decides where it is dropped.
     pub fn end(&self, token: Token) -> Option<Arc<SessionContext>> {
-        let session = self.map.lock().remove(token)?;
+        let session = self.part(token).lock().remove(&token)?;
         session.end();
         Some(session)
     }
@@ -121,39 +74,39 @@ impl Sessions {
     /// Ends the sessions that were idle for too long: abandoned ones are the normal case, not an error.
     /// Gives them back to be dropped.
     pub fn reap(&self) -> Vec<Arc<SessionContext>> {
-        let idle: Vec<Arc<SessionContext>> = {
-            let mut map = self.map.lock();
-            let limit = self.limits.session_idle;
-            let tokens: Vec<Token> = map
-                .sessions
-                .values()
-                .filter(|session| session.is_idle_for(limit))
-                .map(|session| session.token)
-                .collect();
-            tokens.into_iter().filter_map(|token| map.remove(token)).collect()
-        };
-        idle.iter().for_each(|session| session.end());
-        idle
+        let limit = self.limits.session_idle;
+        let mut idle = Vec::new();
+        for part in &self.parts {
+            idle.extend(part.lock().extract_if(|_, session| session.is_idle_for(limit)));
+        }
+        idle.into_iter().map(|(_, session)| session).inspect(|session| session.end()).collect()
     }
 
     /// Ends all sessions.
     pub fn end_all(&self) -> Vec<Arc<SessionContext>> {
-        let map = std::mem::take(&mut *self.map.lock());
-        let all: Vec<_> = map.sessions.into_values().collect();
-        all.iter().for_each(|session| session.end());
-        all
+        let all = self.parts.iter().flat_map(|part| std::mem::take(&mut *part.lock()));
+        all.map(|(_, session)| session).inspect(|session| session.end()).collect()
     }
 
     /// The sessions that are there now.
     pub fn list(&self) -> Vec<Arc<SessionContext>> {
-        self.map.lock().sessions.values().cloned().collect()
+        let mut all = Vec::new();
+        for part in &self.parts {
+            all.extend(part.lock().values().cloned());
+        }
+        all
     }
 
     pub fn len(&self) -> usize {
-        self.map.lock().sessions.len()
+        self.parts.iter().map(|part| part.lock().len()).sum()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Tokens are drawn at random, so their first bytes fall everywhere.
+    fn part(&self, token: Token) -> &Part {
+        &self.parts[usize::from(token.0[0]) % PARTS]
     }
 }

@@ -1,6 +1,9 @@
 //! A store in memory, its processor, and a client that speaks in ROP buffers.
 #![allow(dead_code)]
 
+#[cfg(feature = "http")]
+pub mod wire;
+
 use std::sync::Arc;
 
 use mapi::wire::Counted;

@@ -68,6 +68,9 @@ pub fn text(processor: &Processor, allocated: Option<&AllocatedBytes>) -> String
     };
     counter("coffer_panics_total", "Panics that were caught. Each one is a bug.", ledger.panics());
     counter("coffer_refused_total", "Objects and sessions that a limit refused.", ledger.refused());
+    let engine = processor.store.engine_gauges();
+    counter("coffer_engine_commits_total", "Batches that are durable.", engine.commits);
+    counter("coffer_engine_syncs_total", "Syncs of the journal for them.", engine.syncs);
     out
 }
 

@@ -21,13 +21,17 @@ pub struct Pool {
 
 struct Shared {
     queue: Mutex<Queue>,
-    ready: Condvar,
+    /// One for each thread, by its number.
+    wakers: Vec<Condvar>,
     limit: usize,
 }
 
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// The threads that wait for a job. The last to come is the first to be woken: its stack and what it
+    /// worked on are still in the processor's cache, and of many threads as few work as the load needs.
+    idle: Vec<usize>,
     ended: bool,
 }
 
@@ -37,15 +41,16 @@ impl Pool {
     /// # Errors
     /// The operating system starts no more threads.
     pub fn start(name: &str, threads: usize, limit: usize) -> std::io::Result<Pool> {
-        let shared =
-            Arc::new(Shared { queue: Mutex::new(Queue::default()), ready: Condvar::new(), limit });
+        let threads = threads.max(1);
+        let wakers = (0..threads).map(|_| Condvar::new()).collect();
+        let shared = Arc::new(Shared { queue: Mutex::default(), wakers, limit });
         let mut pool = Pool { shared, threads: Vec::with_capacity(threads) };
-        for number in 0..threads.max(1) {
+        for number in 0..threads {
             let shared = Arc::clone(&pool.shared);
             pool.threads.push(
                 std::thread::Builder::new()
                     .name(format!("{name}-{number}"))
-                    .spawn(move || work(&shared))?,
+                    .spawn(move || work(&shared, number))?,
             );
         }
         Ok(pool)
@@ -58,8 +63,12 @@ impl Pool {
             return Err(NoRoom);
         }
         queue.jobs.push_back(Box::new(job));
+        // Without an idle thread, the next that has done its job takes this one.
+        let woken = queue.idle.pop();
         drop(queue);
-        self.shared.ready.notify_one();
+        if let Some(number) = woken {
+            self.shared.wakers[number].notify_one();
+        }
         Ok(())
     }
 }
@@ -67,7 +76,9 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.queue.lock().ended = true;
-        self.shared.ready.notify_all();
+        for waker in &self.shared.wakers {
+            waker.notify_one();
+        }
         for thread in self.threads.drain(..) {
             // The pool may be dropped by its own last job; a thread cannot wait for itself.
             if thread.thread().id() != std::thread::current().id() {
@@ -77,17 +88,20 @@ impl Drop for Pool {
     }
 }
 
-fn work(shared: &Shared) {
+fn work(shared: &Shared, number: usize) {
     loop {
         let mut queue = shared.queue.lock();
         let job = loop {
+            // Whoever wakes a thread takes it off the list; one that woke by itself still stands there.
+            queue.idle.retain(|idle| *idle != number);
             if let Some(job) = queue.jobs.pop_front() {
                 break job;
             }
             if queue.ended {
                 return;
             }
-            shared.ready.wait(&mut queue);
+            queue.idle.push(number);
+            shared.wakers[number].wait(&mut queue);
         };
         drop(queue);
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {

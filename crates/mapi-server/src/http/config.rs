@@ -51,7 +51,8 @@ impl Default for Config {
             bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
             metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             options: Options::default(),
-            workers: processors.clamp(2, 64),
+            // A thread whose save waits for the disk lets others work, and lets them share its sync.
+            workers: (4 * processors).clamp(16, 64),
             queue: 1_024,
             verifiers: 2,
             remembered_credentials: 4_096,

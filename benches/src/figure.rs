@@ -67,6 +67,10 @@ impl Figure {
         Figure { target: Some(Target::AtMost(limit)), ..self }
     }
 
+    pub fn at_least(self, limit: f64) -> Figure {
+        Figure { target: Some(Target::AtLeast(limit)), ..self }
+    }
+
     pub fn goal(self) -> Figure {
         Figure { goal: true, ..self }
     }
@@ -189,6 +193,7 @@ mod tests {
         assert_eq!(figure.clone().verdict(), None);
         assert_eq!(figure.clone().at_most(1.0).verdict(), Some(Verdict::Met));
         assert_eq!(figure.clone().at_most(0.9).verdict(), Some(Verdict::NotMet));
+        assert_eq!(figure.clone().at_least(1.1).verdict(), Some(Verdict::NotMet));
         let slow = Figure { clock: Some(2.0), ..figure.at_most(1.5) };
         assert_eq!(slow.verdict(), Some(Verdict::MetInCpu));
     }

@@ -6,12 +6,15 @@
 
 mod client;
 mod figure;
+mod idle;
+mod import;
 mod logon;
 mod mailbox;
 mod measure;
 mod print;
 mod random;
 mod rops;
+mod save;
 mod server;
 mod table;
 
@@ -27,7 +30,7 @@ use mailbox::Mailboxes;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", about = "Measure Coffer and print one table of all figures")]
 struct Args {
-    /// What to measure; everything if not given. One of: logon, table.
+    /// What to measure; everything if not given. One of: logon, table, save, idle, import.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Fewer rounds and smaller sizes: minutes become seconds, figures become rough.
@@ -53,7 +56,13 @@ struct Args {
 /// A bench's name and what it does.
 type Run = fn(&mut Bench) -> anyhow::Result<Vec<Figure>>;
 
-const BENCHES: &[(&str, Run)] = &[("logon", logon::run), ("table", table::run)];
+const BENCHES: &[(&str, Run)] = &[
+    ("logon", logon::run),
+    ("table", table::run),
+    ("save", save::run),
+    ("idle", idle::run),
+    ("import", import::run),
+];
 
 /// What all benches share.
 pub struct Bench {
@@ -74,6 +83,7 @@ impl Bench {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    raise_descriptor_limit();
     let report = match &args.from {
         Some(path) => Report::read(path)?,
         None => measure(&args)?,
@@ -86,6 +96,20 @@ fn main() -> anyhow::Result<()> {
         false => print!("{}", print::text(&report)),
     }
     Ok(())
+}
+
+/// As many descriptors as this process may have, and with it the servers that it starts: a thousand
+/// connections take a thousand on either side.
+fn raise_descriptor_limit() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for both calls. Without success the old limit stands, and what does not fit
+    // into it fails with an error of its own.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
 }
 
 fn measure(args: &Args) -> anyhow::Result<Report> {

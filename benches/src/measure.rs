@@ -31,6 +31,27 @@ impl ProcessClock {
     }
 }
 
+/// Bytes of a field of /proc/PID/status, such as VmRSS or VmHWM.
+pub fn status_bytes(pid: u32, field: &str) -> io::Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text.lines().find(|line| line.starts_with(field));
+    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kilobytes.map(|kb| kb * 1024).ok_or_else(|| io::Error::other(format!("no {field} of {pid}")))
+}
+
+/// Bytes that the files below a directory take on the disk.
+pub fn disk_bytes(dir: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes +=
+            if metadata.is_dir() { disk_bytes(&entry.path())? } else { metadata.blocks() * 512 };
+    }
+    Ok(bytes)
+}
+
 /// The middle one; 0 of nothing.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -45,6 +45,13 @@ impl Batch {
         self
     }
 
+    /// A ROP with two objects.
+    pub fn with(mut self, input: u8, other: u8, body: RopRequest) -> Batch {
+        let (input, other) = (HandleIndex(input), HandleIndex(other));
+        self.requests.push(Request::with(LogonId(0), input, other, body));
+        self
+    }
+
     pub fn release(self, input: u8) -> Batch {
         self.on(input, RopRequest::Release(Empty))
     }

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 
 use crate::Bench;
 use crate::figure::Span;
-use crate::measure::ProcessClock;
+use crate::measure::{self, ProcessClock};
 
 pub struct Server {
     child: Child,
@@ -52,6 +52,10 @@ impl Server {
         Ok(Server { child, clock, address, metrics, _out: out })
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the server used of the processors since its start.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
         Ok(self.clock.now()?)
@@ -63,6 +67,10 @@ impl Server {
         work()?;
         let clock = clock.elapsed();
         Ok(Span { cpu: self.cpu()?.saturating_sub(cpu), clock })
+    }
+
+    pub fn resident(&self) -> anyhow::Result<u64> {
+        Ok(measure::status_bytes(self.pid(), "VmRSS")?)
     }
 
     /// A value of the metrics page.
@@ -95,6 +103,38 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How a child ended.
+pub struct Usage {
+    pub success: bool,
+    /// In user mode and in the kernel.
+    pub cpu: Duration,
+    /// Bytes of resident memory at the peak.
+    pub peak: u64,
+}
+
+/// Waits for a child that nobody waited for, and tells what it used.
+pub fn reap(child: &Child) -> anyhow::Result<Usage> {
+    let pid = libc::pid_t::try_from(child.id())?;
+    let mut status = 0;
+    // SAFETY: zeros are a valid rusage, and all pointers are valid for the call.
+    let (reaped, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::wait4(pid, &raw mut status, 0, &raw mut usage), usage)
+    };
+    if reaped != pid {
+        bail!("wait for process {pid}: {}", std::io::Error::last_os_error());
+    }
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+    };
+    Ok(Usage {
+        success: status == 0,
+        cpu: time(usage.ru_utime) + time(usage.ru_stime),
+        // Linux counts it in KiB.
+        peak: usage.ru_maxrss as u64 * 1024,
+    })
 }
 
 /// The address in a line such as `metrics    http://127.0.0.1:8481/metrics`.

@@ -41,7 +41,7 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// The first Execute after a start, the median of three starts; and the last of the servers.
-fn first_opens(bench: &Bench, made: &Made) -> anyhow::Result<(Span, Server)> {
+pub fn first_opens(bench: &Bench, made: &Made) -> anyhow::Result<(Span, Server)> {
     let mut spans = Vec::new();
     loop {
         let server = Server::start(bench, &made.data)?;
@@ -196,7 +196,7 @@ fn edges(client: &mut Client, logon: Handle) -> anyhow::Result<(PropertyRow, Pro
     }
 }
 
-fn rows(answer: ResponseBuffer) -> Vec<PropertyRow> {
+pub fn rows(answer: ResponseBuffer) -> Vec<PropertyRow> {
     let rows = answer.responses.into_iter().filter_map(|response| match response.body {
         RopResponse::QueryRows(answer) => Some(answer.rows),
         _ => None,
@@ -254,7 +254,7 @@ fn subject(row: &PropertyRow) -> anyhow::Result<Restriction> {
 }
 
 /// 10,000 with its comma.
-fn shown(size: usize) -> String {
+pub fn shown(size: usize) -> String {
     let digits = size.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -49,6 +49,12 @@ pub enum Command {
     Import(ImportArgs),
     /// Write a mailbox out as EML files or mbox files.
     Export(ExportArgs),
+    /// Back the whole store up into a repository, and look after repositories.
+    Backup(crate::backup::BackupArgs),
+    /// Bring a store, a mailbox, a folder or a message back from a backup.
+    Restore(crate::restore::RestoreArgs),
+    /// Print a hash for each folder and message, to compare a copy with its original.
+    Manifest(crate::manifest::ManifestArgs),
     /// List the folders of a mailbox, or what is in one folder.
     Ls(LsArgs),
     /// Show a message's properties with their names and types.

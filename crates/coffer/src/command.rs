@@ -1,14 +1,17 @@
 //! What a command does to a store: the same function whether the command opened the data directory itself
 //! or reached the server that holds it.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use store::Store;
 
 use crate::cli::{CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, MaintainArgs};
 use crate::control::Output;
+use crate::manifest::ManifestArgs;
 use crate::password::Secret;
 use crate::top::Served;
-use crate::{account, export, import, maintain, show, top};
+use crate::{account, backup, export, import, maintain, manifest, show, top};
 
 /// A command with everything that it needs; passwords have been asked for and paths are absolute.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +42,11 @@ pub enum Request {
     Mailbox(MailboxCommand),
     Import(ImportArgs),
     Export(ExportArgs),
+    Backup {
+        repository: PathBuf,
+        json: bool,
+    },
+    Manifest(ManifestArgs),
     Ls(LsArgs),
     Cat(CatArgs),
     Maintain(MaintainArgs),
@@ -75,6 +83,10 @@ pub fn run(
         Request::Maintain(args) => maintain::once(store, &args, out),
         Request::Import(args) => return import::run(store, &args, out),
         Request::Export(args) => return export::run(store, &args, out),
+        Request::Backup { repository, json } => {
+            return backup::run(store, &repository, json, out);
+        }
+        Request::Manifest(args) => return manifest::run(store, &args, out),
         Request::Ls(args) => {
             show::local(store, &args.source, |opened| show::ls(opened, &args, out))
         }

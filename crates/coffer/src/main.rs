@@ -2,6 +2,7 @@
 
 mod account;
 mod alloc;
+mod backup;
 mod cli;
 mod command;
 mod control;
@@ -9,8 +10,10 @@ mod demo;
 mod export;
 mod import;
 mod maintain;
+mod manifest;
 mod open;
 mod password;
+mod restore;
 mod serve;
 mod show;
 mod signal;
@@ -62,6 +65,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             args.dir = std::path::absolute(&args.dir)?;
             ask(&data, Request::Export(args))?
         }
+        Command::Backup(args) => backup::command(&data, args)?,
+        Command::Restore(args) => restore::command(&data, args)?,
+        Command::Manifest(args) => manifest::command(&data, args)?,
         Command::Ls(args) if args.source.url.is_some() => {
             show::remote(&args.source, |store| show::ls(store, &args, &mut Terminal::default()))?;
             0

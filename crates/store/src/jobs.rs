@@ -75,6 +75,26 @@ pub(crate) fn remove_mailbox(store: &Store, mailbox: MailboxNumber) -> Result<()
     }
 }
 
+/// Whether a key of the queue is a job on a mailbox or in it.
+pub(crate) fn is_of_mailbox(key: &[u8]) -> bool {
+    key.starts_with(MAILBOX) || key.starts_with(FOLDER)
+}
+
+/// What the jobs on folders of a mailbox begin with.
+pub(crate) fn folder_prefix(mailbox: MailboxNumber) -> Vec<u8> {
+    [FOLDER, &mailbox.0.to_be_bytes()].concat()
+}
+
+/// A job on a folder without the number of the mailbox, as a backup keeps it.
+pub(crate) fn without_mailbox(job: &[u8]) -> Vec<u8> {
+    [FOLDER, job.get(10..).unwrap_or_default()].concat()
+}
+
+/// The reverse of [`without_mailbox`].
+pub(crate) fn with_mailbox(job: &[u8], mailbox: MailboxNumber) -> Vec<u8> {
+    [&folder_prefix(mailbox)[..], job.get(2..).unwrap_or_default()].concat()
+}
+
 fn jobs(store: &Store, kind: &[u8]) -> Result<Vec<Vec<u8>>> {
     let mut jobs = Vec::new();
     store.engine().visit(
@@ -89,10 +109,10 @@ fn jobs(store: &Store, kind: &[u8]) -> Result<Vec<Vec<u8>>> {
     Ok(jobs)
 }
 
-fn mailbox_job(mailbox: MailboxNumber) -> Vec<u8> {
+pub(crate) fn mailbox_job(mailbox: MailboxNumber) -> Vec<u8> {
     [MAILBOX, &mailbox.0.to_be_bytes()].concat()
 }
 
 fn folder_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
-    [FOLDER, &mailbox.0.to_be_bytes(), &keys::fid(id)].concat()
+    [&folder_prefix(mailbox)[..], &keys::fid(id)].concat()
 }

@@ -3,11 +3,13 @@
 //! It knows no ROP, no socket and no MIME header. The way in: [`Store`] opens a data directory;
 //! [`Store::mailbox`] gives a [`Mailbox`]; the functions on it stand in modules by subject.
 
+pub mod backup;
 pub mod blob;
 pub mod directory;
 pub mod engine;
 pub mod folder;
 pub mod mailbox;
+pub mod manifest;
 pub mod message;
 pub mod notify;
 pub mod quota;

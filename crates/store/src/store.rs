@@ -132,12 +132,28 @@ impl Store {
         Store::start(engine, None, options)
     }
 
+    /// A store on something that can only be read: nothing is prepared, and no job is finished.
+    pub(crate) fn read_only(engine: Arc<dyn Engine>, options: StoreOptions) -> Store {
+        Store::over(engine, None, options)
+    }
+
     fn start(
         engine: Arc<dyn Engine>,
         staging_directory: Option<PathBuf>,
         options: StoreOptions,
     ) -> Result<Store> {
-        let store = Store {
+        let store = Store::over(engine, staging_directory, options);
+        crate::directory::prepare(&store)?;
+        crate::jobs::resume(&store)?;
+        Ok(store)
+    }
+
+    fn over(
+        engine: Arc<dyn Engine>,
+        staging_directory: Option<PathBuf>,
+        options: StoreOptions,
+    ) -> Store {
+        Store {
             inner: Arc::new(StoreInner {
                 staged: Arc::new(Budget::new(options.staging_budget)),
                 staging_directory,
@@ -150,10 +166,7 @@ impl Store {
                 directory: Mutex::default(),
                 directory_version: AtomicU64::new(0),
             }),
-        };
-        crate::directory::prepare(&store)?;
-        crate::jobs::resume(&store)?;
-        Ok(store)
+        }
     }
 
     /// Finishes what is under way and writes what is held in memory; later calls answer

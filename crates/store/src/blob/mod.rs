@@ -17,7 +17,7 @@
 //! thread puts the two batches in an order, and either fails by the other.
 
 mod collector;
-mod node;
+pub(crate) mod node;
 mod reader;
 mod staging;
 #[cfg(test)]
@@ -265,7 +265,7 @@ impl Blobs {
     }
 
     /// Adds a node to a batch, unless it is in it or stored already.
-    fn add(
+    pub(crate) fn add(
         &self,
         batch: &mut Batch,
         added: &mut HashSet<Node>,
@@ -283,7 +283,7 @@ impl Blobs {
 
     /// Makes a batch depend on a node that is there, and keeps the collector off it. False if it
     /// is not there.
-    fn hold(&self, batch: &mut Batch, node: &Node) -> Result<bool> {
+    pub(crate) fn hold(&self, batch: &mut Batch, node: &Node) -> Result<bool> {
         let latest = self.engine.latest();
         // The mark first: it goes with its node, never before it.
         let marked = latest.contains(Space::Blobs, &node.mark_key())?;

@@ -3,9 +3,9 @@
 use crate::engine::{Error, Result, Space};
 
 /// Plain bytes of a chunk, at most.
-pub(super) const CHUNK: usize = 64 * 1024;
+pub(crate) const CHUNK: usize = 64 * 1024;
 /// Children of a manifest, at most.
-pub(super) const FANOUT: usize = 2048;
+pub(crate) const FANOUT: usize = 2048;
 
 const HASH: usize = 32;
 const RAW: u8 = 0;
@@ -15,77 +15,82 @@ const ZSTD_LEVEL: i32 = 1;
 
 /// The first byte of a node's key, and the second of its mark's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Chunk = b'c' as isize,
     Manifest = b'm' as isize,
 }
 
 /// The first byte of a mark's key.
-pub(super) const MARK: u8 = b'd';
+pub(crate) const MARK: u8 = b'd';
 
 impl Kind {
-    pub(super) const ALL: [Kind; 2] = [Kind::Chunk, Kind::Manifest];
+    pub(crate) const ALL: [Kind; 2] = [Kind::Chunk, Kind::Manifest];
 
-    pub(super) fn at_depth(depth: u8) -> Kind {
+    pub(crate) fn at_depth(depth: u8) -> Kind {
         if depth == 0 { Kind::Chunk } else { Kind::Manifest }
     }
 
-    pub(super) fn from_byte(byte: u8) -> Option<Kind> {
+    pub(crate) fn from_byte(byte: u8) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| *kind as u8 == byte)
     }
 }
 
 /// A chunk or a manifest, by its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Node {
-    pub(super) kind: Kind,
-    pub(super) hash: [u8; HASH],
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    pub(crate) hash: [u8; HASH],
 }
 
 impl Node {
-    pub(super) fn chunk(plain: &[u8]) -> Node {
+    pub(crate) fn chunk(plain: &[u8]) -> Node {
         Node { kind: Kind::Chunk, hash: *blake3::hash(plain).as_bytes() }
     }
 
-    pub(super) fn manifest(children: &[[u8; HASH]]) -> Node {
+    pub(crate) fn manifest(children: &[[u8; HASH]]) -> Node {
         Node { kind: Kind::Manifest, hash: *blake3::hash(children.as_flattened()).as_bytes() }
     }
 
-    pub(super) fn key(&self) -> [u8; HASH + 1] {
+    pub(crate) fn key(&self) -> [u8; HASH + 1] {
         let mut key = [self.kind as u8; HASH + 1];
         key[1..].copy_from_slice(&self.hash);
         key
     }
 
     /// The node of a key, if it is one.
-    pub(super) fn from_key(key: &[u8]) -> Option<Node> {
+    pub(crate) fn from_key(key: &[u8]) -> Option<Node> {
         let (kind, hash) = key.split_first()?;
         Some(Node { kind: Kind::from_byte(*kind)?, hash: hash.try_into().ok()? })
     }
 
     /// Where the collector notes since when nothing holds the node.
-    pub(super) fn mark_key(&self) -> [u8; HASH + 2] {
+    pub(crate) fn mark_key(&self) -> [u8; HASH + 2] {
         let mut key = [MARK; HASH + 2];
         key[1..].copy_from_slice(&self.key());
         key
     }
 
-    pub(super) fn corrupt(&self, reason: &'static str) -> Error {
+    pub(crate) fn corrupt(&self, reason: &'static str) -> Error {
         Error::Corrupt { space: Space::Blobs, key: self.key().to_vec(), reason }
     }
 }
 
 /// A byte for the form, then the bytes, compressed where that saves a sixteenth.
-pub(super) fn encode_chunk(plain: &[u8]) -> Vec<u8> {
+pub(crate) fn encode_chunk(plain: &[u8]) -> Vec<u8> {
     if let Ok(compressed) = zstd::bulk::compress(plain, ZSTD_LEVEL)
         && compressed.len() + plain.len() / 16 < plain.len()
     {
         return [&[ZSTD], &compressed[..]].concat();
     }
+    plain_chunk(plain)
+}
+
+/// A chunk as it may be stored as well: without compression.
+pub(crate) fn plain_chunk(plain: &[u8]) -> Vec<u8> {
     [&[RAW], plain].concat()
 }
 
-pub(super) fn decode_chunk(node: &Node, value: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn decode_chunk(node: &Node, value: &[u8]) -> Result<Vec<u8>> {
     match value.split_first() {
         Some((&RAW, plain)) if plain.len() <= CHUNK => Ok(plain.to_vec()),
         Some((&ZSTD, compressed)) => zstd::bulk::decompress(compressed, CHUNK)
@@ -95,12 +100,12 @@ pub(super) fn decode_chunk(node: &Node, value: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// A byte for the children's kind, then their addresses.
-pub(super) fn encode_manifest(kind: Kind, children: &[[u8; HASH]]) -> Vec<u8> {
+pub(crate) fn encode_manifest(kind: Kind, children: &[[u8; HASH]]) -> Vec<u8> {
     [&[kind as u8], children.as_flattened()].concat()
 }
 
 /// Compares a manifest with its address.
-pub(super) fn check_manifest(node: &Node, value: &[u8]) -> Result<()> {
+pub(crate) fn check_manifest(node: &Node, value: &[u8]) -> Result<()> {
     let children: Vec<[u8; HASH]> = manifest_children(node, value)?.map(|node| node.hash).collect();
     if Node::manifest(&children) != *node {
         return Err(node.corrupt("its content does not match its address"));
@@ -108,13 +113,13 @@ pub(super) fn check_manifest(node: &Node, value: &[u8]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn manifest_child(node: &Node, value: &[u8], index: usize) -> Result<[u8; HASH]> {
+pub(crate) fn manifest_child(node: &Node, value: &[u8], index: usize) -> Result<[u8; HASH]> {
     let child = manifest_children(node, value)?.nth(index);
     let child = child.ok_or_else(|| node.corrupt("it has too few children"))?;
     Ok(child.hash)
 }
 
-pub(super) fn manifest_children<'a>(
+pub(crate) fn manifest_children<'a>(
     node: &Node,
     value: &'a [u8],
 ) -> Result<impl Iterator<Item = Node> + use<'a>> {

@@ -279,9 +279,10 @@ impl Store {
     }
 }
 
-/// The mailboxes of all accounts.
+/// The mailboxes of all accounts, by number. Reads keys only, so that a damaged record hides none.
 pub(crate) fn mailboxes(reader: &(impl Reader + ?Sized)) -> Result<Vec<MailboxNumber>> {
-    let keys = keys_below(reader, record::mailboxes())?;
+    let range = KeyRange::prefix(record::mailboxes());
+    let keys = reader.keys(Space::Directory, &range, Direction::Forward, usize::MAX)?;
     Ok(keys.iter().filter_map(|key| record::tail_number(key)).map(MailboxNumber).collect())
 }
 

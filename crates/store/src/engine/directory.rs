@@ -55,7 +55,7 @@ impl DataDirectory {
         if self.found.is_some() {
             return Ok(());
         }
-        self.write_format()?;
+        set_format(&self.path, FORMAT)?;
         let path = self.path.join(CREATING_FILE);
         fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
         sync(&self.path)
@@ -70,23 +70,25 @@ impl DataDirectory {
     pub(super) fn raise_format(&self) -> Result<()> {
         match self.format() == FORMAT {
             true => Ok(()),
-            false => self.write_format(),
+            false => set_format(&self.path, FORMAT),
         }
     }
+}
 
-    /// The file is the old one or the new one, whatever happens.
-    fn write_format(&self) -> Result<()> {
-        let path = self.path.join(FORMAT_FILE);
-        let temporary = self.path.join("FORMAT.new");
-        let write = || {
-            let mut file = File::create(&temporary)?;
-            writeln!(file, "coffer data directory\nformat {FORMAT}")?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)
-        };
-        write().map_err(|error| Error::io("write", &path, error))?;
-        sync(&self.path)
-    }
+/// Says which format a directory has; its file is the old one or the new one, whatever happens. Where nobody
+/// has the directory open: records that a restore wrote are of the format of the backup, and the next open
+/// carries them on.
+pub fn set_format(directory: &Path, format: u32) -> Result<()> {
+    let path = directory.join(FORMAT_FILE);
+    let temporary = directory.join("FORMAT.new");
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        writeln!(file, "coffer data directory\nformat {format}")?;
+        file.sync_all()?;
+        fs::rename(&temporary, &path)
+    };
+    write().map_err(|error| Error::io("write", &path, error))?;
+    sync(directory)
 }
 
 fn sync(directory: &Path) -> Result<()> {

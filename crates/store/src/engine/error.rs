@@ -93,6 +93,9 @@ pub enum Error {
         /// The bound.
         limit: u64,
     },
+    /// What was opened for reading only cannot be written.
+    #[error("this was opened for reading only")]
+    ReadOnly,
     /// The engine was closed.
     #[error("the engine is closed")]
     Closed,

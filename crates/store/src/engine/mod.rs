@@ -32,6 +32,7 @@ mod memory;
 mod options;
 mod pending;
 pub mod power_loss;
+mod read_only;
 mod room;
 mod seal;
 #[cfg(test)]
@@ -40,11 +41,12 @@ mod ticket;
 mod types;
 
 pub use batch::{Batch, Check};
-pub use directory::FORMAT;
+pub use directory::{FORMAT, set_format};
 pub use embedded::FjallEngine;
 pub use error::{Error, Result};
 pub use memory::MemoryEngine;
 pub use options::{DiskSpace, Options, SpaceProbe};
+pub use read_only::ReadOnly;
 pub use ticket::Ticket;
 pub use types::{
     Basis, Direction, Epoch, Gauges, Key, KeyRange, KeyValue, MailboxNumber, Outcome, Space, Value,

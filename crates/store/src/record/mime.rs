@@ -102,6 +102,11 @@ impl Mime {
 
     pub(crate) fn write(&self, w: &mut Vec<u8>) {
         properties::write_value(w, &self.skeleton);
+        self.write_gaps(w);
+    }
+
+    /// What was left out, as it stands in the record.
+    pub(crate) fn write_gaps(&self, w: &mut Vec<u8>) {
         (self.gaps.len() as u32).write(w);
         for gap in &self.gaps {
             gap.at.write(w);

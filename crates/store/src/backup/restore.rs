@@ -1,0 +1,224 @@
+//! Restoring a whole store into a new data directory.
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Watch;
+use super::error::{BackupError, Result};
+use super::fill::Fill;
+use super::repository::{Repository, sync_dir, write_synced};
+use super::snapshot::{Snapshot, SnapshotName};
+use crate::engine::{self, Engine, FjallEngine};
+use crate::mailbox::check::check;
+use crate::{Store, StoreOptions};
+
+/// Stands in a directory that is being restored into, and says that it may be removed.
+const MARK: &str = "RESTORING";
+/// Memory for the engine while a store is restored, in bytes.
+const BUDGET: u64 = 64 << 20;
+
+/// How a store is restored.
+#[derive(Debug, Clone, Default)]
+pub struct WholeOptions {
+    /// See [`Repository::find`].
+    pub at: Option<String>,
+    /// Restore the rest where parts of the backup are damaged or missing, and name them.
+    pub skip_damaged: bool,
+}
+
+/// What a restore did.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    pub name: SnapshotName,
+    pub mailboxes: u64,
+    pub records: u64,
+    /// What could not be read when the backup was made.
+    pub missing: Vec<String>,
+    /// What was passed over because the backup is damaged.
+    pub damaged: Vec<String>,
+    /// What a check of the restored store found.
+    pub problems: Vec<String>,
+}
+
+impl Restored {
+    /// Whether everything came back.
+    pub fn is_whole(&self) -> bool {
+        self.missing.is_empty() && self.damaged.is_empty() && self.problems.is_empty()
+    }
+}
+
+/// Restores a snapshot into a directory that does not exist or is empty. All ids stay. It is built and checked
+/// beside its place, and renamed when it is whole: after an error or a crash there is no half store.
+///
+/// Errors: [`BackupError::Exists`], [`BackupError::Damaged`] without `skip_damaged`.
+pub fn whole(
+    repository: &Repository,
+    to: &Path,
+    options: &WholeOptions,
+    watch: &mut Watch<'_>,
+) -> Result<Restored> {
+    let _held = repository.read()?;
+    let (name, snapshot) = repository.find(options.at.as_deref())?;
+    check_data_format(&name, &snapshot)?;
+    refuse_existing(to)?;
+    let half = Half::begin(to)?;
+    let mut restored = fill(repository, &half.path, name, &snapshot, options, watch)?;
+    restored.problems = check_store(&half.path)?;
+    half.finish(to)?;
+    Ok(restored)
+}
+
+/// Errors: [`BackupError::NewerFormat`] for records that this program does not know.
+pub(super) fn check_data_format(name: &SnapshotName, snapshot: &Snapshot) -> Result<()> {
+    match snapshot.data_format {
+        found if found > engine::FORMAT => Err(BackupError::NewerFormat {
+            what: format!("the data in snapshot {name} (of coffer {})", snapshot.program),
+            found,
+            known: engine::FORMAT,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn fill(
+    repository: &Repository,
+    path: &Path,
+    name: SnapshotName,
+    snapshot: &Snapshot,
+    options: &WholeOptions,
+    watch: &mut Watch<'_>,
+) -> Result<Restored> {
+    let engine_options = engine::Options { memory_budget: BUDGET, ..engine::Options::default() };
+    let engine = Arc::new(FjallEngine::open(path, &engine_options)?);
+    let mut fill = Fill::new(repository, engine.clone(), options.skip_damaged, watch);
+    fill.total = snapshot.mailboxes.len() as u64;
+    fill.common(&snapshot.common)?;
+    for saved in &snapshot.mailboxes {
+        fill.mailbox(&saved.packs, saved.number, &saved.address)?;
+        fill.done += 1;
+    }
+    let (records, damaged) = (fill.records, std::mem::take(&mut fill.damaged));
+    drop(fill);
+    engine.close()?;
+    drop(engine);
+    // The next open carries older records on as it does those of an older data directory.
+    if snapshot.data_format != engine::FORMAT {
+        engine::set_format(path, snapshot.data_format)?;
+    }
+    Ok(Restored {
+        name,
+        mailboxes: snapshot.mailboxes.len() as u64,
+        records,
+        missing: snapshot.missing.clone(),
+        damaged,
+        problems: Vec::new(),
+    })
+}
+
+/// Opens what was restored, and looks at every record and large value.
+fn check_store(path: &Path) -> Result<Vec<String>> {
+    let options = StoreOptions { memory_budget: BUDGET, ..StoreOptions::default() };
+    let store = Store::open(path, options)?;
+    let mut problems = Vec::new();
+    for account in store.accounts()? {
+        let found = store.mailbox(account.mailbox).and_then(|mailbox| check(&mailbox, true));
+        match found {
+            Ok(report) => problems.extend(
+                report.problems.iter().map(|words| format!("{}: {words}", account.address)),
+            ),
+            Err(error) => problems.push(format!("{}: {error}", account.address)),
+        }
+    }
+    store.close()?;
+    Ok(problems)
+}
+
+fn refuse_existing(to: &Path) -> Result<()> {
+    match fs::read_dir(to) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(BackupError::Exists(to.to_owned())),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(BackupError::io("read", to)(error)),
+    }
+}
+
+/// The directory in which a store is restored before it comes to its place. Removed when it is dropped.
+struct Half {
+    path: PathBuf,
+    finished: bool,
+    _lock: File,
+}
+
+impl Half {
+    fn begin(to: &Path) -> Result<Half> {
+        let mut name = to.as_os_str().to_owned();
+        name.push(".restoring");
+        let path = PathBuf::from(name);
+        let mark = path.join(MARK);
+        if path.exists() {
+            // What an interrupted restore left. Only the mark allows to remove anything.
+            let Ok(left) = File::open(&mark) else { return Err(BackupError::Exists(path)) };
+            lock(&left, &path)?;
+            remove_marked(&path)?;
+        }
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.map_err(BackupError::io("make the directory", &path))?;
+        write_synced(&mark, b"a restore that has not ended; it can be removed\n")?;
+        let file = File::open(&mark).map_err(BackupError::io("open", &mark))?;
+        lock(&file, &path)?;
+        Ok(Half { path, finished: false, _lock: file })
+    }
+
+    fn finish(mut self, to: &Path) -> Result<()> {
+        let mark = self.path.join(MARK);
+        fs::remove_file(&mark).map_err(BackupError::io("remove", &mark))?;
+        sync_dir(&self.path)?;
+        // An empty directory gives way.
+        fs::rename(&self.path, to).map_err(BackupError::io("rename to", to))?;
+        self.finished = true;
+        match to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            Some(parent) => sync_dir(parent),
+            None => sync_dir(Path::new(".")),
+        }
+    }
+}
+
+impl Drop for Half {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = remove_marked(&self.path);
+        }
+    }
+}
+
+/// Removes a half restored directory, the mark last.
+fn remove_marked(path: &Path) -> Result<()> {
+    let remove = || {
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            if entry.file_name() == MARK {
+                continue;
+            }
+            match entry.file_type()?.is_dir() {
+                true => fs::remove_dir_all(entry.path())?,
+                false => fs::remove_file(entry.path())?,
+            }
+        }
+        fs::remove_dir_all(path)
+    };
+    remove().map_err(BackupError::io("remove", path))
+}
+
+fn lock(file: &File, path: &Path) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(BackupError::Busy { path: path.to_owned(), what: "another restore writes there" })
+        }
+        Err(fs::TryLockError::Error(error)) => Err(BackupError::io("lock", path)(error)),
+    }
+}

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use fjall::config::{BlockSizePolicy, CompressionPolicy};
+use fjall::config::{BlockSizePolicy, CompressionPolicy, PartitioningPolicy};
 use fjall::{
     AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions,
     LsmError, OwnedWriteBatch, PersistMode, Readable, compaction::Leveled,
@@ -528,7 +528,11 @@ fn create_options(space: Space) -> KeyspaceCreateOptions {
         .manual_journal_persist(true)
         // Only a backstop: the writer seals memtables by the budget, which may change.
         .max_memtable_size(64 << 20)
-        .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)));
+        .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)))
+        // In pieces that the cache can hold: whole ones, of hundreds of kilobytes, would be read from the
+        // file again for each key.
+        .index_block_partitioning_policy(PartitioningPolicy::all(true))
+        .filter_block_partitioning_policy(PartitioningPolicy::all(true));
     match space {
         Space::Blobs => options
             .data_block_size_policy(BlockSizePolicy::all(4 << 10))

@@ -33,6 +33,8 @@ pub(crate) struct Summary {
     pub(crate) subject: Text,
     pub(crate) from: Text,
     pub(crate) to: Text,
+    /// PidTagSenderName is the same as PidTagSentRepresentingName, as it is but for who sends for another.
+    pub(crate) sent_by_from: bool,
 }
 
 /// A text of a summary.
@@ -55,6 +57,9 @@ pub(crate) enum Known {
 }
 
 const VERSION: u8 = 1;
+
+/// The bit of `sent_by_from`, behind those of the options and texts.
+const SENT_BY_FROM: u16 = 12;
 
 /// Bytes of version, fixed fields and the sizes of the four texts.
 const FIXED: usize = 1 + 2 + 1 + 4 + 4 + 8 + 8 + 4 + 8 + 8 * 4 + 4 * 4 + 1 + 4;
@@ -94,6 +99,9 @@ impl Summary {
             subject: text(tags::SUBJECT),
             from: text(tags::SENT_REPRESENTING_NAME),
             to: text(tags::DISPLAY_TO),
+            sent_by_from: p
+                .inline(tags::SENDER_NAME)
+                .is_some_and(|sender| p.inline(tags::SENT_REPRESENTING_NAME) == Some(sender)),
         };
         summary.fit();
         summary
@@ -145,6 +153,7 @@ impl Summary {
             present |= u16::from(**text != Text::Absent) << (8 + bit);
             cut |= u8::from(matches!(text, Text::Cut(_))) << bit;
         }
+        present |= u16::from(self.sent_by_from) << SENT_BY_FROM;
         present.write(&mut w);
         cut.write(&mut w);
         self.flags.write(&mut w);
@@ -194,6 +203,7 @@ impl Summary {
         summary.sensitivity = has(5).then_some(ints[1]);
         summary.icon = has(6).then_some(ints[2]);
         summary.flag_status = has(7).then_some(ints[3]);
+        summary.sent_by_from = has(SENT_BY_FROM);
         summary.prefix_units = u8::read(r)?;
         let texts = [&mut summary.class, &mut summary.subject, &mut summary.from, &mut summary.to];
         for (bit, slot) in texts.into_iter().enumerate() {
@@ -228,6 +238,7 @@ impl Summary {
         const SUBJECT: u16 = tags::SUBJECT.id();
         const NORMALIZED_SUBJECT: u16 = tags::NORMALIZED_SUBJECT.id();
         const SENT_REPRESENTING_NAME: u16 = tags::SENT_REPRESENTING_NAME.id();
+        const SENDER_NAME: u16 = tags::SENDER_NAME.id();
         const DISPLAY_TO: u16 = tags::DISPLAY_TO.id();
         match tag.id() {
             MESSAGE_FLAGS => Known::Value((self.flags as i32).into()),
@@ -260,6 +271,7 @@ impl Summary {
                 other => other.known(),
             },
             SENT_REPRESENTING_NAME => self.from.known(),
+            SENDER_NAME if self.sent_by_from => self.from.known(),
             DISPLAY_TO => self.to.known(),
             _ => Known::Unknown,
         }
@@ -307,6 +319,7 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::Contents;
 
     #[test]
     fn round_trip_within_the_bound() {
@@ -328,5 +341,33 @@ mod tests {
         assert_eq!(summary.get(tags::SUBJECT), Known::Unknown);
         assert_eq!(summary.get(tags::DISPLAY_TO), Known::Absent);
         assert_eq!(summary.get(tags::MESSAGE_CLASS), Known::Value("IPM.Note".into()));
+    }
+
+    #[test]
+    fn who_sends_for_himself_stands_there_once() {
+        let mut body = MessageBody::default();
+        body.properties.set(tags::SENT_REPRESENTING_NAME, "Ann");
+        let hot = Hot {
+            folder: mapi::FolderId::NONE,
+            contents: Contents::Normal,
+            read: false,
+            flags: 0,
+            status: 0,
+            change: ChangeNumber::NONE,
+            read_change: ChangeNumber::NONE,
+            uid: 1,
+            sequence: 1,
+            size: 1,
+            deleted: mapi::FileTime(0),
+        };
+        let of = |body: &MessageBody| {
+            let summary = Summary::of(body, &hot, 0);
+            Summary::read(&summary.to_bytes()).unwrap().get(tags::SENDER_NAME)
+        };
+        assert_eq!(of(&body), Known::Unknown);
+        body.properties.set(tags::SENDER_NAME, "Ann");
+        assert_eq!(of(&body), Known::Value("Ann".into()));
+        body.properties.set(tags::SENDER_NAME, "Bob");
+        assert_eq!(of(&body), Known::Unknown);
     }
 }

@@ -21,7 +21,11 @@ pub fn set_defaults(defaults: Defaults) {
 /// Opens the store in `data`, which is made if it is not there.
 pub fn store(data: &Path, memory_budget: u64) -> Result<Store, OpenError> {
     let defaults = DEFAULTS.get();
-    let mut options = StoreOptions { memory_budget, ..StoreOptions::default() };
+    let mut options = StoreOptions {
+        memory_budget: memory_budget / 4 * 3,
+        view_budget: memory_budget / 4,
+        ..StoreOptions::default()
+    };
     if let Some(defaults) = defaults {
         options.retention_days = defaults.retention_days;
     }

@@ -32,8 +32,12 @@ const STEP: usize = 256 * 1024;
 impl Staging {
     pub(crate) fn new(store: &Store, limit: u64) -> Self {
         let inner = &store.inner;
-        let area =
-            StagingArea::new(limit, inner.staged.clone(), inner.staging_directory.as_deref());
+        let area = StagingArea::new(
+            limit,
+            inner.staged.clone(),
+            inner.staged_memory.clone(),
+            inner.staging_directory.as_deref(),
+        );
         Staging { store: store.clone(), area }
     }
 

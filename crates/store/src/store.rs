@@ -14,6 +14,7 @@ use crate::gauge::Gauge;
 use crate::mailbox::Mailbox;
 use crate::quota::Quota;
 use crate::staging::Staging;
+use crate::table::registry::Eviction;
 use crate::value::{LargeValue, Value};
 use crate::{MailboxNumber, Result, large, migrate};
 
@@ -23,10 +24,17 @@ pub type Clock = Arc<dyn Fn() -> FileTime + Send + Sync>;
 /// How a store is opened.
 #[derive(Clone)]
 pub struct StoreOptions {
-    /// Bound in bytes of the engine's buffers and caches and of the tables' views together.
+    /// Bound in bytes of the engine's buffers and caches together.
     pub memory_budget: u64,
+    /// Bound in bytes of batches that wait for the engine's writer.
+    pub queue_budget: u64,
+    /// Bound in bytes of the rows that tables' views hold, over all mailboxes. The view that a request reads
+    /// is kept while others go, so it alone may be larger.
+    pub view_budget: u64,
     /// Bound in bytes of what streams hold before they are saved, over all sessions.
     pub staging_budget: u64,
+    /// How much of that is in memory at most; the rest is in files.
+    pub staging_memory: u64,
     /// Notes after each sync how far it reached, for [`power_loss`](crate::engine::power_loss). Tests
     /// only.
     pub record_syncs: bool,
@@ -44,8 +52,11 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         StoreOptions {
-            memory_budget: 32 << 20,
+            memory_budget: 24 << 20,
+            queue_budget: 32 << 20,
+            view_budget: 8 << 20,
             staging_budget: 256 << 20,
+            staging_memory: 4 << 20,
             record_syncs: false,
             organization: "Coffer".into(),
             // As Exchange does.
@@ -67,6 +78,10 @@ pub struct StoreGauges {
     pub subscribers: u64,
     /// Bytes of values that are not saved yet.
     pub staged_bytes: u64,
+    /// How many of them are in memory.
+    pub staged_memory: u64,
+    /// How often a view's rows were let go to keep to the budget, since the store was opened.
+    pub views_evicted: u64,
 }
 
 /// A store. Cloning gives another handle to the same one.
@@ -81,6 +96,9 @@ pub(crate) struct StoreInner {
     pub(crate) blobs: Blobs,
     /// Bytes of unsaved values, of all sessions.
     pub(crate) staged: Arc<Budget>,
+    /// Bytes of those that are in memory.
+    pub(crate) staged_memory: Arc<Budget>,
+    pub(crate) eviction: Eviction,
     /// Where longer ones are; without it they are in memory.
     pub(crate) staging_directory: Option<PathBuf>,
     pub(crate) gauges: Gauges,
@@ -110,7 +128,8 @@ impl Store {
     /// format or no data directory.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Store> {
         let engine_options = Options {
-            memory_budget: options.memory_budget / 4 * 3,
+            memory_budget: options.memory_budget,
+            queue_bytes: usize::try_from(options.queue_budget).unwrap_or(usize::MAX),
             record_syncs: options.record_syncs,
             ..Options::default()
         };
@@ -156,6 +175,12 @@ impl Store {
         Store {
             inner: Arc::new(StoreInner {
                 staged: Arc::new(Budget::new(options.staging_budget)),
+                // Without a directory there is no other place.
+                staged_memory: Arc::new(Budget::new(match staging_directory {
+                    Some(_) => options.staging_memory,
+                    None => options.staging_budget,
+                })),
+                eviction: Eviction::default(),
                 staging_directory,
                 options,
                 blobs: Blobs::new(engine.clone()),
@@ -217,6 +242,18 @@ impl Store {
         large::load(self, value, limit)
     }
 
+    /// How the store was opened.
+    pub fn options(&self) -> &StoreOptions {
+        &self.inner.options
+    }
+
+    /// The mailboxes that are open now.
+    pub(crate) fn open_mailboxes(&self) -> Vec<Arc<Mailbox>> {
+        // Upgraded ones are dropped outside of the lock: the last one's Drop takes it as well.
+        let mailboxes = self.inner.mailboxes.lock();
+        mailboxes.values().filter_map(Weak::upgrade).collect()
+    }
+
     pub fn now(&self) -> FileTime {
         (self.inner.options.clock)()
     }
@@ -229,6 +266,8 @@ impl Store {
             view_bytes: gauges.view_bytes.get(),
             subscribers: gauges.subscribers.get(),
             staged_bytes: self.inner.staged.used(),
+            staged_memory: self.inner.staged_memory.used(),
+            views_evicted: self.inner.eviction.count(),
         }
     }
 

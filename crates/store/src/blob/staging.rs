@@ -1,8 +1,8 @@
 //! Where values are written piece by piece before they are saved.
 //!
-//! Up to 64 KiB stay in memory; longer ones go to a file without a name, which the system
-//! removes when it is closed, whatever ends the process. What is staged counts against the
-//! session's bound and against the store's.
+//! Up to 64 KiB stay in memory, if the store's bound of such memory has room; others go to a file
+//! without a name, which the system removes when it is closed, whatever ends the process. What is
+//! staged counts against the session's bound and against the store's.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -52,16 +52,24 @@ impl Budget {
 pub struct StagingArea {
     session: Arc<Budget>,
     store: Arc<Budget>,
+    /// Of the store, for what is in memory.
+    memory: Arc<Budget>,
     directory: Option<Arc<PathBuf>>,
 }
 
 impl StagingArea {
-    /// An area of at most `limit` bytes, which also count against `store`. Without a directory
-    /// everything stays in memory.
-    pub fn new(limit: u64, store: Arc<Budget>, directory: Option<&Path>) -> StagingArea {
+    /// An area of at most `limit` bytes, which also count against `store`, and those of them that
+    /// are in memory against `memory`. Without a directory everything stays in memory.
+    pub fn new(
+        limit: u64,
+        store: Arc<Budget>,
+        memory: Arc<Budget>,
+        directory: Option<&Path>,
+    ) -> StagingArea {
         StagingArea {
             session: Arc::new(Budget::new(limit)),
             store,
+            memory,
             directory: directory.map(|directory| Arc::new(directory.to_owned())),
         }
     }
@@ -150,8 +158,16 @@ impl StagedBytes {
     }
 
     fn resize(&mut self, len: u64) -> Result<()> {
-        match (&mut self.content, &self.area.directory) {
-            (Content::Memory(content), Some(directory)) if len > IN_MEMORY => {
+        let Content::Memory(content) = &mut self.content else {
+            return self.resize_file(len);
+        };
+        let old = content.len() as u64;
+        let fits = match self.area.directory {
+            Some(_) if len > IN_MEMORY => Err(()),
+            _ => self.area.memory.take(len.saturating_sub(old)).map_err(|_| ()),
+        };
+        match (fits, &self.area.directory) {
+            (Err(()), Some(directory)) => {
                 let move_out = || {
                     let file = unnamed_file(directory)?;
                     file.write_all_at(content, 0)?;
@@ -160,14 +176,29 @@ impl StagedBytes {
                 };
                 let file = move_out().map_err(|error| self.area.error("make", error))?;
                 self.content = Content::File(file);
+                self.area.memory.give_back(old);
             }
-            // The bound of the session was asked before this allocates.
-            (Content::Memory(content), _) => content.resize(len as usize, 0),
-            (Content::File(file), _) => {
-                file.set_len(len).map_err(|error| self.area.error("resize", error))?;
+            (Err(()), None) => {
+                let used = self.area.memory.used();
+                return Err(Error::StagingFull { used, wanted: len - old, limit: used });
+            }
+            // The bounds were asked before this allocates.
+            (Ok(()), _) => {
+                content.resize(len as usize, 0);
+                content.shrink_to(2 * len as usize);
+                self.area.memory.give_back(old.saturating_sub(len));
             }
         }
         Ok(())
+    }
+
+    fn resize_file(&mut self, len: u64) -> Result<()> {
+        match &self.content {
+            Content::Memory(_) => Ok(()),
+            Content::File(file) => {
+                file.set_len(len).map_err(|error| self.area.error("resize", error))
+            }
+        }
     }
 }
 
@@ -188,6 +219,9 @@ impl Source for StagedBytes {
 
 impl Drop for StagedBytes {
     fn drop(&mut self) {
+        if let Content::Memory(content) = &self.content {
+            self.area.memory.give_back(content.len() as u64);
+        }
         self.area.give_back(self.len);
     }
 }

@@ -285,7 +285,9 @@ fn staged_bytes_behave_like_a_file_and_are_bounded() {
     clear_staging(&directory).unwrap();
     for directory in [None, Some(&directory)] {
         let store = Arc::new(Budget::new(1_000_000));
-        let area = StagingArea::new(300_000, store.clone(), directory.map(|path| path.as_path()));
+        let memory = Arc::new(Budget::new(1_000_000));
+        let path = directory.map(|path| path.as_path());
+        let area = StagingArea::new(300_000, store.clone(), memory.clone(), path);
         let mut staged = area.create();
         let mut model: Vec<u8> = Vec::new();
         for (offset, len) in [(0, 100), (50, 100), (1000, 10), (60_000, 10_000), (10, 200_000)] {
@@ -306,14 +308,43 @@ fn staged_bytes_behave_like_a_file_and_are_bounded() {
         model.truncate(150_000);
         model.resize(200_000, 0);
         assert_eq!((area.used(), store.used()), (200_000, 200_000));
-        let blobs = memory();
+        assert_eq!(memory.used(), if path.is_some() { 0 } else { 200_000 });
+        let blobs = self::memory();
         let blob = blobs.put(&staged).unwrap();
         assert!(blobs.read_all(&blob, 1 << 20).unwrap() == model);
-        let other = StagingArea::new(900_000, store.clone(), None);
+        let other = StagingArea::new(900_000, store.clone(), memory.clone(), None);
         assert!(other.create().set_len(800_001).is_err());
         assert_eq!(other.used(), 0);
         drop(staged);
-        assert_eq!((area.used(), store.used()), (0, 0));
+        assert_eq!((area.used(), store.used(), memory.used()), (0, 0, 0));
     }
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
+}
+
+#[test]
+fn staged_values_go_to_files_when_their_memory_is_used_up() {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = staging_directory(temporary.path());
+    clear_staging(&directory).unwrap();
+    let memory = Arc::new(Budget::new(100_000));
+    let store = Arc::new(Budget::new(10_000_000));
+    let area = StagingArea::new(10_000_000, store, memory.clone(), Some(&directory));
+    let mut values: Vec<_> = (0..50)
+        .map(|number| {
+            let mut staged = area.create();
+            staged.write_at(0, &noise(20_000, number)).unwrap();
+            assert!(memory.used() <= 100_000);
+            staged
+        })
+        .collect();
+    assert_eq!((memory.used(), area.used()), (100_000, 1_000_000));
+    for (number, staged) in values.iter_mut().enumerate() {
+        let mut all = vec![0; 20_000];
+        staged.read_at(0, &mut all).unwrap();
+        assert!(all == noise(20_000, number as u64));
+        staged.set_len(10_000).unwrap();
+    }
+    assert_eq!((memory.used(), area.used()), (50_000, 500_000));
+    drop(values);
+    assert_eq!((memory.used(), area.used()), (0, 0));
 }

@@ -1,4 +1,5 @@
-//! The views of a mailbox: shared by query, and kept for a while without users, as memory allows.
+//! The views of a mailbox: shared by query, and kept for a while without users, as memory allows. The
+//! memory is that of the store: one bound for all mailboxes together.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,15 +19,33 @@ const MAX_IDLE: usize = 16;
 #[derive(Default)]
 pub(crate) struct Views {
     slots: Mutex<HashMap<Vec<u8>, Slot>>,
-    clock: AtomicU64,
 }
 
 struct Slot {
     core: Arc<Core>,
     /// Handles to it.
     users: usize,
-    /// When a handle to it was taken or dropped last.
-    used: u64,
+}
+
+/// Keeps the views of all mailboxes of a store to its budget together.
+#[derive(Default)]
+pub(crate) struct Eviction {
+    /// Held by the one who lets views go; others need not.
+    turn: Mutex<()>,
+    /// Moves on with each use of a view.
+    clock: AtomicU64,
+    evicted: AtomicU64,
+}
+
+impl Eviction {
+    /// The next moment.
+    pub(crate) fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
 }
 
 /// The view of a query, shared with all who ask the same.
@@ -35,20 +54,18 @@ pub(crate) fn open(mailbox: &Arc<Mailbox>, query: Query) -> Result<Arc<View>> {
     let gauges = &mailbox.store().inner.gauges;
     let views = &mailbox.views;
     let name = name(&query);
-    let now = views.clock.fetch_add(1, Ordering::Relaxed);
     let core = {
         let mut slots = views.slots.lock();
         match slots.get_mut(&name) {
             Some(slot) if slot.core.query == query => {
                 slot.users += 1;
-                slot.used = now;
                 Some(slot.core.clone())
             }
             // What has the name of another one, or compares to nothing, is not shared.
             Some(_) => None,
             None => {
                 let core = Arc::new(Core::new(query.clone(), plan, gauges.view_bytes.count(0)));
-                slots.insert(name.clone(), Slot { core: core.clone(), users: 1, used: now });
+                slots.insert(name.clone(), Slot { core: core.clone(), users: 1 });
                 Some(core)
             }
         }
@@ -68,61 +85,95 @@ pub(crate) fn open(mailbox: &Arc<Mailbox>, query: Query) -> Result<Arc<View>> {
 
 /// A handle was dropped.
 pub(crate) fn leave(mailbox: &Mailbox, name: &[u8], core: &Arc<Core>) {
-    let views = &mailbox.views;
-    let now = views.clock.fetch_add(1, Ordering::Relaxed);
-    if let Some(slot) = views.slots.lock().get_mut(name) {
+    core.touch(mailbox.store().inner.eviction.tick());
+    if let Some(slot) = mailbox.views.slots.lock().get_mut(name) {
         slot.users -= 1;
-        slot.used = now;
     }
-    shrink(mailbox, core);
-}
-
-/// Lets views go that nobody uses, until all views of the store keep to the budget. Then those in use let
-/// their rows go, except the one that was used just now, until those of this mailbox keep to it.
-pub(crate) fn shrink(mailbox: &Mailbox, keep: &Arc<Core>) {
-    let store = &mailbox.store().inner;
-    let budget = store.options.memory_budget / 4;
-    let within = || store.gauges.view_bytes.get() <= budget;
-    loop {
-        // Dropped outside the lock: a core frees all its rows.
-        let gone = {
-            let mut slots = mailbox.views.slots.lock();
-            let idle = slots.values().filter(|slot| slot.users == 0).count();
-            if within() && idle <= MAX_IDLE {
-                return;
-            }
-            let oldest = slots
-                .iter()
-                .filter(|(_, slot)| slot.users == 0)
-                .min_by_key(|(_, slot)| slot.used)
-                .map(|(name, _)| name.clone());
-            oldest.and_then(|name| slots.remove(&name))
-        };
-        if gone.is_none() {
-            break;
-        }
+    while let Some(oldest) = mailbox.views.take_idle_beyond(MAX_IDLE) {
+        drop(oldest);
     }
-    let mut busy: Vec<(u64, Arc<Core>)> = {
-        let slots = mailbox.views.slots.lock();
-        slots.values().map(|slot| (slot.used, slot.core.clone())).collect()
-    };
-    busy.sort_unstable_by_key(|(used, _)| *used);
-    let mut held: u64 = busy.iter().map(|(_, core)| core.held()).sum();
-    for (_, core) in busy {
-        if held <= budget {
-            return;
-        }
-        if !Arc::ptr_eq(&core, keep) {
-            held -= core.held().min(held);
-            core.evict();
-        }
+    if over_budget(mailbox) {
+        shrink(mailbox, core);
     }
 }
 
-/// Whether views hold more than they should.
+/// Whether the views of all mailboxes hold more than they should.
 pub(crate) fn over_budget(mailbox: &Mailbox) -> bool {
     let store = &mailbox.store().inner;
-    store.gauges.view_bytes.get() > store.options.memory_budget / 4
+    store.gauges.view_bytes.get() > store.options.view_budget
+}
+
+/// Lets views go until those of all mailboxes keep to the budget, except `keep`, which was used just now.
+///
+/// Views that nobody uses go first, the one that was used longest ago before the others. Then rows of those
+/// in use, which are built again when they are asked for: of the mailbox that holds the most, what it used
+/// longest ago; so a mailbox that keeps to its share is not emptied for one that does not.
+pub(crate) fn shrink(mailbox: &Mailbox, keep: &Arc<Core>) {
+    let store = &mailbox.store().inner;
+    // Who is at it now lets enough go for all.
+    let Some(_turn) = store.eviction.turn.try_lock() else { return };
+    let budget = store.options.view_budget;
+    // A little more than needed, or the next row would begin anew.
+    let goal = budget - budget / 8;
+    let within = || store.gauges.view_bytes.get() <= goal;
+    let open = mailbox.store().open_mailboxes();
+    let mut idle = Vec::new();
+    let mut busy = Vec::new();
+    for (index, mailbox) in open.iter().enumerate() {
+        for (name, slot) in mailbox.views.slots.lock().iter() {
+            let core = slot.core.clone();
+            if core.held() == 0 || Arc::ptr_eq(&core, keep) {
+                continue;
+            }
+            match slot.users {
+                0 => idle.push((core.used(), index, name.clone())),
+                _ => busy.push((index, core)),
+            }
+        }
+    }
+    idle.sort_unstable();
+    for (_, index, name) in idle {
+        if within() {
+            return;
+        }
+        // Dropped outside of the lock: a core frees all its rows.
+        let gone = open[index].views.take_idle(&name);
+        store.eviction.evicted.fetch_add(u64::from(gone.is_some()), Ordering::Relaxed);
+    }
+    let mut held = vec![0; open.len()];
+    busy.iter().for_each(|(index, core)| held[*index] += core.held());
+    // Newest first, so that the oldest of a mailbox is the last of its own.
+    busy.sort_unstable_by_key(|(_, core)| std::cmp::Reverse(core.used()));
+    while !within() && !busy.is_empty() {
+        let greatest = busy.iter().map(|(index, _)| *index).max_by_key(|index| held[*index]);
+        let oldest = busy.iter().rposition(|(index, _)| Some(*index) == greatest);
+        let Some((index, core)) = oldest.map(|at| busy.remove(at)) else { return };
+        held[index] -= core.held().min(held[index]);
+        store.eviction.evicted.fetch_add(u64::from(core.evict()), Ordering::Relaxed);
+    }
+}
+
+impl Views {
+    /// Takes a view out that nobody uses.
+    fn take_idle(&self, name: &[u8]) -> Option<Slot> {
+        let mut slots = self.slots.lock();
+        match slots.get(name) {
+            Some(slot) if slot.users == 0 => slots.remove(name),
+            _ => None,
+        }
+    }
+
+    /// Takes the view out that nobody uses and that was used longest ago, if there are more than `most`
+    /// of them.
+    fn take_idle_beyond(&self, most: usize) -> Option<Slot> {
+        let mut slots = self.slots.lock();
+        let idle = || slots.iter().filter(|(_, slot)| slot.users == 0);
+        if idle().count() <= most {
+            return None;
+        }
+        let oldest = idle().min_by_key(|(_, slot)| slot.core.used())?.0.clone();
+        slots.remove(&oldest)
+    }
 }
 
 /// The query as bytes.

@@ -19,7 +19,8 @@ const DRAFTS: FolderId = SpecialFolder::Drafts.id();
 const CATEGORIES: PropertyTag = PropertyTag::new(0x8001_101f);
 
 fn mailbox_in(store: &Store) -> Arc<Mailbox> {
-    let new = NewAccount { address: "ann@example.test".into(), ..NewAccount::default() };
+    let number = store.accounts().expect("a directory").len();
+    let new = NewAccount { address: format!("ann{number}@example.test"), ..NewAccount::default() };
     let account = store.create_account(&new).expect("made");
     store.mailbox(account.mailbox).expect("there")
 }
@@ -645,7 +646,7 @@ fn views_are_shared_counted_and_gone_with_the_mailbox() {
 
 #[test]
 fn views_keep_to_the_budget() {
-    let options = StoreOptions { memory_budget: 16 << 10, ..StoreOptions::default() };
+    let options = StoreOptions { view_budget: 4 << 10, ..StoreOptions::default() };
     let store = Store::in_memory(options).expect("a store in memory");
     let mailbox = mailbox_in(&store);
     (0..100).for_each(|n| _ = add_subject(&mailbox, INBOX, &n.to_string()));
@@ -663,6 +664,74 @@ fn views_keep_to_the_budget() {
     }
     drop(views);
     assert!(store.gauges().view_bytes <= 4096);
+}
+
+#[test]
+fn views_of_all_mailboxes_keep_to_one_budget_and_the_greatest_pays_first() {
+    let budget = 64 << 10;
+    let options = StoreOptions { view_budget: budget, ..StoreOptions::default() };
+    let store = Store::in_memory(options).expect("a store in memory");
+    let columns = [tags::SUBJECT, tags::IMPORTANCE, tags::MESSAGE_SIZE];
+    // One modest mailbox, and twenty whose views together are several times the budget.
+    let modest = mailbox_in(&store);
+    (0..20).for_each(|n| _ = add_subject(&modest, INBOX, &n.to_string()));
+    let kept = open(&modest, contents(INBOX, &[up(tags::SUBJECT)], None)).expect("open");
+    assert_eq!(keys(&kept).len(), 20);
+    let greedy: Vec<_> = (0..20).map(|_| mailbox_in(&store)).collect();
+    let mut views = Vec::new();
+    for mailbox in &greedy {
+        (0..100).for_each(|n| _ = add_subject(mailbox, INBOX, &n.to_string()));
+        for tag in columns {
+            let view = open(mailbox, contents(INBOX, &[up(tag)], None)).expect("open");
+            assert_eq!(keys(&view).len(), 100);
+            let held = store.gauges().view_bytes;
+            assert!(held <= budget + view.core.held(), "{held} bytes of {budget}");
+            views.push(view);
+        }
+    }
+    assert!(store.gauges().views_evicted > 0);
+    // 640 bytes of it: it never held the most.
+    assert!(kept.core.held() > 0, "the modest mailbox kept its rows");
+    // Each is right, evicted or not, and none goes beyond.
+    for view in &views {
+        assert_eq!(keys(view).len(), 100);
+        assert!(store.gauges().view_bytes <= budget + view.core.held());
+    }
+    // What nobody uses goes before what somebody does.
+    views.truncate(3);
+    let last = open(&greedy[19], contents(INBOX, &[up(tags::MESSAGE_FLAGS)], None)).expect("open");
+    assert_eq!(keys(&last).len(), 100);
+    drop((views, greedy, last));
+    assert!(store.gauges().view_bytes <= budget);
+    drop((kept, modest));
+    assert_eq!(store.gauges().view_bytes, 0);
+}
+
+#[test]
+fn threads_over_many_mailboxes_keep_to_the_budget() {
+    let budget = 32 << 10;
+    let options = StoreOptions { view_budget: budget, ..StoreOptions::default() };
+    let store = Store::in_memory(options).expect("a store in memory");
+    let mailboxes: Vec<_> = (0..8).map(|_| mailbox_in(&store)).collect();
+    for mailbox in &mailboxes {
+        (0..60).for_each(|n| _ = add_subject(mailbox, INBOX, &n.to_string()));
+    }
+    std::thread::scope(|scope| {
+        for (number, mailbox) in mailboxes.iter().enumerate() {
+            scope.spawn(move || {
+                for round in 0..200 {
+                    let tag = [tags::SUBJECT, tags::IMPORTANCE][(number + round) % 2];
+                    let view = open(mailbox, contents(INBOX, &[up(tag)], None)).expect("open");
+                    assert_eq!(keys(&view).len(), 60);
+                }
+            });
+        }
+    });
+    // One more look lets go what a thread left while another was letting go.
+    let view = open(&mailboxes[0], contents(INBOX, &[], None)).expect("open");
+    view.rows(0, 1, &[]).expect("rows");
+    let held = store.gauges().view_bytes;
+    assert!(held <= budget + view.core.held(), "{held}");
 }
 
 #[test]

@@ -66,6 +66,8 @@ pub(crate) struct Core {
     slot: Mutex<Slot>,
     /// Bytes of the rows.
     held: AtomicU64,
+    /// When it was used last, see [`Eviction::tick`](super::registry::Eviction::tick).
+    used: AtomicU64,
 }
 
 struct Slot {
@@ -364,7 +366,21 @@ fn row_as_source(row: &dyn RowSource) -> &dyn evaluate::Source {
 
 impl Core {
     pub(crate) fn new(query: Query, plan: Plan, bytes: Counted) -> Core {
-        Core { query, plan, slot: Mutex::new(Slot { state: None, bytes }), held: 0.into() }
+        Core {
+            query,
+            plan,
+            slot: Mutex::new(Slot { state: None, bytes }),
+            held: 0.into(),
+            used: 0.into(),
+        }
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn touch(&self, now: u64) {
+        self.used.store(now, Ordering::Relaxed);
     }
 
     /// Bytes of the rows.
@@ -381,6 +397,7 @@ impl Core {
     ///
     /// Errors: [`StoreError::NotFound`] if the folder was deleted.
     pub(crate) fn current(&self, mailbox: &Mailbox) -> Result<(Arc<State>, Snapshot)> {
+        self.touch(mailbox.store().inner.eviction.tick());
         // Those who ask for the same view wait for one building.
         let mut slot = self.slot.lock();
         let snapshot = mailbox.store().engine().snapshot()?;
@@ -390,6 +407,7 @@ impl Core {
 
     /// The rows as they are now.
     pub(crate) fn state(&self, mailbox: &Mailbox) -> Result<Arc<State>> {
+        self.touch(mailbox.store().inner.eviction.tick());
         let mut slot = self.slot.lock();
         if let Some(state) = &slot.state
             && state.version == changes::latest(mailbox)?
@@ -465,10 +483,10 @@ impl Core {
     }
 
     /// Lets the rows go, if nobody is working on them; they are built again when they are asked for.
-    pub(crate) fn evict(&self) {
-        if let Some(mut slot) = self.slot.try_lock() {
-            slot.state = None;
-            self.count(&mut slot.bytes, 0);
-        }
+    pub(crate) fn evict(&self) -> bool {
+        let Some(mut slot) = self.slot.try_lock() else { return false };
+        let rows = slot.state.take();
+        self.count(&mut slot.bytes, 0);
+        rows.is_some()
     }
 }

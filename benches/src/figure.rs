@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::growth::Series;
+
 /// What a figure must be.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -127,6 +129,8 @@ pub struct Report {
     /// What the whole run took.
     pub seconds: f64,
     pub figures: Vec<Figure>,
+    #[serde(default)]
+    pub growth: Vec<Series>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -155,6 +159,7 @@ impl Report {
             machine,
             seconds: 0.0,
             figures: Vec::new(),
+            growth: Vec::new(),
         })
     }
 

@@ -6,11 +6,13 @@
 
 mod client;
 mod figure;
+mod growth;
 mod idle;
 mod import;
 mod logon;
 mod mailbox;
 mod measure;
+mod plot;
 mod print;
 mod random;
 mod rops;
@@ -30,7 +32,7 @@ use mailbox::Mailboxes;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", about = "Measure Coffer and print one table of all figures")]
 struct Args {
-    /// What to measure; everything if not given. One of: logon, table, save, idle, import.
+    /// What to measure; everything if not given. One of: logon, table, save, idle, import, growth.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Fewer rounds and smaller sizes: minutes become seconds, figures become rough.
@@ -42,6 +44,9 @@ struct Args {
     /// Print the table as Markdown.
     #[arg(long)]
     markdown: bool,
+    /// Write the growth of cost as a picture (SVG).
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     /// Measure nothing: print what an earlier run wrote with --json.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["names", "quick", "json"])]
     from: Option<PathBuf>,
@@ -54,15 +59,24 @@ struct Args {
 }
 
 /// A bench's name and what it does.
-type Run = fn(&mut Bench) -> anyhow::Result<Vec<Figure>>;
+type Run = fn(&mut Bench, &mut Report) -> anyhow::Result<()>;
 
 const BENCHES: &[(&str, Run)] = &[
-    ("logon", logon::run),
-    ("table", table::run),
-    ("save", save::run),
-    ("idle", idle::run),
-    ("import", import::run),
+    ("logon", |bench, report| figures(report, logon::run(bench)?)),
+    ("table", |bench, report| figures(report, table::run(bench)?)),
+    ("save", |bench, report| figures(report, save::run(bench)?)),
+    ("idle", |bench, report| figures(report, idle::run(bench)?)),
+    ("import", |bench, report| figures(report, import::run(bench)?)),
+    ("growth", |bench, report| {
+        report.growth = growth::run(bench)?;
+        Ok(())
+    }),
 ];
+
+fn figures(report: &mut Report, figures: Vec<Figure>) -> anyhow::Result<()> {
+    report.figures.extend(figures);
+    Ok(())
+}
 
 /// What all benches share.
 pub struct Bench {
@@ -90,6 +104,10 @@ fn main() -> anyhow::Result<()> {
     };
     if let Some(path) = &args.json {
         report.write(path)?;
+    }
+    if let Some(path) = &args.plot {
+        std::fs::write(path, plot::svg(&report.growth))
+            .with_context(|| format!("write {}", path.display()))?;
     }
     match args.markdown {
         true => print!("{}", print::markdown(&report)),
@@ -142,8 +160,7 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
     let mut report = Report::new(args.quick, sync)?;
     for (name, run) in chosen {
         eprintln!("bench: {name}");
-        let figures = run(&mut bench).with_context(|| format!("bench {name}"))?;
-        report.figures.extend(figures);
+        run(&mut bench, &mut report).with_context(|| format!("bench {name}"))?;
     }
     report.seconds = began.elapsed().as_secs_f64();
     Ok(report)

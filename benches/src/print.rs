@@ -1,8 +1,11 @@
 //! The figures as a table: on the terminal, or as Markdown for docs/performance.md.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::figure::{Figure, Report, Target, Verdict};
+use crate::growth::Series;
+use crate::table::shown;
 
 const HEADINGS: [&str; 5] = ["what", "figure", "by the clock", "must be", ""];
 
@@ -30,6 +33,14 @@ pub fn text(report: &Report) -> String {
         }
         out += &line(row.each_ref().map(String::as_str), &figure.note);
     }
+    for (index, row) in growth(report).iter().enumerate() {
+        if index == 0 {
+            let _ = writeln!(out, "\ngrowth");
+        }
+        let (name, values) = row.split_first().map_or(("", &[][..]), |(n, v)| (n.as_str(), v));
+        let values: String = values.iter().map(|value| format!("  {value:>10}")).collect();
+        let _ = writeln!(out, "  {name:<46}{values}");
+    }
     let _ = writeln!(out, "\n{}", summary(report));
     out
 }
@@ -45,8 +56,37 @@ pub fn markdown(report: &Report) -> String {
         }
         let _ = writeln!(out, "| {} | {} |", row(figure).join(" | "), figure.note);
     }
+    for (index, row) in growth(report).iter().enumerate() {
+        if index == 0 {
+            out += "\n### growth\n\n";
+        }
+        let _ = writeln!(out, "| {} |", row.join(" | "));
+        if index == 0 {
+            let _ = writeln!(out, "|---{}|", "|--:".repeat(row.len() - 1));
+        }
+    }
     let _ = writeln!(out, "\n{}", summary(report));
     out
+}
+
+/// A line of sizes, then a line for each cost with its value at each size.
+fn growth(report: &Report) -> Vec<Vec<String>> {
+    let sizes: BTreeSet<usize> =
+        report.growth.iter().flat_map(|series| series.points.iter().map(|point| point.0)).collect();
+    if sizes.is_empty() {
+        return Vec::new();
+    }
+    let head = std::iter::once("messages in the mailbox".to_owned())
+        .chain(sizes.iter().map(|size| shown(*size)));
+    let line = |series: &Series| {
+        let at = |size: &usize| {
+            let point = series.points.iter().find(|point| point.0 == *size);
+            point.map(|point| number(point.1)).unwrap_or_default()
+        };
+        let name = format!("{}, {}", series.name, series.unit);
+        std::iter::once(name).chain(sizes.iter().map(at)).collect()
+    };
+    std::iter::once(head.collect()).chain(report.growth.iter().map(line)).collect()
 }
 
 fn machine(report: &Report) -> String {

@@ -5,6 +5,7 @@
 //! run, the median of many rounds counts, and the time by the clock stands beside the CPU time.
 
 mod client;
+mod engine;
 mod figure;
 mod growth;
 mod idle;
@@ -20,7 +21,7 @@ mod save;
 mod server;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -32,7 +33,7 @@ use mailbox::Mailboxes;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", about = "Measure Coffer and print one table of all figures")]
 struct Args {
-    /// What to measure; everything if not given. One of: logon, table, save, idle, import, growth.
+    /// What to measure; everything if not given. One of: logon, table, save, idle, import, store, growth.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Fewer rounds and smaller sizes: minutes become seconds, figures become rough.
@@ -47,6 +48,9 @@ struct Args {
     /// Write the growth of cost as a picture (SVG).
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
+    /// Put the table into a document, between its marks `<!-- figures -->` and `<!-- end of figures -->`.
+    #[arg(long, value_name = "FILE")]
+    document: Option<PathBuf>,
     /// Measure nothing: print what an earlier run wrote with --json.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["names", "quick", "json"])]
     from: Option<PathBuf>,
@@ -67,6 +71,7 @@ const BENCHES: &[(&str, Run)] = &[
     ("save", |bench, report| figures(report, save::run(bench)?)),
     ("idle", |bench, report| figures(report, idle::run(bench)?)),
     ("import", |bench, report| figures(report, import::run(bench)?)),
+    ("store", |bench, report| figures(report, engine::run(bench)?)),
     ("growth", |bench, report| {
         report.growth = growth::run(bench)?;
         Ok(())
@@ -109,11 +114,28 @@ fn main() -> anyhow::Result<()> {
         std::fs::write(path, plot::svg(&report.growth))
             .with_context(|| format!("write {}", path.display()))?;
     }
+    if let Some(path) = &args.document {
+        fill(path, &print::markdown(&report))
+            .with_context(|| format!("fill {}", path.display()))?;
+    }
     match args.markdown {
         true => print!("{}", print::markdown(&report)),
         false => print!("{}", print::text(&report)),
     }
     Ok(())
+}
+
+/// Replaces what stands between the marks of a document.
+fn fill(path: &Path, figures: &str) -> anyhow::Result<()> {
+    const MARKS: [&str; 2] = ["<!-- figures -->", "<!-- end of figures -->"];
+    let document = std::fs::read_to_string(path)?;
+    let parts = document.split_once(MARKS[0]).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(MARKS[1])?;
+        Some((before, after))
+    });
+    let (before, after) = parts.with_context(|| format!("it has no marks {}", MARKS.join(" ")))?;
+    let whole = format!("{before}{}\n\n{figures}\n{}{after}", MARKS[0], MARKS[1]);
+    Ok(std::fs::write(path, whole)?)
 }
 
 /// As many descriptors as this process may have, and with it the servers that it starts: a thousand

@@ -113,6 +113,6 @@ pub(crate) fn mailbox_job(mailbox: MailboxNumber) -> Vec<u8> {
     [MAILBOX, &mailbox.0.to_be_bytes()].concat()
 }
 
-fn folder_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
+pub(crate) fn folder_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
     [&folder_prefix(mailbox)[..], &keys::fid(id)].concat()
 }

@@ -9,7 +9,7 @@ use crate::convert::TextWish;
 use crate::error::Result;
 use crate::handles::{Handle, NodeId, Tree};
 use crate::ledger::{Entry, Kind};
-use crate::object::{Attachment, Folder, Logon, Message, Object, Stream, Table};
+use crate::object::{Attachment, BASE_BYTES, Folder, Logon, Message, Object, Stream, Table};
 use crate::processor::Processor;
 use crate::session::SessionContext;
 
@@ -30,13 +30,27 @@ pub struct Opened<T> {
     pub response: T,
 }
 
-/// Bytes that an open object is counted with before it holds anything of size.
-const BASE_BYTES: u64 = 256;
-
 impl Call<'_> {
     /// Counts an object in before it is made.
     pub fn count(&self, kind: Kind) -> Result<Entry> {
         Ok(self.session.account.open(kind, BASE_BYTES)?)
+    }
+
+    /// States what a message or an attachment holds now; of a stream, the object that it writes to.
+    pub fn recount(&self, node: NodeId) {
+        match self.tree.get(node) {
+            Some(Object::Stream(_)) => {
+                if let Some(owner) = self.tree.owner(node) {
+                    self.recount(owner);
+                }
+            }
+            Some(object) => {
+                if let Some(bytes) = object.held() {
+                    object.entry().state(bytes);
+                }
+            }
+            None => {}
+        }
     }
 
     /// Puts an object into the owner tree under this ROP's logon.

@@ -43,6 +43,13 @@ pub fn dispatch(call: &mut Call<'_>, buffer: &mut RequestBuffer, request: &Reque
     if let (Some(handle), Some(output)) = (opened, request.output()) {
         buffer.set_handle(output, handle);
     }
+    if edits_object(request.id()) {
+        for index in [request.input, request.other] {
+            if let Ok(node) = resolve(call, buffer, index) {
+                call.recount(node);
+            }
+        }
+    }
     Done { response: Some(response), opened }
 }
 
@@ -68,6 +75,32 @@ pub(crate) fn is_light(
         }
         _ => false,
     }
+}
+
+/// Whether a ROP changes how much memory a message or an attachment takes, or opens one.
+fn edits_object(id: RopId) -> bool {
+    matches!(
+        id,
+        RopId::OpenMessage
+            | RopId::OpenAttachment
+            | RopId::OpenEmbeddedMessage
+            | RopId::CreateMessage
+            | RopId::CreateAttachment
+            | RopId::DeleteAttachment
+            | RopId::SetProperties
+            | RopId::SetPropertiesNoReplicate
+            | RopId::DeleteProperties
+            | RopId::DeletePropertiesNoReplicate
+            | RopId::CopyProperties
+            | RopId::CopyTo
+            | RopId::ModifyRecipients
+            | RopId::RemoveAllRecipients
+            | RopId::ReloadCachedInformation
+            | RopId::CommitStream
+            | RopId::WriteAndCommitStream
+            | RopId::SaveChangesMessage
+            | RopId::SaveChangesAttachment
+    )
 }
 
 /// Whether a ROP writes to a mailbox if it succeeds. What only an object in memory takes until its save is no

@@ -82,10 +82,11 @@ const OBJECTS: (ErrorCode, &str) =
     (ErrorCode::MAX_OBJS_EXCEEDED, "the ROP answers ecMaxObjsExceeded (0x000004DE)");
 const SESSIONS: (ErrorCode, &str) =
     (ErrorCode::TOO_MANY_SESSIONS, "Connect answers MAPI_E_SESSION_LIMIT (0x80040112)");
-const MEMORY: (ErrorCode, &str) = (
-    ErrorCode::NOT_ENOUGH_MEMORY,
-    "the ROP answers NotEnoughMemory (0x8007000E), one on a stream ecTooBig (0x80040305)",
-);
+const MEMORY: (ErrorCode, &str) =
+    (ErrorCode::NOT_ENOUGH_MEMORY, "the ROP answers NotEnoughMemory (0x8007000E)");
+// MS-OXCPRPT R564
+const STREAMS: (ErrorCode, &str) =
+    (ErrorCode::TOO_BIG, "the ROP that writes answers ecTooBig (0x80040305)");
 // [MS-OXCMAPIHTTP] has no code for it; RFC 9110 15.6.4 has.
 const CONNECTIONS: (ErrorCode, &str) =
     (ErrorCode::BUSY, "HTTP status 503, and the connection is closed");
@@ -114,10 +115,16 @@ limits! {
     TablesPerUser, tables_per_user, "tables-per-user", 8_000, "open tables of one user's sessions", OBJECTS;
     StreamsPerUser, streams_per_user, "streams-per-user", 8_000, "open streams of one user's sessions",
         OBJECTS;
-    BytesPerSession, bytes_per_session, "bytes-per-session", 256 << 20,
-        "bytes that one session's objects hold: uncommitted values, staged streams", MEMORY;
-    BytesPerUser, bytes_per_user, "bytes-per-user", 512 << 20,
-        "bytes that the objects of one user's sessions hold", MEMORY;
+    BytesPerSession, bytes_per_session, "bytes-per-session", 32 << 20,
+        "bytes of memory that one session's objects hold: open messages and what was set in them", MEMORY;
+    BytesPerUser, bytes_per_user, "bytes-per-user", 64 << 20,
+        "bytes of memory that the objects of one user's sessions hold", MEMORY;
+    ObjectBytes, object_bytes, "object-bytes", 24 << 20,
+        "bytes of memory that all objects hold; a share of the memory budget", MEMORY;
+    StagedPerSession, staged_per_session, "staged-bytes-per-session", 256 << 20,
+        "bytes that one session wrote to streams and did not save", STREAMS;
+    StagedPerUser, staged_per_user, "staged-bytes-per-user", 512 << 20,
+        "bytes that one user's sessions wrote to streams and did not save", STREAMS;
 }
 
 /// How many limits there are.

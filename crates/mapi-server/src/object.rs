@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use mapi::{FolderId, PropertyTag, Restriction, SortOrderSet};
 use mapi_rop::parts::Columns;
+use store::message::MessageBody;
 use store::table::{RowKey, View};
-use store::{Mailbox, StagedValue, Staging, Value};
+use store::{Mailbox, Properties, StagedValue, Staging, Value};
 
 use crate::ledger::Entry;
 use crate::lock::LockRecord;
@@ -31,6 +32,41 @@ impl Object {
             Object::Stream(stream) => &stream.entry,
         }
     }
+}
+
+/// Bytes that an open object is counted with before it holds anything of size.
+pub const BASE_BYTES: u64 = 256;
+
+impl Object {
+    /// Bytes of memory that it holds for its edits, if it has such.
+    pub fn held(&self) -> Option<u64> {
+        match self {
+            Object::Message(message) => Some(BASE_BYTES + body_bytes(&message.edit.body)),
+            Object::Attachment(attachment) => Some(BASE_BYTES + attachment_bytes(&attachment.edit)),
+            Object::Logon(_) | Object::Folder(_) | Object::Table(_) | Object::Stream(_) => None,
+        }
+    }
+}
+
+fn body_bytes(body: &MessageBody) -> u64 {
+    let recipients = body.recipients.iter().map(|r| 32 + property_bytes(&r.properties));
+    property_bytes(&body.properties)
+        + recipients.sum::<u64>()
+        + body.attachments.iter().map(attachment_bytes).sum::<u64>()
+}
+
+fn attachment_bytes(attachment: &store::message::Attachment) -> u64 {
+    let embedded = attachment.embedded.as_deref().map_or(0, body_bytes);
+    64 + property_bytes(&attachment.properties) + embedded
+}
+
+/// Large values are elsewhere: on disk, or staged and counted there.
+fn property_bytes(properties: &Properties) -> u64 {
+    let bytes = |(_, value): (u16, &Value)| match value {
+        Value::Inline(_) => 48 + value.size(),
+        Value::Large(_) => 96,
+    };
+    properties.iter().map(bytes).sum()
 }
 
 /// An open store.

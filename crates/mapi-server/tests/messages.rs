@@ -32,7 +32,7 @@ use mapi_rop::stream::{
     StreamOrigin, WriteStreamRequest,
 };
 use mapi_rop::{Empty, Handle, RopRequest, RopResponse};
-use mapi_server::{Options, Processor};
+use mapi_server::{Kind, Options, Processor};
 use store::{Account, SpecialFolder};
 use support::{Client, processor};
 
@@ -666,4 +666,33 @@ fn names_get_ids_and_keep_them() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn what_a_message_holds_is_counted_as_it_is() {
+    let (processor, _, mut client) = start();
+    let message = client.create_message(SpecialFolder::Inbox.id());
+    let before = processor.ledger.bytes();
+    // The same property again and again is one property.
+    for _ in 0..50 {
+        client.set(message, tags::SUBJECT, "x".repeat(1_000).as_str());
+    }
+    let held = processor.ledger.bytes() - before;
+    assert!((1_000..4_000).contains(&held), "{held}");
+    client.set(message, tags::SUBJECT, "x");
+    assert!(processor.ledger.bytes() - before < 500);
+
+    // A staged value counts until the message that took it is gone, whatever becomes of the stream.
+    let stream = open_stream(&mut client, message, tags::BODY, StreamMode::Create).expect("open");
+    write_all(&mut client, stream, &vec![b'y'; 20_000]);
+    let usage = processor.ledger.usage();
+    assert_eq!((usage.of(Kind::Staged), usage.staged), (1, 20_000));
+    assert_eq!(client.call(stream, RopRequest::CommitStream(Empty)).map(|_| ()), Ok(()));
+    client.release(stream);
+    let usage = processor.ledger.usage();
+    assert_eq!((usage.of(Kind::Stream), usage.of(Kind::Staged), usage.staged), (0, 1, 20_000));
+    client.release(message);
+    drop(client);
+    assert_eq!(processor.ledger.usage(), Default::default());
+    assert_eq!(processor.store.gauges().staged_bytes, 0);
 }

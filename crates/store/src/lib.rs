@@ -28,6 +28,7 @@ mod staging;
 mod store;
 mod value;
 
+pub use blob::{Meter, Metered};
 pub use directory::{Account, AccountId, NewAccount};
 pub use engine::MailboxNumber;
 pub use error::{Result, StoreError};

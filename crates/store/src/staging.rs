@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mapi::PropertyType;
 
-use crate::blob::{Source, StagedBytes, StagingArea};
+use crate::blob::{Meter, Source, StagedBytes, StagingArea};
 use crate::large;
 use crate::value::{LargeSource, LargeValue, Value};
 use crate::{Result, Store, StoreError};
@@ -30,7 +30,7 @@ pub struct StagedValue {
 const STEP: usize = 256 * 1024;
 
 impl Staging {
-    pub(crate) fn new(store: &Store, limit: u64) -> Self {
+    pub(crate) fn new(store: &Store, limit: u64, meter: Option<Arc<dyn Meter>>) -> Self {
         let inner = &store.inner;
         let area = StagingArea::new(
             limit,
@@ -38,6 +38,10 @@ impl Staging {
             inner.staged_memory.clone(),
             inner.staging_directory.as_deref(),
         );
+        let area = match meter {
+            Some(meter) => area.metered(meter),
+            None => area,
+        };
         Staging { store: store.clone(), area }
     }
 
@@ -48,7 +52,7 @@ impl Staging {
 
     /// An empty value of a type.
     pub fn create(&self, property_type: PropertyType) -> Result<StagedValue> {
-        let bytes = Arc::new(self.area.create());
+        let bytes = Arc::new(self.area.create()?);
         Ok(StagedValue { property_type, area: self.area.clone(), bytes })
     }
 
@@ -124,7 +128,7 @@ impl StagedValue {
     /// The bytes alone; a value taken before keeps its own.
     fn own(&mut self) -> Result<&mut StagedBytes> {
         if Arc::get_mut(&mut self.bytes).is_none() {
-            let mut copy = self.area.create();
+            let mut copy = self.area.create()?;
             let mut offset = 0;
             while offset < self.bytes.len() {
                 let piece = read_staged(&self.bytes, offset, STEP)?;

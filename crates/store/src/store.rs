@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use mapi::FileTime;
 use parking_lot::Mutex;
 
-use crate::blob::{Blobs, Budget, clear_staging, staging_directory};
+use crate::blob::{Blobs, Budget, Meter, clear_staging, staging_directory};
 use crate::engine::{Engine, Epoch, FjallEngine, MemoryEngine, Options};
 use crate::gauge::Gauge;
 use crate::mailbox::Mailbox;
@@ -228,7 +228,12 @@ impl Store {
     /// A place for values that are written piece by piece and not saved yet. What it holds is dropped
     /// with it. `limit` bounds its bytes.
     pub fn staging(&self, limit: u64) -> Staging {
-        Staging::new(self, limit)
+        Staging::new(self, limit, None)
+    }
+
+    /// The same, where each value is also counted by `meter`.
+    pub fn metered_staging(&self, limit: u64, meter: Arc<dyn Meter>) -> Staging {
+        Staging::new(self, limit, Some(meter))
     }
 
     /// At most `len` bytes of a large value from `offset` on.

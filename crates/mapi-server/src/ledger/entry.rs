@@ -54,13 +54,23 @@ impl Holder {
             What::Live(kind) => {
                 (Limit::of_session(kind), Limit::of_user(kind), Limit::of_all(kind))
             }
-            What::Bytes => (Some(Limit::BytesPerSession), Some(Limit::BytesPerUser), None),
+            What::Bytes => {
+                (Some(Limit::BytesPerSession), Some(Limit::BytesPerUser), Some(Limit::ObjectBytes))
+            }
+            What::Staged => (Some(Limit::StagedPerSession), Some(Limit::StagedPerUser), None),
         };
         [
             self.session().map(|account| (&account.tally, limits.0)),
             self.owner().map(|owner| (&owner.tally, limits.1)),
             Some((&self.ledger().tally, limits.2)),
         ]
+    }
+
+    /// Counts what is there already, whatever the limits say.
+    fn add_anyway(&self, what: What, amount: u64) {
+        for (tally, _) in self.levels(what).into_iter().flatten() {
+            tally.add(what, amount);
+        }
     }
 
     /// Counts at all levels, or at none if one of them has no room.
@@ -193,12 +203,32 @@ impl Entry {
     pub fn resize(&self, bytes: u64) -> Result<(), LimitReached> {
         let old = self.bytes();
         if bytes > old {
-            self.holder.add(What::Bytes, bytes - old, self.holder.client())?;
+            self.holder.add(self.what(), bytes - old, self.holder.client())?;
         } else if bytes < old {
-            self.holder.remove(What::Bytes, old - bytes);
+            self.holder.remove(self.what(), old - bytes);
         }
         self.bytes.store(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// States what the thing holds, though it may be more than it should: it is there, and what comes next
+    /// is refused.
+    pub fn state(&self, bytes: u64) {
+        let old = self.bytes();
+        if bytes > old {
+            self.holder.add_anyway(self.what(), bytes - old);
+            self.bytes.store(bytes, Ordering::Relaxed);
+        } else {
+            // Less is never refused.
+            let _ = self.resize(bytes);
+        }
+    }
+
+    fn what(&self) -> What {
+        match self.kind {
+            Kind::Staged => What::Staged,
+            _ => What::Bytes,
+        }
     }
 }
 
@@ -206,7 +236,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let bytes = self.bytes();
         if bytes > 0 {
-            self.holder.remove(What::Bytes, bytes);
+            self.holder.remove(self.what(), bytes);
         }
         self.holder.remove(What::Live(self.kind), 1);
     }
@@ -215,5 +245,20 @@ impl Drop for Entry {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Entry {{ {}, {} bytes }}", self.kind.name(), self.bytes())
+    }
+}
+
+/// A staged value counts as its session's for as long as it lives, also when the stream that wrote it is
+/// gone.
+impl store::Metered for Entry {
+    fn resize(&mut self, bytes: u64) -> bool {
+        Entry::resize(self, bytes).is_ok()
+    }
+}
+
+impl store::Meter for Account {
+    fn begin(self: Arc<Self>) -> Option<Box<dyn store::Metered>> {
+        let entry = self.open(Kind::Staged, 0).ok()?;
+        Some(Box::new(entry))
     }
 }

@@ -119,7 +119,7 @@ impl Ledger {
         Kind::ALL.iter().filter(|kind| kind.is_node()).map(|kind| self.live(*kind)).sum()
     }
 
-    /// Bytes that everything counted holds, as it states them itself.
+    /// Bytes of memory that everything counted holds, as it states them itself.
     pub fn bytes(&self) -> u64 {
         self.tally.bytes()
     }

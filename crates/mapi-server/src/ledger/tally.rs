@@ -9,9 +9,12 @@ use super::{KINDS, Kind};
 #[derive(Default)]
 pub struct Tally {
     live: [AtomicU32; KINDS],
+    /// Of memory.
     bytes: AtomicU64,
+    /// Of staged values, wherever they are.
+    staged: AtomicU64,
     /// Bits: four fifths of a limit were used, or it refused something, and the use did not fall below half
-    /// since. The kinds, then the bytes; and the same again for refusals.
+    /// since. The kinds, then both sorts of bytes; and the same again for refusals.
     told: AtomicU32,
 }
 
@@ -19,7 +22,10 @@ pub struct Tally {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Use {
     pub live: [u64; KINDS],
+    /// Of memory.
     pub bytes: u64,
+    /// Of values that were written and not saved; long ones are in files.
+    pub staged: u64,
 }
 
 impl Use {
@@ -37,6 +43,7 @@ impl Use {
             *sum += more;
         }
         self.bytes += other.bytes;
+        self.staged += other.staged;
     }
 }
 
@@ -45,6 +52,7 @@ impl Use {
 pub(super) enum What {
     Live(Kind),
     Bytes,
+    Staged,
 }
 
 impl What {
@@ -52,13 +60,14 @@ impl What {
         1 << match self {
             What::Live(kind) => kind as usize,
             What::Bytes => KINDS,
+            What::Staged => KINDS + 1,
         }
     }
 }
 
 /// The bits of refusals stand above those of warnings.
 const REFUSALS: usize = 16;
-const _: () = assert!(KINDS < REFUSALS);
+const _: () = assert!(KINDS + 1 < REFUSALS);
 
 /// What a limit has to say about a new number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +90,16 @@ impl Tally {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    pub fn staged(&self) -> u64 {
+        self.staged.load(Ordering::Relaxed)
+    }
+
     pub fn read(&self) -> Use {
-        Use { live: Kind::ALL.map(|kind| self.live(kind)), bytes: self.bytes() }
+        Use {
+            live: Kind::ALL.map(|kind| self.live(kind)),
+            bytes: self.bytes(),
+            staged: self.staged(),
+        }
     }
 
     /// Counts and returns the new number.
@@ -93,6 +110,7 @@ impl Tally {
                     + amount
             }
             What::Bytes => self.bytes.fetch_add(amount, Ordering::Relaxed) + amount,
+            What::Staged => self.staged.fetch_add(amount, Ordering::Relaxed) + amount,
         }
     }
 
@@ -103,6 +121,7 @@ impl Tally {
                     - amount
             }
             What::Bytes => self.bytes.fetch_sub(amount, Ordering::Relaxed) - amount,
+            What::Staged => self.staged.fetch_sub(amount, Ordering::Relaxed) - amount,
         }
     }
 
@@ -139,6 +158,6 @@ impl fmt::Debug for Tally {
         for kind in Kind::ALL.iter().filter(|kind| self.live(**kind) > 0) {
             map.entry(&kind.name(), &self.live(*kind));
         }
-        map.entry(&"bytes", &self.bytes()).finish()
+        map.entry(&"bytes", &self.bytes()).entry(&"staged", &self.staged()).finish()
     }
 }

@@ -62,7 +62,8 @@ pub fn logon(call: &mut Call<'_>, request: &LogonRequest) -> Result<Opened<Priva
         call.processor.control,
         call.count(Kind::Lock)?,
     );
-    let staging = store.staging(call.processor.limits.bytes_per_session);
+    let account = Arc::clone(&call.session.account);
+    let staging = store.metered_staging(call.processor.limits.staged_per_session, account);
     let logon = Logon { mailbox, staging, lock, entry };
     let handle = call.tree.insert_logon(call.logon_id, Object::Logon(Box::new(logon)))?;
 

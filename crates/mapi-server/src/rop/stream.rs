@@ -70,6 +70,10 @@ pub fn open_stream(
         }
     };
     let size = size_of(&data);
+    // A staged value counts itself.
+    if let StreamData::ReadOnly(Value::Inline(_)) = &data {
+        entry.resize(entry.bytes() + size)?;
+    }
     let stream = Stream { tag, data, position: 0, dirty: create, entry };
     let response = StreamSizeResponse { size: u32::try_from(size).unwrap_or(u32::MAX) };
     call.open(Some(input), Object::Stream(Box::new(stream)), response)
@@ -205,7 +209,6 @@ fn write_at_position(stream: &mut Stream, bytes: &[u8]) -> Result<()> {
         // MS-OXCPRPT R900
         return Err(ErrorCode::STORAGE_ACCESS_DENIED.into());
     };
-    stream.entry.resize(staged.size().max(end)).map_err(|_| Failure(ErrorCode::TOO_BIG))?;
     staged.write_at(stream.position, bytes).map_err(staging_failure)?;
     stream.position = end;
     stream.dirty = true;
@@ -245,7 +248,6 @@ pub fn seek_stream(
     // A pointer beyond the end extends the stream with zeros (MS-OXCPRPT R583), where it can be written.
     if target > size {
         let StreamData::Writable(staged) = &mut stream.data else { return Err(seek_error.into()) };
-        stream.entry.resize(target).map_err(|_| Failure(ErrorCode::TOO_BIG))?;
         staged.set_size(target).map_err(staging_failure)?;
         stream.dirty = true;
     }
@@ -272,7 +274,6 @@ pub fn set_stream_size(
     let StreamData::Writable(staged) = &mut stream.data else {
         return Err(ErrorCode::STORAGE_ACCESS_DENIED.into());
     };
-    stream.entry.resize(request.size).map_err(|_| Failure(ErrorCode::TOO_BIG))?;
     staged.set_size(request.size).map_err(staging_failure)?;
     stream.position = stream.position.min(request.size);
     stream.dirty = true;

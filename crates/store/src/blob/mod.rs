@@ -27,7 +27,9 @@ mod tests;
 
 pub use collector::{Collected, collect};
 pub use reader::BlobReader;
-pub use staging::{Budget, StagedBytes, StagingArea, clear_staging, staging_directory};
+pub use staging::{
+    Budget, Meter, Metered, StagedBytes, StagingArea, clear_staging, staging_directory,
+};
 
 use std::collections::HashSet;
 use std::sync::Arc;

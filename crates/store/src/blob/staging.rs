@@ -4,6 +4,7 @@
 //! without a name, which the system removes when it is closed, whatever ends the process. What is
 //! staged counts against the session's bound and against the store's.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -47,11 +48,24 @@ impl Budget {
     }
 }
 
+/// Counts the values of a staging area for whoever owns it.
+pub trait Meter: Send + Sync {
+    /// A value was made. None where there may be no other one.
+    fn begin(self: Arc<Self>) -> Option<Box<dyn Metered>>;
+}
+
+/// Counts one value until it is dropped.
+pub trait Metered: Send + Sync {
+    /// States how many bytes it has; false if it may not have so many, and then nothing changes.
+    fn resize(&mut self, bytes: u64) -> bool;
+}
+
 /// The staging area of one session.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StagingArea {
     session: Arc<Budget>,
     store: Arc<Budget>,
+    meter: Option<Arc<dyn Meter>>,
     /// Of the store, for what is in memory.
     memory: Arc<Budget>,
     directory: Option<Arc<PathBuf>>,
@@ -69,9 +83,15 @@ impl StagingArea {
         StagingArea {
             session: Arc::new(Budget::new(limit)),
             store,
+            meter: None,
             memory,
             directory: directory.map(|directory| Arc::new(directory.to_owned())),
         }
+    }
+
+    /// Each value of the area is counted by `meter` as well.
+    pub fn metered(self, meter: Arc<dyn Meter>) -> StagingArea {
+        StagingArea { meter: Some(meter), ..self }
     }
 
     /// Bytes staged by the session.
@@ -80,15 +100,22 @@ impl StagingArea {
     }
 
     /// An empty value.
-    pub fn create(&self) -> StagedBytes {
-        StagedBytes { area: self.clone(), len: 0, content: Content::Memory(Vec::new()) }
+    ///
+    /// Errors: [`Error::StagingFull`] if the meter allows no other one.
+    pub fn create(&self) -> Result<StagedBytes> {
+        let metered = self.meter.as_ref().map(|meter| Arc::clone(meter).begin());
+        if let Some(None) = metered {
+            return Err(self.full(0));
+        }
+        let content = Content::Memory(Vec::new());
+        Ok(StagedBytes { area: self.clone(), metered: metered.flatten(), len: 0, content })
     }
 }
 
 /// A value that is being written. Dropping it frees what it holds.
-#[derive(Debug)]
 pub struct StagedBytes {
     area: StagingArea,
+    metered: Option<Box<dyn Metered>>,
     len: u64,
     content: Content,
 }
@@ -148,8 +175,14 @@ impl StagedBytes {
     pub fn set_len(&mut self, len: u64) -> Result<()> {
         let more = len.saturating_sub(self.len);
         self.area.take(more)?;
+        if !self.metered.as_mut().is_none_or(|metered| metered.resize(len)) {
+            self.area.give_back(more);
+            return Err(self.area.full(more));
+        }
         if let Err(error) = self.resize(len) {
             self.area.give_back(more);
+            // As much as before is never refused.
+            self.metered.as_mut().map(|metered| metered.resize(self.len));
             return Err(error);
         }
         self.area.give_back(self.len.saturating_sub(len));
@@ -202,6 +235,12 @@ impl StagedBytes {
     }
 }
 
+impl fmt::Debug for StagedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StagedBytes").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
 impl Source for StagedBytes {
     fn len(&self) -> u64 {
         self.len
@@ -235,6 +274,10 @@ impl StagingArea {
     fn give_back(&self, bytes: u64) {
         self.session.give_back(bytes);
         self.store.give_back(bytes);
+    }
+
+    fn full(&self, wanted: u64) -> Error {
+        Error::StagingFull { used: self.session.used(), wanted, limit: self.session.limit }
     }
 
     fn error(&self, doing: &'static str, error: std::io::Error) -> Error {

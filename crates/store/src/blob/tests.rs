@@ -288,7 +288,7 @@ fn staged_bytes_behave_like_a_file_and_are_bounded() {
         let memory = Arc::new(Budget::new(1_000_000));
         let path = directory.map(|path| path.as_path());
         let area = StagingArea::new(300_000, store.clone(), memory.clone(), path);
-        let mut staged = area.create();
+        let mut staged = area.create().unwrap();
         let mut model: Vec<u8> = Vec::new();
         for (offset, len) in [(0, 100), (50, 100), (1000, 10), (60_000, 10_000), (10, 200_000)] {
             let bytes = noise(len, offset as u64);
@@ -313,7 +313,7 @@ fn staged_bytes_behave_like_a_file_and_are_bounded() {
         let blob = blobs.put(&staged).unwrap();
         assert!(blobs.read_all(&blob, 1 << 20).unwrap() == model);
         let other = StagingArea::new(900_000, store.clone(), memory.clone(), None);
-        assert!(other.create().set_len(800_001).is_err());
+        assert!(other.create().unwrap().set_len(800_001).is_err());
         assert_eq!(other.used(), 0);
         drop(staged);
         assert_eq!((area.used(), store.used(), memory.used()), (0, 0, 0));
@@ -331,7 +331,7 @@ fn staged_values_go_to_files_when_their_memory_is_used_up() {
     let area = StagingArea::new(10_000_000, store, memory.clone(), Some(&directory));
     let mut values: Vec<_> = (0..50)
         .map(|number| {
-            let mut staged = area.create();
+            let mut staged = area.create().unwrap();
             staged.write_at(0, &noise(20_000, number)).unwrap();
             assert!(memory.used() <= 100_000);
             staged

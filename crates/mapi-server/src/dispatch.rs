@@ -177,7 +177,10 @@ fn run(
             Rs::CreateFolder(folder::create_folder(call, input?, body)?.keep(&mut keep))
         }
         Rq::DeleteFolder(body) => Rs::DeleteFolder(folder::delete_folder(call, input?, body)?),
-        Rq::EmptyFolder(body) => Rs::EmptyFolder(folder::empty_folder(call, input?, body)?),
+        Rq::EmptyFolder(body) => Rs::EmptyFolder(folder::empty_folder(call, input?, body, false)?),
+        Rq::HardDeleteMessagesAndSubfolders(body) => {
+            Rs::HardDeleteMessagesAndSubfolders(folder::empty_folder(call, input?, body, true)?)
+        }
         Rq::MoveCopyMessages(body) => {
             let target = target(call);
             Rs::MoveCopyMessages(copy_move::move_copy_messages(call, input?, target, body)?)
@@ -325,7 +328,6 @@ fn run(
         | Rq::WritePerUserInformation(_)
         | Rq::SetSearchCriteria(_)
         | Rq::GetSearchCriteria(_)
-        | Rq::HardDeleteMessagesAndSubfolders(_)
         | Rq::SeekRowBookmark(_)
         | Rq::SeekRowFractional(_)
         | Rq::CreateBookmark(_)

@@ -205,7 +205,6 @@ const NOT_IMPLEMENTED: &[RopId] = &[
     RopId::WritePerUserInformation,
     RopId::SetSearchCriteria,
     RopId::GetSearchCriteria,
-    RopId::HardDeleteMessagesAndSubfolders,
     RopId::SeekRowBookmark,
     RopId::SeekRowFractional,
     RopId::CreateBookmark,

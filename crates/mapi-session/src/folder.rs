@@ -6,13 +6,13 @@ use mapi::{FolderId, MessageId};
 use mapi_rop::RopRequest;
 use mapi_rop::folder::{
     DeleteFolderFlags, DeleteFolderRequest, DeleteMessagesRequest, EmptyFolderRequest, FolderType,
-    GetTableRequest, MoveCopyMessagesRequest, TableFlags,
+    GetTableRequest, MoveCopyMessagesRequest, OpenFolderFlags, TableFlags,
 };
 use mapi_rop::irregular::{CopyFolderRequest, CreateFolderRequest, FolderTexts, MoveFolderRequest};
-use mapi_rop::message::{ReadFlags, SetReadFlagsRequest};
+use mapi_rop::message::{OpenMessageFlags, ReadFlags, SetReadFlagsRequest};
 
 use crate::object::{HasObject, ServerObject, answer};
-use crate::store::{StoreInfo, open_folder};
+use crate::store::{StoreInfo, open_folder, open_folder_as};
 use crate::table::{CONTENTS_COLUMNS, HIERARCHY_COLUMNS};
 use crate::{Error, MapiProp, Message, Result, Table};
 
@@ -85,6 +85,18 @@ impl Folder {
         self.hierarchy(TableFlags::DEPTH)
     }
 
+    /// The soft-deleted messages of the folder as a table, with PidTagDeletedOn. Move one to a folder to have
+    /// it back.
+    pub fn deleted_contents_table(&self) -> Result<Table> {
+        self.contents(TableFlags::SOFT_DELETES)
+    }
+
+    /// The soft-deleted folders directly below as a table, with PidTagDeletedOn. Move one to have it back with
+    /// all that it holds.
+    pub fn deleted_hierarchy_table(&self) -> Result<Table> {
+        self.hierarchy(TableFlags::SOFT_DELETES)
+    }
+
     /// Makes a folder below this one and opens it.
     ///
     /// # Errors
@@ -104,6 +116,11 @@ impl Folder {
         open_folder(&self.store, &self.info, id)
     }
 
+    /// Opens a folder of the same store that may be soft-deleted. What it holds can be read, moved and copied.
+    pub fn open_deleted_folder(&self, id: FolderId) -> Result<Folder> {
+        open_folder_as(&self.store, &self.info, id, OpenFolderFlags::OPEN_SOFT_DELETED)
+    }
+
     /// Makes a message. Nothing of it is there until [`Message::save`].
     pub fn create_message(&self) -> Result<Message> {
         Message::create(&self.store, &self.info, self.id, false)
@@ -121,6 +138,12 @@ impl Folder {
     /// [`mapi::ErrorCode::NOT_FOUND`] if there is none of that id in this folder.
     pub fn open_message(&self, id: MessageId) -> Result<Message> {
         Message::open(&self.store, &self.info, self.id, id)
+    }
+
+    /// Opens a message of this folder that may be soft-deleted ([MS-OXCMSG] 2.2.3.1.1).
+    pub fn open_deleted_message(&self, id: MessageId) -> Result<Message> {
+        let flags = OpenMessageFlags::BEST_ACCESS | OpenMessageFlags::OPEN_SOFT_DELETED;
+        Message::open_as(&self.store, &self.info, self.id, id, flags)
     }
 
     /// Copies messages into another folder of the same store.
@@ -175,7 +198,8 @@ impl Folder {
         }
     }
 
-    /// Deletes all messages and folders in the folder; with `associated` the FAI messages as well.
+    /// Deletes all messages and folders in the folder; with `associated` the FAI messages as well. They can be
+    /// had back for a while.
     pub fn empty(&self, associated: bool) -> Result<()> {
         let request =
             EmptyFolderRequest { want_asynchronous: false, want_delete_associated: associated };
@@ -183,13 +207,38 @@ impl Folder {
         complete(answer.partial_completion, "emptying a folder")
     }
 
-    /// Deletes a folder below this one with everything in it ([MS-OXCROPS] 2.2.4.3).
+    /// As [`Folder::empty`], for good, with what was soft-deleted before.
+    pub fn hard_empty(&self, associated: bool) -> Result<()> {
+        let request =
+            EmptyFolderRequest { want_asynchronous: false, want_delete_associated: associated };
+        let answer = answer!(
+            self.object.call(RopRequest::HardDeleteMessagesAndSubfolders(request)),
+            HardDeleteMessagesAndSubfolders
+        );
+        complete(answer.partial_completion, "emptying a folder")
+    }
+
+    /// Deletes a folder below this one with everything in it ([MS-OXCROPS] 2.2.4.3). It can be had back for a
+    /// while.
     ///
     /// # Errors
     ///
     /// The store's code if there is none of that id, or if it is one of the special folders.
     pub fn delete_folder(&self, id: FolderId) -> Result<()> {
-        let flags = DeleteFolderFlags::DEL_MESSAGES | DeleteFolderFlags::DEL_FOLDERS;
+        self.delete_folder_as(id, DeleteFolderFlags::NONE)
+    }
+
+    /// Deletes a folder below this one for good, also a soft-deleted one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::delete_folder`].
+    pub fn hard_delete_folder(&self, id: FolderId) -> Result<()> {
+        self.delete_folder_as(id, DeleteFolderFlags::DELETE_HARD_DELETE)
+    }
+
+    fn delete_folder_as(&self, id: FolderId, how: DeleteFolderFlags) -> Result<()> {
+        let flags = DeleteFolderFlags::DEL_MESSAGES | DeleteFolderFlags::DEL_FOLDERS | how;
         let request = DeleteFolderRequest { flags, folder: id };
         let answer = answer!(self.object.call(RopRequest::DeleteFolder(request)), DeleteFolder);
         complete(answer.partial_completion, "deleting a folder")

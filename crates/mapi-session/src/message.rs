@@ -71,12 +71,17 @@ impl Message {
         folder: FolderId,
         id: MessageId,
     ) -> Result<Message> {
-        let request = OpenMessageRequest {
-            code_page: LOGON_CODE_PAGE,
-            folder,
-            flags: OpenMessageFlags::BEST_ACCESS,
-            message: id,
-        };
+        Message::open_as(store, info, folder, id, OpenMessageFlags::BEST_ACCESS)
+    }
+
+    pub(crate) fn open_as(
+        store: &Arc<ServerObject>,
+        info: &Arc<StoreInfo>,
+        folder: FolderId,
+        id: MessageId,
+        flags: OpenMessageFlags,
+    ) -> Result<Message> {
+        let request = OpenMessageRequest { code_page: LOGON_CODE_PAGE, folder, flags, message: id };
         let (answer, object) = store.open(RopRequest::OpenMessage(request), "the message")?;
         answer!(Ok::<_, Error>(answer), OpenMessage);
         Ok(Message::new(object, info.clone(), Some(folder), Some(id)))

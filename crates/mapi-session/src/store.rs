@@ -335,7 +335,16 @@ pub(crate) fn open_folder(
     info: &Arc<StoreInfo>,
     id: FolderId,
 ) -> Result<Folder> {
-    let request = OpenFolderRequest { folder: id, flags: OpenFolderFlags::NONE };
+    open_folder_as(store, info, id, OpenFolderFlags::NONE)
+}
+
+pub(crate) fn open_folder_as(
+    store: &Arc<ServerObject>,
+    info: &Arc<StoreInfo>,
+    id: FolderId,
+    flags: OpenFolderFlags,
+) -> Result<Folder> {
+    let request = OpenFolderRequest { folder: id, flags };
     let (answer, object) = store.open(RopRequest::OpenFolder(request), "the folder")?;
     answer!(Ok::<_, Error>(answer), OpenFolder);
     Ok(Folder::new(object, store.clone(), info.clone(), id))

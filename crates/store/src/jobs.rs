@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 
 use mapi::FolderId;
 
-use crate::engine::{Batch, Direction, KeyRange, Space};
+use crate::engine::{Batch, Direction, KeyRange, Reader, Space};
 use crate::mailbox::writer::Tx;
-use crate::{MailboxNumber, Result, Store, StoreError, folder, keys};
+use crate::{Mailbox, MailboxNumber, Result, Store, StoreError, folder, keys};
 
 /// Keys that go in one batch.
 const BATCH: usize = 1024;
@@ -17,6 +17,7 @@ const BATCH: usize = 1024;
 /// The first bytes of a job's key.
 const MAILBOX: &[u8] = b"jm";
 const FOLDER: &[u8] = b"jf";
+const SETTLING: &[u8] = b"js";
 
 pub(crate) fn add_mailbox_removal(batch: &mut Batch, mailbox: MailboxNumber) {
     batch.put(Space::Queue, mailbox_job(mailbox), Vec::new());
@@ -30,6 +31,37 @@ pub(crate) fn end_folder_removal(tx: &mut Tx<'_>, id: FolderId) {
     tx.batch.delete(Space::Queue, folder_job(tx.mailbox.number(), id));
 }
 
+/// Says that all below a folder has to follow its state.
+pub(crate) fn add_folder_settling(tx: &mut Tx<'_>, id: FolderId) {
+    tx.batch.put(Space::Queue, settling_job(tx.mailbox.number(), id), Vec::new());
+}
+
+pub(crate) fn end_folder_settling(tx: &mut Tx<'_>, id: FolderId) {
+    tx.batch.delete(Space::Queue, settling_job(tx.mailbox.number(), id));
+}
+
+pub(crate) fn has_folder_settling(mailbox: &Mailbox, id: FolderId) -> Result<bool> {
+    let job = settling_job(mailbox.number(), id);
+    Ok(mailbox.reader().get(Space::Queue, &job)?.is_some())
+}
+
+/// Whether a folder of the mailbox has to be followed yet.
+pub(crate) fn settles_folders(mailbox: &Mailbox, reader: &dyn Reader) -> Result<bool> {
+    let range = KeyRange::prefix([SETTLING, &mailbox.number().0.to_be_bytes()].concat());
+    Ok(!reader.scan(Space::Queue, &range, Direction::Forward, 1)?.is_empty())
+}
+
+/// Folders of a mailbox whose removal has begun and not ended.
+pub(crate) fn folder_removals(mailbox: &Mailbox) -> Result<Vec<FolderId>> {
+    let prefix = [FOLDER, &mailbox.number().0.to_be_bytes()].concat();
+    let found = jobs(&mailbox.store, &prefix)?;
+    Ok(found
+        .iter()
+        .filter_map(|job| keys::tail_id(job))
+        .map(|(r, c)| FolderId::new(r, c))
+        .collect())
+}
+
 /// Finishes what a crash or a stop interrupted.
 pub(crate) fn resume(store: &Store) -> Result<()> {
     for job in jobs(store, MAILBOX)? {
@@ -37,13 +69,22 @@ pub(crate) fn resume(store: &Store) -> Result<()> {
             remove_mailbox(store, MailboxNumber(u64::from_be_bytes(number)))?;
         }
     }
-    for job in jobs(store, FOLDER)? {
+    each_folder(store, SETTLING, folder::settle)?;
+    each_folder(store, FOLDER, folder::remove_detached)
+}
+
+fn each_folder(
+    store: &Store,
+    kind: &[u8],
+    finish: impl Fn(&Mailbox, FolderId) -> Result<()>,
+) -> Result<()> {
+    for job in jobs(store, kind)? {
         let number = job.get(2..10).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
         let (Some(number), Some((replica, counter))) = (number, keys::tail_id(&job)) else {
             continue;
         };
         match store.mailbox(MailboxNumber(number)) {
-            Ok(mailbox) => folder::remove_detached(&mailbox, FolderId::new(replica, counter))?,
+            Ok(mailbox) => finish(&mailbox, FolderId::new(replica, counter))?,
             // The mailbox was removed with all its folders.
             Err(StoreError::NotFound(_)) => {
                 let mut batch = Batch::reclaiming();
@@ -113,6 +154,10 @@ pub(crate) fn mailbox_job(mailbox: MailboxNumber) -> Vec<u8> {
     [MAILBOX, &mailbox.0.to_be_bytes()].concat()
 }
 
-pub(crate) fn folder_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
+fn folder_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
     [&folder_prefix(mailbox)[..], &keys::fid(id)].concat()
+}
+
+fn settling_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
+    [SETTLING, &mailbox.0.to_be_bytes(), &keys::fid(id)].concat()
 }

@@ -29,6 +29,10 @@ pub(crate) enum Kind {
     FolderProperties = 0x11,
     /// (parent, hash of the folded name) -> folder.
     Child = 0x12,
+    /// (parent, folder) of a soft-deleted folder, whose name is free for others.
+    DeletedChild = 0x13,
+    /// (time, folder) of a soft-deleted folder -> the folder it was in.
+    DeletedFolder = 0x14,
     /// A message's hot record.
     Hot = 0x20,
     /// (viewing folder, class, message) -> summary.
@@ -125,6 +129,15 @@ pub(crate) fn summary(
 /// The entry that finds a soft-deleted message by its time.
 pub(crate) fn deleted_message(mailbox: MailboxNumber, at: FileTime, id: MessageId) -> Vec<u8> {
     key(mailbox, Kind::DeletedMessage, &[&at.0.to_be_bytes(), &mid(id)])
+}
+
+/// The entry that finds a soft-deleted folder by its time.
+pub(crate) fn deleted_folder(mailbox: MailboxNumber, at: FileTime, id: FolderId) -> Vec<u8> {
+    key(mailbox, Kind::DeletedFolder, &[&at.0.to_be_bytes(), &fid(id)])
+}
+
+pub(crate) fn deleted_child(mailbox: MailboxNumber, parent: FolderId, id: FolderId) -> Vec<u8> {
+    key(mailbox, Kind::DeletedChild, &[&fid(parent), &fid(id)])
 }
 
 /// The time in the key of an entry that finds something soft-deleted.

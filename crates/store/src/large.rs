@@ -195,16 +195,17 @@ pub(crate) fn mark_folder(
     before: &Properties,
     now: &Properties,
 ) -> Result<()> {
-    move_markers(tx, &folder_owner(id), &of_properties(before), &of_properties(now))
+    let owner = [&b"f"[..], &keys::fid(id)].concat();
+    move_markers(tx, &owner, &of_properties(before), &of_properties(now))
 }
 
 pub(crate) fn mark_store(tx: &mut Tx<'_>, before: &Properties, now: &Properties) -> Result<()> {
-    move_markers(tx, STORE_OWNER, &of_properties(before), &of_properties(now))
+    move_markers(tx, b"s", &of_properties(before), &of_properties(now))
 }
 
-pub(crate) type References = BTreeMap<[u8; BlobRef::LEN], BlobRef>;
+type References = BTreeMap<[u8; BlobRef::LEN], BlobRef>;
 
-pub(crate) fn references<'a>(values: impl IntoIterator<Item = &'a Value>) -> References {
+fn references<'a>(values: impl IntoIterator<Item = &'a Value>) -> References {
     values
         .into_iter()
         .filter_map(|value| match value {
@@ -216,7 +217,7 @@ pub(crate) fn references<'a>(values: impl IntoIterator<Item = &'a Value>) -> Ref
         .collect()
 }
 
-pub(crate) fn of_properties(properties: &Properties) -> References {
+fn of_properties(properties: &Properties) -> References {
     references(properties.iter().map(|(_, value)| value))
 }
 
@@ -232,14 +233,7 @@ fn move_markers(tx: &mut Tx<'_>, owner: &[u8], old: &References, new: &Reference
     Ok(())
 }
 
-/// Who holds a blob, as it stands in its marker.
-pub(crate) const STORE_OWNER: &[u8] = b"s";
-
-pub(crate) fn folder_owner(id: FolderId) -> Vec<u8> {
-    [&b"f"[..], &keys::fid(id)].concat()
-}
-
-pub(crate) fn message_owner(id: MessageId) -> Vec<u8> {
+fn message_owner(id: MessageId) -> Vec<u8> {
     [&b"m"[..], &keys::mid(id)].concat()
 }
 

@@ -5,7 +5,6 @@
 
 pub mod backup;
 pub mod blob;
-pub mod check;
 pub mod directory;
 pub mod engine;
 pub mod folder;
@@ -14,6 +13,7 @@ pub mod manifest;
 pub mod message;
 pub mod notify;
 pub mod quota;
+pub mod recover;
 pub mod retention;
 pub mod table;
 

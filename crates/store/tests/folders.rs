@@ -86,7 +86,7 @@ fn deleting_asks_about_content() {
     assert!(matches!(folder::delete(&mailbox, a, none), Err(StoreError::NotEmpty)));
     assert!(matches!(folder::delete(&mailbox, b, none), Err(StoreError::NotEmpty)));
     assert!(matches!(folder::delete(&mailbox, INBOX, none), Err(StoreError::Access)));
-    let all = DeleteOptions { messages: true, folders: true, ..none };
+    let all = DeleteOptions { messages: true, folders: true, hard: true, ..none };
     folder::delete(&mailbox, a, all).unwrap();
     assert!(matches!(folder::info(&mailbox, b), Err(StoreError::NotFound(_))));
     assert!(matches!(message::open(&mailbox, id), Err(StoreError::NotFound(_))));

@@ -5,6 +5,7 @@ mod rig;
 
 mod closing;
 mod crash;
+mod deleted;
 mod folders;
 mod http;
 mod items;

@@ -4,7 +4,7 @@ use mapi::text::String8;
 use mapi::{ErrorCode, FolderId};
 use mapi_rop::folder::{
     CreateFolderResponse, DeleteFolderFlags, DeleteFolderRequest, EmptyFolderRequest, FolderType,
-    OpenFolderRequest, OpenFolderResponse, PartialCompletionResponse,
+    OpenFolderFlags, OpenFolderRequest, OpenFolderResponse, PartialCompletionResponse,
 };
 use mapi_rop::irregular::{CreateFolderRequest, FolderTexts};
 use mapi_rop::parts::{Flagged, Text};
@@ -25,7 +25,11 @@ pub fn open_folder(
     request: &OpenFolderRequest,
 ) -> Result<Opened<OpenFolderResponse>> {
     need_folder_or_logon(call, input)?;
-    folder::info(&*call.mailbox()?, request.folder)?;
+    let info = folder::info(&*call.mailbox()?, request.folder)?;
+    // [MS-OXCFOLD] 2.2.1.1.1
+    if info.deleted.is_some() && !request.flags.contains(OpenFolderFlags::OPEN_SOFT_DELETED) {
+        return Err(ErrorCode::NOT_FOUND.into());
+    }
     open(call, request.folder, NO_RULES)
 }
 
@@ -122,11 +126,12 @@ pub fn delete_folder(
     partial(folder::delete(&*call.mailbox()?, request.folder, options))
 }
 
-/// RopEmptyFolder ([MS-OXCFOLD] 3.2.5.9).
+/// RopEmptyFolder and RopHardDeleteMessagesAndSubfolders ([MS-OXCFOLD] 3.2.5.9, 3.2.5.10).
 pub fn empty_folder(
     call: &Call<'_>,
     input: NodeId,
     request: &EmptyFolderRequest,
+    hard: bool,
 ) -> Result<PartialCompletionResponse> {
     let id = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
     // MS-OXCFOLD R1248
@@ -136,7 +141,7 @@ pub fn empty_folder(
     let options = DeleteOptions {
         messages: true,
         folders: true,
-        hard: false,
+        hard,
         associated: request.want_delete_associated,
     };
     partial(folder::empty(&*call.mailbox()?, id, options))

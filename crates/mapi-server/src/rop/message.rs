@@ -114,7 +114,9 @@ pub fn create_message(
     need_store(call, input)?;
     let code_page = code_page_of(call, request.code_page)?;
     let mailbox = call.mailbox()?;
-    folder::info(&mailbox, request.folder)?;
+    if folder::info(&mailbox, request.folder)?.deleted.is_some() {
+        return Err(ErrorCode::NOT_FOUND.into());
+    }
     let mut edit = message::Message::new(&mailbox, request.folder, request.associated);
     name_creator(call, &mut edit.body.properties);
     let entry = call.count(Kind::Message)?;

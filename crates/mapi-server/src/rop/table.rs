@@ -34,11 +34,16 @@ pub fn get_hierarchy_table(
     request: &GetTableRequest,
 ) -> Result<Opened<GetTableResponse>> {
     const VALID: u8 = 0xfc;
-    // MS-OXCFOLD R314. Deleted folders are not kept, and the others must not be taken for them (R806).
-    if request.flags.0 & !VALID != 0 || request.flags.contains(TableFlags::SOFT_DELETES) {
+    // MS-OXCFOLD R314
+    if request.flags.0 & !VALID != 0 {
         return Err(ErrorCode::NOT_SUPPORTED.into());
     }
-    let rows = Rows::Hierarchy { depth: request.flags.contains(TableFlags::DEPTH) };
+    let depth = request.flags.contains(TableFlags::DEPTH);
+    // MS-OXCFOLD R806
+    let rows = match request.flags.contains(TableFlags::SOFT_DELETES) {
+        false => Rows::Hierarchy { depth },
+        true => Rows::DeletedHierarchy { depth },
+    };
     open(call, input, TableKind::Hierarchy, rows, request.flags)
 }
 

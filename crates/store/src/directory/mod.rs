@@ -5,7 +5,7 @@
 //! and mailboxes are never used again.
 
 mod password;
-pub(crate) mod record;
+mod record;
 #[cfg(test)]
 mod tests;
 
@@ -318,7 +318,7 @@ fn close_to_writers(store: &Store, mailbox: MailboxNumber) -> Result<()> {
 
 /// The critical section of the directory: reads what is enqueued, builds a batch, and waits for the disk
 /// outside.
-pub(crate) fn write<T>(
+fn write<T>(
     store: &Store,
     empty: impl Fn() -> Batch,
     mut build: impl FnMut(&dyn Reader, &mut Batch) -> Result<T>,
@@ -396,7 +396,7 @@ fn next_counters(reader: &dyn Reader, batch: &mut Batch) -> Result<Counters> {
 }
 
 /// The entries by which an account is found.
-pub(crate) fn index_keys(account: &Account) -> [Vec<u8>; 4] {
+fn index_keys(account: &Account) -> [Vec<u8>; 4] {
     [
         record::address_key(&account.address),
         record::legacy_dn_key(&account.legacy_dn),

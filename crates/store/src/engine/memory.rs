@@ -72,7 +72,17 @@ impl MemoryEngine {
 
     /// Makes the next sync fail as a broken disk would.
     pub fn fail_next_sync(&self) {
-        self.core.backend().gate.lock().fail_next = true;
+        self.fail_sync_after(0);
+    }
+
+    /// Lets so many syncs go well and makes the one after them fail, and none behind it.
+    pub fn fail_sync_after(&self, syncs: u64) {
+        self.core.backend().gate.lock().fail_after = Some(syncs);
+    }
+
+    /// Takes the failure back that no sync met; true if there was one.
+    pub fn fail_no_sync(&self) -> bool {
+        self.core.backend().gate.lock().fail_after.take().is_some()
     }
 
     /// Damages the stored value of a key; true if there is one.
@@ -126,7 +136,8 @@ struct MemoryBackend {
 #[derive(Default)]
 struct Gate {
     held: bool,
-    fail_next: bool,
+    /// Syncs that go well before one fails.
+    fail_after: Option<u64>,
     dead: bool,
     unsynced: Vec<Writes>,
 }
@@ -288,7 +299,9 @@ impl Backend for MemoryBackend {
             return Err(WriteFailure::Failed(Error::Closed));
         }
         let group = gate.unsynced.pop();
-        if std::mem::take(&mut gate.fail_next) {
+        let fails = gate.fail_after == Some(0);
+        gate.fail_after = gate.fail_after.and_then(|syncs| syncs.checked_sub(1));
+        if fails {
             return Err(WriteFailure::Failed(Error::Database {
                 reason: "a sync was made to fail".to_owned(),
             }));

@@ -16,6 +16,10 @@ use crate::{Mailbox, Result};
 const FOLDER_CHILD_COUNT: PropertyTag = PropertyTag::new(0x6638_0003);
 /// PidTagDeletedMsgCount: soft-deleted messages.
 const DELETED_MSG_COUNT: PropertyTag = PropertyTag::new(0x6640_0003);
+/// PidTagDeletedFolderCount: soft-deleted folders directly in this one.
+const DELETED_FOLDER_COUNT: PropertyTag = PropertyTag::new(0x6641_0003);
+/// PR_DELETED_MESSAGE_SIZE_EXTENDED: bytes of soft-deleted messages.
+const DELETED_MESSAGE_SIZE: PropertyTag = PropertyTag::new(0x669b_0014);
 
 /// All that a folder computes; none of it can be set by clients except the display name.
 const COMPUTED: &[PropertyTag] = &[
@@ -28,7 +32,10 @@ const COMPUTED: &[PropertyTag] = &[
     tags::CONTENT_UNREAD_COUNT,
     tags::CREATION_TIME,
     tags::DELETED_COUNT_TOTAL,
+    DELETED_FOLDER_COUNT,
+    DELETED_MESSAGE_SIZE,
     DELETED_MSG_COUNT,
+    tags::DELETED_ON,
     tags::DISPLAY_NAME,
     tags::ENTRY_ID,
     tags::FOLDER_ID,
@@ -91,6 +98,7 @@ impl<'a> FolderView<'a> {
 
     pub(crate) fn tags(&self) -> Result<Vec<PropertyTag>> {
         let mut tags = COMPUTED.to_vec();
+        tags.retain(|tag| *tag != tags::DELETED_ON || self.record.state.is_soft_deleted());
         let known = |tag: &PropertyTag| COMPUTED.iter().any(|known| known.id() == tag.id());
         tags.extend(self.stored()?.tags().filter(|tag| !known(tag)));
         Ok(tags)
@@ -130,6 +138,12 @@ impl<'a> FolderView<'a> {
             tags::CONTENT_UNREAD_COUNT => count(r.unread),
             tags::ASSOCIATED_CONTENT_COUNT => count(r.associated),
             DELETED_MSG_COUNT => count(r.soft_deleted),
+            DELETED_FOLDER_COUNT => count(r.deleted_children),
+            DELETED_MESSAGE_SIZE => (r.deleted_size as i64).into(),
+            tags::DELETED_ON => match r.state.is_soft_deleted() {
+                true => r.deleted.into(),
+                false => return Ok(None),
+            },
             tags::DELETED_COUNT_TOTAL => count(r.deleted_total),
             tags::SUBFOLDERS => (r.children > 0).into(),
             FOLDER_CHILD_COUNT => count(r.children),

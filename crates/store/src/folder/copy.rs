@@ -13,7 +13,8 @@ use crate::table::Contents;
 use crate::value::Properties;
 use crate::{Mailbox, Result, StoreError, large, message};
 
-/// Moves a folder within its mailbox under another parent, with another name if one is given.
+/// Moves a folder within its mailbox under another parent, with another name if one is given. A soft-deleted
+/// folder comes back that way.
 ///
 /// Errors: [`StoreError::FolderCycle`], [`StoreError::DuplicateName`], [`StoreError::Access`] for a
 /// special folder.
@@ -25,6 +26,9 @@ pub fn move_to(
 ) -> Result<()> {
     if SpecialFolder::from_id(id).is_some() {
         return Err(StoreError::Access);
+    }
+    if super::is_soft_deleted(mailbox, mailbox.reader(), id)? {
+        return super::restore(mailbox, id, parent, name).map(drop);
     }
     let name = name.map(check_name).transpose()?;
     writer::write(mailbox, |tx| {
@@ -99,7 +103,7 @@ fn copy_one(
     parent: FolderId,
     name: Option<&str>,
 ) -> Result<FolderId> {
-    let record = super::record(source, source.reader(), id)?;
+    let record = super::readable(source, source.reader(), id)?;
     let name = check_name(name.unwrap_or(&record.name))?;
     let (stored, _) = properties_of(source, source.reader(), id)?;
     let ids = stored.iter().map(|(id, _)| id);

@@ -2,13 +2,13 @@
 
 use mapi::{FolderId, MessageId};
 
-use super::{DeleteOptions, FolderKind, child_ids, record};
+use super::{DeleteOptions, FolderKind, child_ids, deleted_child_ids, record, soft};
 use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::special::SpecialFolder;
 use crate::mailbox::writer::{self, Tx};
-use crate::record::folder::FolderState;
+use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::parts;
 use crate::table::Contents;
 use crate::value::Properties;
@@ -17,25 +17,43 @@ use crate::{Mailbox, Result, StoreError, jobs, large, message};
 /// Messages that go in one batch.
 const BATCH: usize = 64;
 
-/// Deletes a folder. It disappears at once; its content goes in bounded batches, also after a restart.
-/// Folders go for good, also without `hard`.
+/// Deletes a folder. It disappears at once. Without `hard` it is kept as soft-deleted with all that it holds;
+/// with it, its content goes in bounded batches, also after a restart. A soft-deleted folder goes only with
+/// `hard`.
 ///
 /// Errors: [`StoreError::NotEmpty`], [`StoreError::Access`] for a special folder.
 pub fn delete(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<()> {
     if SpecialFolder::from_id(id).is_some() {
         return Err(StoreError::Access);
     }
+    let _trees = mailbox.trees.lock();
+    if !options.hard {
+        return soft::delete(mailbox, id, options);
+    }
+    begin_removal(mailbox, id, options)?;
+    remove_detached(mailbox, id)
+}
+
+/// Takes a folder out of the hierarchy, or out of the soft-deleted ones, for good. A job removes it.
+pub(crate) fn begin_removal(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<()> {
     writer::reclaim(mailbox, |tx| {
-        let record = tx.folder(id)?;
-        let full = record.contents > 0 && record.kind != FolderKind::Search;
-        if (full && !options.messages) || (record.children > 0 && !options.folders) {
-            return Err(StoreError::NotEmpty);
-        }
+        let record = tx.any_folder(id)?;
+        check_empty(record, options)?;
+        let record = record.clone();
+        soft::take_from_parent(tx, id, &record)?;
         detach(tx, id)?;
         jobs::add_folder_removal(tx, id);
+        jobs::end_folder_settling(tx, id);
         Ok(())
-    })?;
-    remove_detached(mailbox, id)
+    })
+}
+
+pub(super) fn check_empty(record: &FolderRecord, options: DeleteOptions) -> Result<()> {
+    let full = record.contents > 0 && record.kind != FolderKind::Search;
+    match (full && !options.messages) || (record.children > 0 && !options.folders) {
+        true => Err(StoreError::NotEmpty),
+        false => Ok(()),
+    }
 }
 
 /// Deletes the messages and folders in a folder.
@@ -51,8 +69,15 @@ pub fn empty(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<
     if options.hard && options.messages {
         partial |= !delete_all(mailbox, id, Contents::SoftDeleted, true)?;
     }
+    if options.hard && options.associated {
+        partial |= !delete_all(mailbox, id, Contents::SoftDeletedAssociated, true)?;
+    }
     if options.folders {
-        for child in child_ids(mailbox, mailbox.reader(), id)? {
+        let mut children = child_ids(mailbox, mailbox.reader(), id)?;
+        if options.hard {
+            children.extend(deleted_child_ids(mailbox, mailbox.reader(), id)?);
+        }
+        for child in children {
             let all = DeleteOptions { messages: true, folders: true, ..options };
             match delete(mailbox, child, all) {
                 Ok(()) | Err(StoreError::NotFound(_)) => {}
@@ -83,19 +108,15 @@ fn delete_all(mailbox: &Mailbox, id: FolderId, contents: Contents, hard: bool) -
     }
 }
 
-/// Takes a folder out of the hierarchy. What it holds stays, out of sight, for a job.
+/// Marks a folder as one that is being removed. What it holds stays, out of sight, for a job; the lists of its
+/// parent are the caller's.
 fn detach(tx: &mut Tx<'_>, id: FolderId) -> Result<()> {
     let change = tx.next_change()?;
-    let record = tx.folder(id)?;
-    let (parent, name) = (record.parent, record.name.clone());
+    let Some(record) = tx.find_folder(id)? else { return Ok(()) };
     record.state = FolderState::Detached;
     record.change = change;
-    tx.delete(keys::child(tx.mailbox.number(), parent, &name));
-    if let Some(parent) = tx.find_folder(parent)? {
-        parent.children = parent.children.saturating_sub(1);
-    }
     let mut entry = Change::of_folder(ChangeKind::FolderDeleted, id, change);
-    entry.old_folder = parent;
+    entry.old_folder = record.parent;
     tx.log(entry)?;
     Ok(())
 }
@@ -103,44 +124,86 @@ fn detach(tx: &mut Tx<'_>, id: FolderId) -> Result<()> {
 /// Removes a detached folder and all below it, in bounded batches. Safe to run again after a crash at any
 /// place.
 pub(crate) fn remove_detached(mailbox: &Mailbox, top: FolderId) -> Result<()> {
-    let mut pending = vec![top];
-    while let Some(id) = pending.last().copied() {
-        let children = child_ids(mailbox, mailbox.reader(), id)?;
-        if !children.is_empty() {
-            for child in &children {
-                writer::reclaim(mailbox, |tx| match tx.find_folder(*child)? {
-                    Some(record) if record.state != FolderState::Detached => detach(tx, *child),
-                    // The record is gone already: only the name is left.
-                    _ => {
-                        delete_child_entry(tx, id, *child)?;
-                        Ok(())
-                    }
-                })?;
-                pending.push(*child);
+    while !remove_some(mailbox, top, usize::MAX)?.1 {}
+    Ok(())
+}
+
+/// As [`remove_detached`], about `limit` messages and folders of it. Returns how many messages are gone, and
+/// whether all is done.
+///
+/// INVARIANT: a folder stays in its parent's list until nothing is left of it, so that it is found again.
+pub(crate) fn remove_some(mailbox: &Mailbox, top: FolderId, limit: usize) -> Result<(usize, bool)> {
+    let (mut messages, mut steps) = (0, 0);
+    // From the top to the folder that is being removed.
+    let mut path = vec![top];
+    while let Some(id) = path.last().copied() {
+        if messages + steps >= limit {
+            return Ok((messages, false));
+        }
+        steps += 1;
+        if let Some(child) = first_below(mailbox, id)? {
+            // Folders that contain each other, or an entry without a folder: only the entry goes.
+            let known = path.contains(&child);
+            let below = writer::reclaim(mailbox, |tx| {
+                match tx.find_folder(child)?.map(|record| record.state) {
+                    Some(_) if known => {}
+                    Some(FolderState::Detached) => return Ok(true),
+                    Some(_) => return detach(tx, child).map(|()| true),
+                    None => {}
+                }
+                delete_entries(tx, id, child)?;
+                Ok(false)
+            })?;
+            if below {
+                path.push(child);
             }
             continue;
         }
-        if remove_batch(mailbox, id)? {
+        let removed = remove_batch(mailbox, id)?;
+        if removed > 0 {
+            messages += removed;
             continue;
         }
+        let parent = path.len().checked_sub(2).map(|at| path[at]);
         writer::reclaim(mailbox, |tx| {
+            let record = tx.find_folder(id)?.map(|record| record.clone());
             tx.remove_folder(id)?;
             let (properties, old) = super::properties_of(tx.mailbox, tx.reader(), id)?;
             let prefix = tx.mailbox.key(Kind::FolderProperties, &[&keys::fid(id)]);
             parts::delete(&mut tx.batch, &prefix, old);
             large::mark_folder(tx, id, &properties, &Properties::new())?;
-            if id == top {
-                jobs::end_folder_removal(tx, id);
+            match (parent, record) {
+                (None, _) => jobs::end_folder_removal(tx, id),
+                (Some(parent), None) => delete_entries(tx, parent, id)?,
+                (Some(parent), Some(record)) => {
+                    let number = tx.mailbox.number();
+                    tx.delete(keys::child(number, parent, &record.name));
+                    tx.delete(keys::deleted_child(number, parent, id));
+                    tx.delete(keys::deleted_folder(number, record.deleted, id));
+                }
             }
             Ok(())
         })?;
-        pending.pop();
+        path.pop();
     }
-    Ok(())
+    Ok((messages, true))
 }
 
-/// Removes some messages of a detached folder, or some of its deletion set; false if nothing was left.
-fn remove_batch(mailbox: &Mailbox, id: FolderId) -> Result<bool> {
+/// A folder in a folder that is being removed, soft-deleted ones included.
+fn first_below(mailbox: &Mailbox, id: FolderId) -> Result<Option<FolderId>> {
+    let reader = mailbox.reader();
+    let named = KeyRange::prefix(mailbox.key(Kind::Child, &[&keys::fid(id)]));
+    let named = reader.scan(Space::Mailbox, &named, Direction::Forward, 1)?;
+    if let Some((_, child)) = named.first() {
+        return Ok(keys::tail_id(child).map(|(r, c)| FolderId::new(r, c)));
+    }
+    let deleted = KeyRange::prefix(mailbox.key(Kind::DeletedChild, &[&keys::fid(id)]));
+    let deleted = reader.scan(Space::Mailbox, &deleted, Direction::Forward, 1)?;
+    Ok(deleted.first().and_then(|(key, _)| keys::tail_id(key)).map(|(r, c)| FolderId::new(r, c)))
+}
+
+/// Removes some messages of a detached folder, or some of its deletion set; returns how many.
+fn remove_batch(mailbox: &Mailbox, id: FolderId) -> Result<usize> {
     writer::reclaim(mailbox, |tx| {
         let rows = KeyRange::prefix(tx.mailbox.key(Kind::Summary, &[&keys::fid(id)]));
         let rows = tx.reader().scan(Space::Mailbox, &rows, Direction::Forward, BATCH)?;
@@ -157,22 +220,23 @@ fn remove_batch(mailbox: &Mailbox, id: FolderId) -> Result<bool> {
             }
         }
         if !rows.is_empty() {
-            return Ok(true);
+            return Ok(rows.len());
         }
         let ranges = KeyRange::prefix(tx.mailbox.key(Kind::Deleted, &[&keys::fid(id)]));
         let ranges = tx.reader().scan(Space::Mailbox, &ranges, Direction::Forward, BATCH * 8)?;
         ranges.iter().for_each(|(key, _)| tx.delete(key.to_vec()));
-        Ok(!ranges.is_empty())
+        Ok(ranges.len())
     })
 }
 
-fn delete_child_entry(tx: &mut Tx<'_>, parent: FolderId, child: FolderId) -> Result<()> {
-    let prefix = tx.mailbox.key(Kind::Child, &[&keys::fid(parent)]);
-    let range = KeyRange::prefix(prefix);
+/// Removes what names a folder that is not there.
+fn delete_entries(tx: &mut Tx<'_>, parent: FolderId, child: FolderId) -> Result<()> {
+    let range = KeyRange::prefix(tx.mailbox.key(Kind::Child, &[&keys::fid(parent)]));
     for (key, value) in tx.reader().scan(Space::Mailbox, &range, Direction::Forward, usize::MAX)? {
         if value[..] == keys::fid(child) {
             tx.delete(key.to_vec());
         }
     }
+    tx.delete(keys::deleted_child(tx.mailbox.number(), parent, child));
     Ok(())
 }

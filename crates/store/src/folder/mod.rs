@@ -17,11 +17,15 @@ use crate::{Mailbox, Result, StoreError, large};
 pub(crate) mod computed;
 mod copy;
 mod delete;
+mod soft;
 
 pub use computed::is_computed;
 pub use copy::{copy_to, move_to};
 pub(crate) use delete::remove_detached;
+pub(crate) use delete::{begin_removal, remove_some};
 pub use delete::{delete, empty};
+pub(crate) use soft::{deleted_child_ids, is_soft_deleted, settle};
+pub use soft::{recover, restore};
 
 /// Characters of a display name at most, as Exchange has it.
 const MAX_NAME: usize = 255;
@@ -50,8 +54,14 @@ pub struct FolderInfo {
     pub unread: u32,
     pub associated: u32,
     pub soft_deleted: u32,
-    /// Bytes of all messages, associated ones included.
+    /// Bytes of all messages, associated ones included, soft-deleted ones not.
     pub size: u64,
+    /// Bytes of the soft-deleted ones.
+    pub deleted_size: u64,
+    /// Soft-deleted folders directly in it.
+    pub deleted_children: u32,
+    /// When it was soft-deleted, by itself or with a folder above; None if it was not.
+    pub deleted: Option<FileTime>,
     /// Direct children.
     pub children: u32,
     /// Messages ever deleted (PidTagDeletedCountTotal).
@@ -195,11 +205,11 @@ fn insert(
     Ok(id)
 }
 
-/// The folder's record.
+/// The folder's record. A soft-deleted folder can be read, and says that it is.
 ///
 /// Errors: [`StoreError::NotFound`].
 pub fn info(mailbox: &Mailbox, id: FolderId) -> Result<FolderInfo> {
-    Ok(to_info(id, record(mailbox, mailbox.reader(), id)?))
+    Ok(to_info(id, readable(mailbox, mailbox.reader(), id)?))
 }
 
 /// The child of that name, case-insensitively.
@@ -207,13 +217,13 @@ pub fn child_by_name(mailbox: &Mailbox, parent: FolderId, name: &str) -> Result<
     find_child(mailbox, mailbox.reader(), parent, name)
 }
 
-/// The direct children, by name.
+/// The direct children, by name; soft-deleted ones only of a soft-deleted folder, which went with it.
 pub fn children(mailbox: &Mailbox, parent: FolderId) -> Result<Vec<FolderInfo>> {
     let reader = mailbox.store.engine().snapshot()?;
-    record(mailbox, &*reader, parent)?;
+    readable(mailbox, &*reader, parent)?;
     let mut children = Vec::new();
     for id in child_ids(mailbox, &*reader, parent)? {
-        children.push(to_info(id, record(mailbox, &*reader, id)?));
+        children.push(to_info(id, readable(mailbox, &*reader, id)?));
     }
     children.sort_by_cached_key(|child| keys::fold_name(&child.display_name));
     Ok(children)
@@ -222,14 +232,14 @@ pub fn children(mailbox: &Mailbox, parent: FolderId) -> Result<Vec<FolderInfo>> 
 /// Values by id, stored and computed, in the order of the tags; None where there is none.
 pub fn get(mailbox: &Mailbox, id: FolderId, tags: &[PropertyTag]) -> Result<Vec<Option<Value>>> {
     let reader = mailbox.reader();
-    let view = computed::FolderView::new(mailbox, reader, id, record(mailbox, reader, id)?);
+    let view = computed::FolderView::new(mailbox, reader, id, readable(mailbox, reader, id)?);
     tags.iter().map(|tag| view.get(*tag)).collect()
 }
 
 /// Every property that the folder has, computed ones included.
 pub fn tags(mailbox: &Mailbox, id: FolderId) -> Result<Vec<PropertyTag>> {
     let reader = mailbox.reader();
-    computed::FolderView::new(mailbox, reader, id, record(mailbox, reader, id)?).tags()
+    computed::FolderView::new(mailbox, reader, id, readable(mailbox, reader, id)?).tags()
 }
 
 /// Sets properties at once; those that cannot be set (computed ones) come back as problems.
@@ -331,18 +341,36 @@ fn rename(tx: &mut Tx<'_>, id: FolderId, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// A folder's record.
+/// The record of a folder of the hierarchy.
+///
+/// Errors: [`StoreError::NotFound`], also for one that is soft-deleted or being removed.
+pub(crate) fn record(mailbox: &Mailbox, reader: &dyn Reader, id: FolderId) -> Result<FolderRecord> {
+    any(mailbox, reader, id)?
+        .filter(|record| record.state == FolderState::Present)
+        .ok_or(StoreError::NotFound("folder"))
+}
+
+/// The record of a folder that can be read: one of the hierarchy, or a soft-deleted one.
 ///
 /// Errors: [`StoreError::NotFound`], also for one that is being removed.
-pub(crate) fn record(mailbox: &Mailbox, reader: &dyn Reader, id: FolderId) -> Result<FolderRecord> {
-    let bytes = reader
-        .get(Space::Mailbox, &keys::folder(mailbox.number(), id))?
-        .ok_or(StoreError::NotFound("folder"))?;
-    let record = FolderRecord::read(&bytes)?;
-    match record.state {
-        FolderState::Present => Ok(record),
-        _ => Err(StoreError::NotFound("folder")),
-    }
+pub(crate) fn readable(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    id: FolderId,
+) -> Result<FolderRecord> {
+    any(mailbox, reader, id)?
+        .filter(|record| record.state != FolderState::Detached)
+        .ok_or(StoreError::NotFound("folder"))
+}
+
+/// A folder's record, whatever its state.
+pub(crate) fn any(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    id: FolderId,
+) -> Result<Option<FolderRecord>> {
+    let bytes = reader.get(Space::Mailbox, &keys::folder(mailbox.number(), id))?;
+    Ok(bytes.map(|bytes| FolderRecord::read(&bytes)).transpose()?)
 }
 
 /// The stored properties and how many parts they have.
@@ -409,7 +437,7 @@ pub(crate) fn is_within(
         if at == top {
             return Ok(true);
         }
-        let parent = record(mailbox, reader, at)?.parent;
+        let parent = readable(mailbox, reader, at)?.parent;
         if parent == at {
             return Ok(false);
         }
@@ -444,6 +472,9 @@ pub(crate) fn to_info(id: FolderId, record: FolderRecord) -> FolderInfo {
         associated: record.associated,
         soft_deleted: record.soft_deleted,
         size: record.size,
+        deleted_size: record.deleted_size,
+        deleted_children: record.deleted_children,
+        deleted: record.state.is_soft_deleted().then_some(record.deleted),
         children: record.children,
         deleted_total: record.deleted_total,
         created: record.created,

@@ -16,6 +16,7 @@ use crate::table::registry::Views;
 use crate::{MailboxNumber, Result, Store, StoreError};
 
 pub mod changes;
+pub mod check;
 pub(crate) mod entry_ids;
 pub mod ids;
 pub mod names;
@@ -35,6 +36,9 @@ pub struct Mailbox {
     /// The critical section: read, check, build the batch, enqueue it. Never held while waiting for the
     /// disk.
     pub(crate) writing: Mutex<()>,
+    /// Held while a tree of folders is soft-deleted, brought back or removed, since that takes more than one
+    /// batch. Taken before `writing`.
+    pub(crate) trees: Mutex<()>,
     /// Loaded when first asked for; append-only like what it mirrors.
     pub(crate) names: RwLock<Option<Arc<names::NameMap>>>,
     pub(crate) replicas: RwLock<Option<BTreeMap<u16, Guid>>>,
@@ -54,6 +58,7 @@ impl Mailbox {
             number,
             info: Info::read(&bytes)?,
             writing: Mutex::new(()),
+            trees: Mutex::new(()),
             names: RwLock::new(None),
             replicas: RwLock::new(None),
             settings: RwLock::new(read_settings(store.engine(), number)?),

@@ -8,7 +8,7 @@ use super::writer;
 use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::Kind;
 use crate::record::folder::FolderState;
-use crate::{Mailbox, Result, StoreError};
+use crate::{Mailbox, Result, StoreError, folder};
 
 /// Where messages of a class are delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,16 +27,21 @@ const MAX_ENTRIES: usize = 1024;
 pub fn folder_for(mailbox: &Mailbox, class: &str) -> Result<ReceiveFolder> {
     check_class(class)?;
     let folded = class.to_ascii_lowercase();
-    all(mailbox)?
-        .into_iter()
-        .filter(|entry| {
-            let prefix = entry.class.to_ascii_lowercase();
-            folded
-                .strip_prefix(&prefix)
-                .is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('.'))
-        })
-        .max_by_key(|entry| entry.class.len())
-        .ok_or(StoreError::NotFound("receive folder"))
+    let mut entries = all(mailbox)?;
+    entries.retain(|entry| {
+        let prefix = entry.class.to_ascii_lowercase();
+        folded
+            .strip_prefix(&prefix)
+            .is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('.'))
+    });
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.class.len()));
+    // An entry whose folder is deleted waits for it to come back.
+    for entry in entries {
+        if folder::record(mailbox, mailbox.reader(), entry.folder).is_ok() {
+            return Ok(entry);
+        }
+    }
+    Err(StoreError::NotFound("receive folder"))
 }
 
 /// Sets the folder of a class; `None` removes the entry.
@@ -110,16 +115,7 @@ pub(crate) fn to_bytes(entry: &ReceiveFolder) -> Vec<u8> {
     w
 }
 
-/// Whether a record is what [`set_folder`] writes.
-pub(crate) fn check_entry(key: &[u8], value: &[u8]) -> Result<()> {
-    let entry = from_bytes(value)?;
-    match key.get(9..) == Some(entry.class.to_ascii_lowercase().as_bytes()) {
-        true => check_class(&entry.class),
-        false => Err(StoreError::Corrupt("a message class that is not that of its key".into())),
-    }
-}
-
-pub(crate) fn from_bytes(bytes: &[u8]) -> Result<ReceiveFolder> {
+fn from_bytes(bytes: &[u8]) -> Result<ReceiveFolder> {
     let mut r = mapi::Reader::new(bytes);
     Ok(ReceiveFolder {
         folder: FolderId::read(&mut r)?,

@@ -231,6 +231,13 @@ impl<'a> Tx<'a> {
             .ok_or(StoreError::NotFound("folder"))
     }
 
+    /// As [`Tx::folder`], also a soft-deleted one.
+    pub(crate) fn any_folder(&mut self, id: FolderId) -> Result<&mut FolderRecord> {
+        self.find_folder(id)?
+            .filter(|record| record.state != FolderState::Detached)
+            .ok_or(StoreError::NotFound("folder"))
+    }
+
     /// As [`Tx::folder`], detached and soft-deleted ones included.
     pub(crate) fn find_folder(&mut self, id: FolderId) -> Result<Option<&mut FolderRecord>> {
         let number = keys::id_number(id.replica, id.counter);

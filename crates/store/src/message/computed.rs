@@ -14,6 +14,7 @@ const COMPUTED: &[PropertyTag] = &[
     tags::ASSOCIATED,
     tags::CHANGE_KEY,
     tags::CHANGE_NUMBER,
+    tags::DELETED_ON,
     tags::DISPLAY_BCC,
     tags::DISPLAY_CC,
     tags::DISPLAY_TO,
@@ -117,6 +118,10 @@ pub fn get(mailbox: &Mailbox, message: &Message, tag: PropertyTag) -> Result<Opt
                 .into(),
         },
         tags::READ => message.read.into(),
+        tags::DELETED_ON => match message.deleted {
+            Some(at) => at.into(),
+            None => return Ok(None),
+        },
         tags::MESSAGE_STATUS => (message.status as i32).into(),
         tags::MESSAGE_SIZE | tags::MESSAGE_SIZE_EXTENDED => {
             let size = if saved { message.size } else { message.body.size() };

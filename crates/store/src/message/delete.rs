@@ -64,7 +64,10 @@ pub fn purge(mailbox: &Mailbox, before: FileTime, limit: usize) -> Result<usize>
 }
 
 fn delete_batch(tx: &mut Tx<'_>, folder: FolderId, ids: &[MessageId], hard: bool) -> Result<usize> {
-    tx.folder(folder)?;
+    match hard {
+        true => tx.any_folder(folder)?,
+        false => tx.folder(folder)?,
+    };
     let mut deleted = Vec::with_capacity(ids.len());
     let mut seen = std::collections::HashSet::new();
     for id in ids {
@@ -98,7 +101,7 @@ pub(crate) fn take_out(tx: &mut Tx<'_>, id: MessageId, hot: &Hot) -> Result<()> 
     if hot.contents.is_deleted() {
         tx.delete(keys::deleted_message(number, hot.deleted, id));
     }
-    let record = tx.folder(hot.folder)?;
+    let record = tx.any_folder(hot.folder)?;
     count(record, hot, false);
     if !hot.contents.is_deleted() {
         record.deleted_total = record.deleted_total.saturating_add(1);

@@ -44,6 +44,8 @@ pub struct Message {
     pub folder: FolderId,
     pub associated: bool,
     pub soft_deleted: bool,
+    /// When it was soft-deleted by itself.
+    pub deleted: Option<mapi::FileTime>,
     /// The change on which the edits stand; NONE before the first save.
     pub base: ChangeNumber,
     /// PidTagMessageFlags as they are saved, without those that are computed.
@@ -117,6 +119,7 @@ impl Message {
             folder: FolderId::NONE,
             associated: false,
             soft_deleted: false,
+            deleted: None,
             base: ChangeNumber::NONE,
             flags: 0,
             status: 0,
@@ -134,6 +137,7 @@ impl Message {
             folder: hot.folder,
             associated: hot.contents.is_associated(),
             soft_deleted: hot.contents.is_deleted(),
+            deleted: hot.contents.is_deleted().then_some(hot.deleted),
             base: hot.change,
             flags: hot.flags,
             status: hot.status,

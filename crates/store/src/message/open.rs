@@ -7,15 +7,20 @@ use crate::engine::{Direction, KeyRange, Reader, Space};
 use crate::keys;
 use crate::record::hot::Hot;
 use crate::record::node::{self, Path};
-use crate::{Mailbox, Result, StoreError};
+use crate::{Mailbox, Result, StoreError, folder};
 
 /// Reads a message.
 ///
-/// Errors: [`StoreError::NotFound`]; a soft-deleted message opens, and says so.
+/// Errors: [`StoreError::NotFound`]; a soft-deleted message, or one in a soft-deleted folder, opens and says
+/// so.
 pub fn open(mailbox: &Mailbox, id: MessageId) -> Result<Message> {
     // Hot record and nodes must be of one state.
     let reader = mailbox.store().engine().snapshot()?;
-    read(mailbox, &*reader, id)
+    let mut message = read(mailbox, &*reader, id)?;
+    // What lies in a soft-deleted folder is deleted with it.
+    message.soft_deleted |=
+        folder::readable(mailbox, &*reader, message.folder)?.state.is_soft_deleted();
+    Ok(message)
 }
 
 pub(crate) fn read(mailbox: &Mailbox, reader: &dyn Reader, id: MessageId) -> Result<Message> {

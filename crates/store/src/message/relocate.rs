@@ -89,7 +89,7 @@ fn relocate(
     target: FolderId,
     moving: bool,
 ) -> Result<Vec<Option<MessageId>>> {
-    tx.folder(folder)?;
+    tx.any_folder(folder)?;
     if tx.folder(target)?.kind == crate::folder::FolderKind::Search {
         return Err(StoreError::Invalid("a search folder holds no messages of its own"));
     }
@@ -112,6 +112,7 @@ fn relocate(
         put_nodes(tx, new, &Nodes::default(), &body)?;
         let mut hot = old;
         hot.folder = target;
+        hot.size = body.size();
         // Out of the deleted ones, a message comes back to life.
         hot.contents = Contents::of(old.contents.is_associated(), false);
         hot.deleted = mapi::FileTime(0);

@@ -48,6 +48,10 @@ pub(crate) enum FolderState {
 }
 
 impl FolderState {
+    pub(crate) fn is_soft_deleted(self) -> bool {
+        matches!(self, FolderState::Deleted | FolderState::Within)
+    }
+
     fn to_byte(self) -> u8 {
         match self {
             FolderState::Present => 0,

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::engine::{Batch, Reader, Space};
 
 /// Bytes of a part.
-pub(crate) const PART: usize = 48 * 1024;
+const PART: usize = 48 * 1024;
 /// The largest record; what is larger belongs into a blob.
 pub(crate) const MAX_RECORD: usize = 4 << 20;
 

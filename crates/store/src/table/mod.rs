@@ -79,6 +79,11 @@ pub enum QueryRows {
     Hierarchy {
         depth: bool,
     },
+    /// Soft-deleted folders: those directly in the folder, or all below it. Of a folder that is soft-deleted
+    /// itself, all that is in it.
+    DeletedHierarchy {
+        depth: bool,
+    },
 }
 
 /// A row's place in a view's order, which stays meaningful when rows come and go: a table's cursor and
@@ -167,7 +172,7 @@ impl View {
     /// Rows now. Where no restriction asks for more, the folder's counters tell without reading rows.
     pub fn len(&self) -> Result<usize> {
         let plan = &self.core.plan;
-        let record = folder::record(&self.mailbox, self.mailbox.reader(), plan.folder)?;
+        let record = folder::readable(&self.mailbox, self.mailbox.reader(), plan.folder)?;
         match plan.count(&record) {
             Some(count) => Ok(count),
             None => Ok(self.state()?.rows.len()),

@@ -79,7 +79,7 @@ pub(crate) fn open(mailbox: &Arc<Mailbox>, query: Query) -> Result<Arc<View>> {
     };
     let view = View { mailbox: mailbox.clone(), core, name, _counted: gauges.views.count(1) };
     // Rows are read when they are asked for: whoever opens a table often sorts it next.
-    crate::folder::record(mailbox, mailbox.reader(), view.core.plan.folder)?;
+    crate::folder::readable(mailbox, mailbox.reader(), view.core.plan.folder)?;
     Ok(Arc::new(view))
 }
 
@@ -182,6 +182,7 @@ fn name(query: &Query) -> Vec<u8> {
     name.push(match query.rows {
         QueryRows::Contents(contents) => contents.to_byte(),
         QueryRows::Hierarchy { depth } => 0x80 | u8::from(depth),
+        QueryRows::DeletedHierarchy { depth } => 0x90 | u8::from(depth),
     });
     query.sort.write(&mut name);
     if let Some(restriction) = &query.restriction {

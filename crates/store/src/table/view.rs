@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::rows::{self, Entry};
 use super::source::{self, Context, FolderRow, MessageRow, RowSource};
 use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate};
-use crate::engine::{Direction, KeyRange, Reader, Space, Value};
+use crate::engine::{Direction, KeyRange, Reader, Space};
 use crate::gauge::Counted;
 use crate::keys::{self, Kind};
 use crate::mailbox::changes;
@@ -188,7 +188,9 @@ impl Plan {
         let (replica, counter) = keys::id_parts(entry.id);
         match self.rows {
             QueryRows::Contents(_) => RowObject::Message(MessageId::new(replica, counter)),
-            QueryRows::Hierarchy { .. } => RowObject::Folder(FolderId::new(replica, counter)),
+            QueryRows::Hierarchy { .. } | QueryRows::DeletedHierarchy { .. } => {
+                RowObject::Folder(FolderId::new(replica, counter))
+            }
         }
     }
 
@@ -239,7 +241,12 @@ impl Plan {
             QueryRows::Contents(contents) => {
                 self.visit(&context, contents, &mut |row, id| self.entries(row, id, &mut rows))?;
             }
-            QueryRows::Hierarchy { depth } => self.build_hierarchy(&context, depth, &mut rows)?,
+            QueryRows::Hierarchy { depth } => {
+                self.build_hierarchy(&context, depth, false, &mut rows)?;
+            }
+            QueryRows::DeletedHierarchy { depth } => {
+                self.build_hierarchy(&context, depth, true, &mut rows)?;
+            }
         }
         rows.sort_unstable();
         rows.truncate(self.limit.unwrap_or(usize::MAX));
@@ -265,7 +272,7 @@ impl Plan {
         &self,
         context: &Context<'_>,
         contents: Contents,
-        each: &mut dyn FnMut(MessageId, Value) -> Result<()>,
+        each: &mut dyn FnMut(MessageId, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let prefix =
             context.mailbox.key(Kind::Summary, &[&keys::fid(self.folder), &[contents.to_byte()]]);
@@ -273,35 +280,43 @@ impl Plan {
         let mut rest = KeyRange::prefix(prefix);
         loop {
             let page = context.reader.scan(Space::Mailbox, &rest, Direction::Forward, SCAN_PAGE)?;
-            let full = page.len() == SCAN_PAGE;
-            let last = page.last().map(|(key, _)| key.clone());
-            for (key, summary) in page {
-                if let Some((replica, counter)) = keys::tail_id(&key) {
+            for (key, summary) in &page {
+                if let Some((replica, counter)) = keys::tail_id(key) {
                     each(MessageId::new(replica, counter), summary)?;
                 }
             }
-            match last {
-                Some(key) if full => rest = rest.beyond(&key, Direction::Forward),
+            match page.last() {
+                Some((key, _)) if page.len() == SCAN_PAGE => {
+                    rest = rest.beyond(key, Direction::Forward);
+                }
                 _ => return Ok(()),
             }
         }
     }
 
-    /// Without a sort order, folders stand by name, each before the folders below it.
+    /// Without a sort order, folders stand by name, each before the folders below it. With `deleted`, only
+    /// soft-deleted ones are rows.
     fn build_hierarchy(
         &self,
         context: &Context<'_>,
         depth: bool,
+        deleted: bool,
         rows: &mut Vec<Entry>,
     ) -> Result<()> {
         let Context { mailbox, reader, .. } = *context;
         let mut pending = vec![(self.folder, Vec::new(), 0)];
         while let Some((parent, path, level)) = pending.pop() {
-            for id in folder::child_ids(mailbox, reader, parent)? {
+            let mut children = folder::child_ids(mailbox, reader, parent)?;
+            if deleted {
+                children.extend(folder::deleted_child_ids(mailbox, reader, parent)?);
+            }
+            for id in children {
                 let Some(row) = FolderRow::read(context, id)? else { continue };
                 let number = keys::id_number(id.replica, id.counter);
                 let before = rows.len();
-                self.entries(&row, number, rows)?;
+                if !deleted || row.is_deleted() {
+                    self.entries(&row, number, rows)?;
+                }
                 let mut below = path.clone();
                 if self.columns.is_empty() {
                     collate::push_column(&mut below, Some(&row.name().into()), false);
@@ -430,7 +445,7 @@ impl Core {
         {
             return Ok(state.clone());
         }
-        folder::record(mailbox, reader, self.plan.folder)?;
+        folder::readable(mailbox, reader, self.plan.folder)?;
         if let Some(state) = &mut slot.state
             && state.version < head.sequence
             && self.catch_up(state, mailbox, reader, &head)?
@@ -467,7 +482,7 @@ impl Core {
                 }
                 Ok(true)
             }
-            QueryRows::Hierarchy { .. } => {
+            QueryRows::Hierarchy { .. } | QueryRows::DeletedHierarchy { .. } => {
                 // Counters of folders move with every message, but rows are read when they are asked for.
                 let fixed = self.plan.columns.is_empty() && self.plan.restriction.is_none();
                 if head.hierarchy > state.version || !fixed {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -27,6 +27,9 @@ const MAX_GROUP: usize = MAX_BATCH;
 /// How long the writer waits for work before it lets the database rest, or tries to open one
 /// again that it could not open.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest that the writer waits for more batches to share a sync, however slow the disk.
+const MAX_GATHERING: Duration = Duration::from_millis(1);
 
 /// An engine over a database.
 pub(super) struct GroupCommit<B: Backend> {
@@ -58,6 +61,12 @@ struct State {
     /// Batches went through below the floor, and their deletes may have left room.
     reclaimable: bool,
     closed: bool,
+    /// Batches in each of the last two groups.
+    last_groups: [usize; 2],
+    /// What the last group took to be written.
+    last_write: Duration,
+    /// The writer waits for this many batches; 0 if it takes what comes.
+    gathering: usize,
     commits: u64,
     syncs: u64,
     reopened: u64,
@@ -352,8 +361,11 @@ impl<B: Backend> Shared<B> {
             state.pending.add(job.number, *space, key, value);
         }
         state.queue.push_back(job);
+        let enough = state.queue.len() >= state.gathering;
         drop(state);
-        self.work.notify_one();
+        if enough {
+            self.work.notify_one();
+        }
         Ok(ticket)
     }
 
@@ -411,6 +423,7 @@ impl<B: Backend> Shared<B> {
                 matches!(self.backend.rest(), Ok(false))
             });
         }
+        self.gather(&mut state);
         let mut group = Vec::new();
         let mut bytes = 0;
         while let Some(job) = state.queue.front() {
@@ -423,9 +436,27 @@ impl<B: Backend> Shared<B> {
         Some(group)
     }
 
+    /// Waits a moment for more batches to share the sync. Never longer than a write takes.
+    fn gather(&self, state: &mut MutexGuard<'_, State>) {
+        let wanted = worth_waiting_for(state.last_groups);
+        if state.queue.len() >= wanted {
+            return;
+        }
+        let until = Instant::now() + state.last_write.min(MAX_GATHERING);
+        state.gathering = wanted;
+        while state.queue.len() < wanted
+            && !state.closed
+            && !self.work.wait_until(state, until).timed_out()
+        {}
+        state.gathering = 0;
+    }
+
     fn commit_group(&self, group: Vec<Job>) {
+        let began = Instant::now();
         let mut verdicts = self.write_group(&group);
         let mut state = self.state.lock();
+        state.last_write = began.elapsed();
+        state.last_groups = [state.last_groups[1], group.len()];
         for (job, verdict) in group.iter().zip(&verdicts) {
             for (space, key, _) in &job.writes {
                 state.pending.remove(job.number, *space, key);
@@ -613,6 +644,13 @@ impl Job {
     }
 }
 
+/// How many batches the next group should have. Whoever committed in the last two groups is likely to be back
+/// soon; half of them can share a sync while the other half is answered. One client, or two in turns, wait
+/// for nobody.
+fn worth_waiting_for(last_groups: [usize; 2]) -> usize {
+    last_groups.iter().sum::<usize>().div_ceil(2)
+}
+
 /// Leases stand in the directory space under a first byte that no account, address or grant
 /// begins with.
 fn lease_key(mailbox: MailboxNumber) -> [u8; 14] {
@@ -628,4 +666,15 @@ fn epoch_of(value: &[u8], key: &[u8]) -> Result<Epoch> {
         reason: "an epoch has 8 bytes",
     })?;
     Ok(Epoch(u64::from_be_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::worth_waiting_for;
+
+    #[test]
+    fn only_a_crowd_is_waited_for() {
+        assert_eq!([[0, 0], [0, 1], [1, 1]].map(worth_waiting_for), [0, 1, 1]);
+        assert_eq!([[1, 2], [4, 4], [7, 1]].map(worth_waiting_for), [2, 4, 4]);
+    }
 }

@@ -1,5 +1,8 @@
 //! Chunks and manifests as they are stored.
 
+use parking_lot::Mutex;
+use zstd::bulk::Compressor;
+
 use crate::engine::{Error, Result, Space};
 
 /// Plain bytes of a chunk, at most.
@@ -77,12 +80,30 @@ impl Node {
 
 /// A byte for the form, then the bytes, compressed where that saves a sixteenth.
 pub(crate) fn encode_chunk(plain: &[u8]) -> Vec<u8> {
-    if let Ok(compressed) = zstd::bulk::compress(plain, ZSTD_LEVEL)
+    if let Ok(compressed) = compress(plain)
         && compressed.len() + plain.len() / 16 < plain.len()
     {
         return [&[ZSTD], &compressed[..]].concat();
     }
     plain_chunk(plain)
+}
+
+/// A compressor takes some hundred kilobytes, and making one takes as long as compressing a short chunk: a
+/// few are kept, for as many threads as are busy with it at a time.
+fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
+    const KEPT: usize = 4;
+    static COMPRESSORS: Mutex<Vec<Compressor<'static>>> = Mutex::new(Vec::new());
+    let idle = COMPRESSORS.lock().pop();
+    let mut compressor = match idle {
+        Some(compressor) => compressor,
+        None => Compressor::new(ZSTD_LEVEL)?,
+    };
+    let compressed = compressor.compress(plain)?;
+    let mut idle = COMPRESSORS.lock();
+    if idle.len() < KEPT {
+        idle.push(compressor);
+    }
+    Ok(compressed)
 }
 
 /// A chunk as it may be stored as well: without compression.

@@ -67,7 +67,16 @@ impl WString {
     }
 
     pub fn to_utf16le(&self) -> Vec<u8> {
-        self.to_utf16().iter().flat_map(|unit| unit.to_le_bytes()).collect()
+        if self.wtf8.is_ascii() {
+            let mut bytes = vec![0; self.wtf8.len() * 2];
+            bytes.chunks_exact_mut(2).zip(&self.wtf8).for_each(|(unit, byte)| unit[0] = *byte);
+            return bytes;
+        }
+        let units = self.to_utf16();
+        let mut bytes = vec![0; units.len() * 2];
+        let pairs = bytes.chunks_exact_mut(2).zip(units);
+        pairs.for_each(|(bytes, unit)| bytes.copy_from_slice(&unit.to_le_bytes()));
+        bytes
     }
 
     /// The text, if it holds no lone surrogate.

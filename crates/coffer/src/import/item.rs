@@ -3,9 +3,10 @@
 use formats::report::{Report, Tally};
 use mapi::{AttachedContent, FolderId, MessageContent};
 use store::StoreError;
-use store::message::{self, ImportOptions, MAX_IMPORTED_TOGETHER};
+use store::message::{ImportOptions, MAX_IMPORTED_TOGETHER};
 
 use super::Import;
+use super::committer::Group;
 use super::count::Kind;
 
 /// A message that a reader has read.
@@ -61,25 +62,55 @@ impl Import<'_> {
         self.waiting.about.push(About { kind, attached, name: name.to_owned() });
         if self.waiting.messages.len() >= MAX_IMPORTED_TOGETHER || self.waiting.bytes > MAX_WAITING
         {
-            self.flush()?;
+            self.hand_over()?;
         }
         Ok(())
     }
 
-    /// Makes what waits durable, and counts it. An error means that the store takes no more.
+    /// Makes all that waits durable, and counts it. An error means that the store takes no more.
     pub fn flush(&mut self) -> anyhow::Result<()> {
+        self.hand_over()?;
+        self.settle_group()
+    }
+
+    /// Counts the group that is under way, and begins with the one that waits.
+    fn hand_over(&mut self) -> anyhow::Result<()> {
+        let settled = self.settle_group();
         let Waiting { messages, about, .. } = std::mem::take(&mut self.waiting);
+        if let Err(error) = settled {
+            about.into_iter().for_each(|about| self.refuse_one(about, &error.to_string()));
+            return Err(error);
+        }
         if messages.is_empty() {
             return Ok(());
         }
-        let results = match message::import_all(&self.mailbox, messages) {
+        if !self.committer.begin(messages) {
+            about.into_iter().for_each(|about| self.refuse_one(about, PANICKED));
+            anyhow::bail!(PANICKED);
+        }
+        self.under_way = about;
+        Ok(())
+    }
+
+    /// Waits for the group that is under way, if there is one, and counts it.
+    pub fn settle_group(&mut self) -> anyhow::Result<()> {
+        let about = std::mem::take(&mut self.under_way);
+        if about.is_empty() {
+            return Ok(());
+        }
+        let Some(results) = self.committer.finish() else {
+            about.into_iter().for_each(|about| self.refuse_one(about, PANICKED));
+            anyhow::bail!(PANICKED);
+        };
+        let results = match results {
             Ok(results) => results,
             Err(error) => about.iter().map(|_| Err(error.clone())).collect(),
         };
         let mut fatal = None;
-        for (About { kind, attached, name }, result) in about.into_iter().zip(results) {
+        for (about, result) in about.into_iter().zip(results) {
             match result {
                 Ok(imported) => {
+                    let About { kind, attached, .. } = about;
                     let present = imported.existed;
                     let attachments = &mut self.counts.attachments;
                     attachments.refused += attached.refused();
@@ -93,8 +124,7 @@ impl Import<'_> {
                     }
                 }
                 Err(error) => {
-                    self.counts.attachments.refused += attached.expected;
-                    self.counts.refuse(kind, name, error.to_string());
+                    self.refuse_one(about, &error.to_string());
                     if !concerns_this_message(&error) {
                         fatal.get_or_insert(error);
                     }
@@ -106,18 +136,27 @@ impl Import<'_> {
             None => Ok(()),
         }
     }
+
+    fn refuse_one(&mut self, about: About, why: &str) {
+        self.counts.attachments.refused += about.attached.expected;
+        self.counts.refuse(about.kind, about.name, why);
+    }
 }
+
+/// What is said where the thread that writes ended without a word.
+const PANICKED: &str =
+    "the thread that writes messages panicked; this is a bug of Coffer, please report it";
 
 /// Messages that were read and are not in the store yet: they go together, with few syncs.
 #[derive(Default)]
 pub struct Waiting {
-    messages: Vec<(FolderId, MessageContent, ImportOptions)>,
+    messages: Group,
     about: Vec<About>,
     bytes: usize,
 }
 
 /// What is counted about a message when it is durable.
-struct About {
+pub struct About {
     kind: Kind,
     attached: Tally,
     name: String,

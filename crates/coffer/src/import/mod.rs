@@ -1,6 +1,7 @@
 //! `coffer import`: files into a mailbox, with a count of everything that was expected, carried and
 //! refused. What a run carried is known by a key in the mailbox, so that the next run skips it.
 
+mod committer;
 pub mod count;
 pub mod item;
 mod pst;
@@ -20,6 +21,7 @@ use store::{Mailbox, Store};
 
 use crate::cli::ImportArgs;
 use crate::control::{Event, Output};
+use committer::Committer;
 use count::{Counts, Kind};
 use item::Item;
 use source::{Source, SourceKind};
@@ -37,6 +39,9 @@ struct Import<'a> {
     /// How often this run has seen the same bytes in the same folder: two equal files are two messages.
     seen: HashMap<[u8; 16], u32>,
     waiting: item::Waiting,
+    committer: Committer,
+    /// What the committer works on.
+    under_way: Vec<item::About>,
     out: &'a mut dyn Output,
     done: u64,
     total: u64,
@@ -48,11 +53,13 @@ pub fn run(store: &Store, args: &ImportArgs, out: &mut dyn Output) -> anyhow::Re
     let sources = source::find(&args.paths);
     let mut import = Import {
         targets: Targets::new(mailbox.clone(), args.folder.as_deref(), args.dry_run),
+        committer: Committer::start(mailbox.clone()).context("start the thread that writes")?,
         mailbox,
         args,
         counts: Counts::default(),
         seen: HashMap::new(),
         waiting: item::Waiting::default(),
+        under_way: Vec::new(),
         out,
         done: 0,
         total: sources.len() as u64,
@@ -62,7 +69,15 @@ pub fn run(store: &Store, args: &ImportArgs, out: &mut dyn Output) -> anyhow::Re
         import.done += 1;
         Ok(())
     });
-    if let Err(error) = done.and_then(|()| import.flush()) {
+    let done = match done {
+        Ok(()) => import.flush(),
+        Err(error) => {
+            // What is under way is carried or not, and counted either way; why the import ends is known.
+            let _ = import.settle_group();
+            Err(error)
+        }
+    };
+    if let Err(error) = done {
         import.report()?;
         return Err(error.context(
             "the import stopped; what is counted as carried is safe, and the same command goes on where \

@@ -121,10 +121,11 @@ fn import(
         .stderr(Stdio::null())
         .spawn()
         .with_context(|| format!("start {}", bench.coffer.display()))?;
+    // A few lines at the end: they fit into the pipe, so it can be read when the import is over.
     let out = child.stdout.take().context("the import's output")?;
-    let counts: serde_json::Value = serde_json::from_reader(out).context("the import's counts")?;
     let usage = reap(&child)?;
     let clock = began.elapsed();
+    let counts: serde_json::Value = serde_json::from_reader(out).context("the import's counts")?;
     ensure!(usage.success, "the import failed");
     let carried = counts["messages"]["carried"].as_u64();
     ensure!(carried == Some(messages as u64), "{carried:?} of {messages} messages were carried");

@@ -117,6 +117,13 @@ pub struct Usage {
 /// Waits for a child that nobody waited for, and tells what it used.
 pub fn reap(child: &Child) -> anyhow::Result<Usage> {
     let pid = libc::pid_t::try_from(child.id())?;
+    // Asked while it runs: the system's own record of the peak (ru_maxrss) counts what its parent held when
+    // it was started.
+    let mut peak = 0;
+    while let Ok(bytes) = measure::status_bytes(child.id(), "VmHWM") {
+        peak = peak.max(bytes);
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let mut status = 0;
     // SAFETY: zeros are a valid rusage, and all pointers are valid for the call.
     let (reaped, usage) = unsafe {
@@ -129,12 +136,7 @@ pub fn reap(child: &Child) -> anyhow::Result<Usage> {
     let time = |time: libc::timeval| {
         Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
     };
-    Ok(Usage {
-        success: status == 0,
-        cpu: time(usage.ru_utime) + time(usage.ru_stime),
-        // Linux counts it in KiB.
-        peak: usage.ru_maxrss as u64 * 1024,
-    })
+    Ok(Usage { success: status == 0, cpu: time(usage.ru_utime) + time(usage.ru_stime), peak })
 }
 
 /// The address in a line such as `metrics    http://127.0.0.1:8481/metrics`.

@@ -126,11 +126,12 @@ pub struct ResponseWriter {
 }
 
 impl ResponseWriter {
-    /// A buffer of at most `limit` bytes, its handle table of `handles` entries and RopSize included.
-    pub fn new(limit: usize, handles: usize) -> Self {
+    /// A buffer of at most `limit` bytes, its handle table of `handles` entries and RopSize included. None if
+    /// these alone do not fit.
+    pub fn new(limit: usize, handles: usize) -> Option<Self> {
         let most = usize::from(u16::MAX) - ROP_SIZE;
-        let limit = limit.saturating_sub(ROP_SIZE + handles.min(MAX_HANDLES) * 4).min(most);
-        ResponseWriter { rops: Vec::new(), limit }
+        let limit = limit.checked_sub(ROP_SIZE + handles.min(MAX_HANDLES) * 4)?.min(most);
+        Some(ResponseWriter { rops: Vec::new(), limit })
     }
 
     /// Bytes that further answers may take.
@@ -255,7 +256,7 @@ mod tests {
         let request = status(0);
         let data = ReadStreamResponse { data: vec![0; 100].into() };
         let large = Response::to(&request, RopResponse::ReadStream(data));
-        let mut writer = ResponseWriter::new(40, 1);
+        let mut writer = ResponseWriter::new(40, 1).expect("room");
         assert_eq!(writer.push(&large), Err(108));
         assert!(writer.push_too_small(108, &[0x16, 0, 0]));
         let bytes = writer.finish(&[Handle(7)]);

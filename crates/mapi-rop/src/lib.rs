@@ -28,7 +28,7 @@
 //! let bytes = write_requests(&asked, &[Handle(3), Handle::NONE]).ok_or("too much")?;
 //!
 //! let mut buffer = RequestBuffer::read(&bytes, &mut LogonKinds::default())?;
-//! let mut writer = ResponseWriter::new(32_767, buffer.handles.len());
+//! let mut writer = ResponseWriter::new(32_767, buffer.handles.len()).expect("room");
 //! for request in buffer.requests.clone() {
 //!     let opened = OpenFolderResponse { has_rules: false, ghosted: Flagged(None) };
 //!     buffer.set_handle(request.other, Handle(4));

@@ -16,6 +16,9 @@ pub mod ledger;
 pub mod limits;
 pub mod lock;
 pub mod object;
+#[cfg(feature = "oracle")]
+#[doc(hidden)]
+pub mod oracle;
 pub mod pool;
 pub mod processor;
 pub mod report;

@@ -162,7 +162,8 @@ impl Processor {
         let mut more = None;
         let largest = requests.iter().map(|r| r.input.0.max(r.other.0)).max();
         let handles = buffer.handles.len().max(largest.map_or(0, |index| usize::from(index) + 1));
-        let mut writer = ResponseWriter::new(limit.min(MAX_PAYLOAD), handles);
+        let mut writer = ResponseWriter::new(limit.min(MAX_PAYLOAD), handles)
+            .ok_or(ErrorCode::BUFFER_TOO_SMALL)?;
         let mut clock = Clock { processor: self, session, begun: Instant::now() };
 
         for (index, request) in requests.iter().enumerate() {

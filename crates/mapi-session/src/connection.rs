@@ -269,7 +269,7 @@ mod tests {
             let mut kept = self.0.lock().unwrap();
             kept.requests += 1;
             let mut buffer = RequestBuffer::read(rops, &mut LogonKinds::default())?;
-            let mut writer = ResponseWriter::new(30_000, buffer.handles.len());
+            let mut writer = ResponseWriter::new(30_000, buffer.handles.len()).expect("room");
             let mut releases = 0;
             for request in buffer.requests.clone() {
                 let Handle(input) = buffer.handle(request.input).unwrap();
@@ -456,7 +456,7 @@ mod tests {
                 flags: OpenFolderFlags::NONE,
             }),
         );
-        let mut writer = ResponseWriter::new(30_000, 2);
+        let mut writer = ResponseWriter::new(30_000, 2).expect("room");
         let body = OpenFolderResponse { has_rules: false, ghosted: Default::default() };
         writer.push(&Response::to(&request, RopResponse::OpenFolder(body))).unwrap();
         let valid = writer.finish(&[Handle(1), Handle(2)]);

@@ -23,6 +23,8 @@ mod jobs;
 mod keys;
 mod large;
 mod migrate;
+#[doc(hidden)]
+pub mod oracle;
 mod record;
 mod staging;
 mod store;

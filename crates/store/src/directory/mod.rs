@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 
 use mapi::Guid;
 
+pub(crate) use self::record::read_any;
 use self::record::{Counters, Site};
 use crate::engine::{Batch, Direction, KeyRange, Reader, Space};
 use crate::keys::{self, Kind};

@@ -1,0 +1,55 @@
+//! What must hold for any bytes: shared by the property tests and the fuzz targets.
+
+use mapi::Reader;
+
+use crate::blob::node::{self as blob, Node};
+use crate::directory;
+use crate::record::{change, folder, head, hot, mime, node, properties, settings, summary};
+
+/// Any bytes as every record of a mailbox, of the directory and of the blobs: no panic.
+pub fn records(bytes: &[u8]) {
+    read_all(bytes);
+    // Past the version: most bytes would end there.
+    for version in [1, 2] {
+        let mut bytes = bytes.to_vec();
+        if let Some(first) = bytes.first_mut() {
+            *first = version;
+        }
+        read_all(&bytes);
+    }
+}
+
+fn read_all(bytes: &[u8]) {
+    let _ = head::Head::read(bytes);
+    let _ = head::Head::read_any(bytes);
+    let _ = settings::Settings::read(bytes);
+    let _ = head::Info::read(bytes);
+    let _ = hot::Hot::read(bytes);
+    let _ = folder::FolderRecord::read(bytes);
+    let _ = change::read(1, bytes);
+    if let Ok(summary) = summary::Summary::read(bytes) {
+        assert_eq!(summary::Summary::read(&summary.to_bytes()), Ok(summary));
+    }
+    let _ = properties::read(&mut Reader::new(bytes));
+    let _ = mime::Mime::read(&mut Reader::new(bytes));
+    let _ = node::read_all(&[(vec![], bytes.to_vec()), (vec![1], bytes.to_vec())]);
+    let _ = node::parse_key(bytes);
+    directory::read_any(bytes);
+    let _ = Node::from_key(bytes);
+    let chunk = Node::chunk(&[]);
+    let _ = blob::decode_chunk(&chunk, bytes);
+    let _ = blob::check_manifest(&chunk, bytes);
+    let _ = blob::manifest_child(&chunk, bytes, 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            super::records(&bytes);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Any bytes as the buffer of an Execute, on a session with an object of each kind.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mapi_server::oracle::Dispatcher;
+use std::sync::LazyLock;
+
+static DISPATCHER: LazyLock<Dispatcher> = LazyLock::new(Dispatcher::default);
+
+fuzz_target!(|bytes: &[u8]| {
+    DISPATCHER.any_buffer(bytes);
+});

@@ -60,7 +60,7 @@ pub use attachment::Attachment;
 pub use error::{Error, Result};
 pub use folder::Folder;
 #[cfg(feature = "http-client")]
-pub use http::{Http, Limits};
+pub use http::{Fuse, Http, Limits};
 #[cfg(feature = "loopback")]
 pub use loopback::Loopback;
 pub use mapi_rop::logon::SpecialFolder;

@@ -68,6 +68,11 @@ impl Loopback {
         Loopback::with_options(store, user, options)
     }
 
+    /// The server's side: its sessions, ledger and limits.
+    pub fn processor(&self) -> &Arc<Processor> {
+        &self.processor
+    }
+
     /// The store behind it.
     pub fn store(&self) -> &Store {
         &self.processor.store

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
+use super::fuse::Fuse;
 use super::url::Endpoint;
 use crate::{Error, Result};
 
@@ -72,14 +73,15 @@ impl Headers {
 pub(super) struct Client {
     endpoint: Endpoint,
     limits: Limits,
+    fuse: Option<Fuse>,
     connection: Option<BufReader<TcpStream>>,
     /// The head and body of a request, kept to be used again.
     scratch: Vec<u8>,
 }
 
 impl Client {
-    pub(super) fn new(endpoint: Endpoint, limits: Limits) -> Self {
-        Client { endpoint, limits, connection: None, scratch: Vec::new() }
+    pub(super) fn new(endpoint: Endpoint, limits: Limits, fuse: Option<Fuse>) -> Self {
+        Client { endpoint, limits, fuse, connection: None, scratch: Vec::new() }
     }
 
     /// Sends a POST and reads its answer. `headers` are whole lines without their ends.
@@ -88,7 +90,9 @@ impl Client {
     /// before anything is sent, and what breaks later is reported, because a ROP must not be carried out
     /// twice.
     pub(super) fn post(&mut self, headers: &[(&str, &str)], body: &[u8]) -> Result<Response> {
-        let mut connection = match self.connection.take().filter(is_idle) {
+        let idle = self.connection.take().filter(is_idle);
+        step(&self.fuse)?;
+        let mut connection = match idle {
             Some(connection) => connection,
             None => self.connect()?,
         };
@@ -110,8 +114,19 @@ impl Client {
             limits: self.limits,
             deadline: Instant::now() + self.limits.total,
             head_left: self.limits.head_bytes,
+            fuse: &self.fuse,
         };
-        connection.get_mut().write_all(head).map_err(|e| reading.failed(e))?;
+        let rest = match &self.fuse {
+            None => head.as_slice(),
+            Some(_) => {
+                let (first, rest) = head.split_at(head.len() / 2);
+                connection.get_mut().write_all(first).map_err(|e| reading.failed(e))?;
+                step(&self.fuse)?;
+                rest
+            }
+        };
+        connection.get_mut().write_all(rest).map_err(|e| reading.failed(e))?;
+        step(&self.fuse)?;
         // What a large message left behind is not kept for the life of the session.
         head.shrink_to(64 << 10);
         let (response, keep) = reading.response(&mut connection)?;
@@ -142,6 +157,11 @@ impl Client {
     }
 }
 
+/// Takes a step of the fuse, if there is one.
+fn step(fuse: &Option<Fuse>) -> Result<()> {
+    fuse.iter().try_for_each(Fuse::step).map_err(|cause| Error::ConnectionLost { cause })
+}
+
 /// Whether the peer has neither closed an idle connection nor sent what nobody asked for.
 fn is_idle(connection: &BufReader<TcpStream>) -> bool {
     let stream = connection.get_ref();
@@ -154,13 +174,14 @@ fn is_idle(connection: &BufReader<TcpStream>) -> bool {
 }
 
 /// The reading of one response within its bounds.
-struct Reading {
+struct Reading<'a> {
     limits: Limits,
     deadline: Instant,
     head_left: usize,
+    fuse: &'a Option<Fuse>,
 }
 
-impl Reading {
+impl Reading<'_> {
     /// The response, and whether the connection can be used again.
     fn response(&mut self, connection: &mut BufReader<TcpStream>) -> Result<(Response, bool)> {
         loop {
@@ -177,6 +198,7 @@ impl Reading {
             if (100..200).contains(&status) {
                 continue;
             }
+            step(self.fuse)?;
             let (body, ended) = self.body(connection, status, &headers)?;
             let close = headers
                 .all("Connection")
@@ -384,7 +406,7 @@ mod tests {
             body_bytes: 1000,
             ..Limits::default()
         };
-        (Client::new(Endpoint::parse(&url).unwrap(), limits), server)
+        (Client::new(Endpoint::parse(&url).unwrap(), limits, None), server)
     }
 
     #[test]

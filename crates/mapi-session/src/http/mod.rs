@@ -2,6 +2,7 @@
 
 mod answer;
 mod client;
+mod fuse;
 mod url;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::{Error, Result};
 use answer::{Cookies, into_body};
 use client::Client;
 pub use client::Limits;
+pub use fuse::Fuse;
 use url::Endpoint;
 
 /// The message service of a server that speaks MAPI over HTTP, with Basic authentication.
@@ -36,6 +38,7 @@ pub struct Http {
     user_dn: String,
     application: String,
     limits: Limits,
+    fuse: Option<Fuse>,
 }
 
 impl Http {
@@ -62,6 +65,7 @@ impl Http {
             user_dn: user.to_owned(),
             application: concat!("mapi-session/", env!("CARGO_PKG_VERSION"), ".0").to_owned(),
             limits: Limits::default(),
+            fuse: None,
         })
     }
 
@@ -80,6 +84,12 @@ impl Http {
     /// Time-outs and sizes.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Breaks the connections of all sessions of this service on purpose: see [`Fuse`].
+    pub fn fuse(mut self, fuse: Fuse) -> Self {
+        self.fuse = Some(fuse);
         self
     }
 }
@@ -163,7 +173,7 @@ impl Context {
     fn new(service: &Http) -> Self {
         let context = CONTEXTS.fetch_add(1, Ordering::Relaxed);
         Context {
-            client: Client::new(service.endpoint.clone(), service.limits),
+            client: Client::new(service.endpoint.clone(), service.limits, service.fuse.clone()),
             cookies: Cookies::default(),
             request_guid: Guid::random(),
             requests: 0,

@@ -75,6 +75,11 @@ impl Holder {
 
     /// Counts at all levels, or at none if one of them has no room.
     fn add(&self, what: What, amount: u64, client: &str) -> Result<(), LimitReached> {
+        if self.session().is_some() && self.ledger().refuses() {
+            let limit = Limit::BytesPerSession;
+            self.ledger().refused[limit as usize].fetch_add(1, Ordering::Relaxed);
+            return Err(LimitReached(limit));
+        }
         let levels = self.levels(what);
         for (index, level) in levels.iter().enumerate() {
             let Some((tally, limit)) = level else { continue };

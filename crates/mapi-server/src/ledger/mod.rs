@@ -91,6 +91,8 @@ pub struct Ledger {
     refused: [AtomicU64; LIMITS],
     warned: AtomicU64,
     panics: AtomicU64,
+    /// Refusals on purpose: openings and growths up to the one that is refused; 0 when none is.
+    refusing: AtomicU64,
 }
 
 impl Ledger {
@@ -102,6 +104,7 @@ impl Ledger {
             refused: Default::default(),
             warned: AtomicU64::new(0),
             panics: AtomicU64::new(0),
+            refusing: AtomicU64::new(0),
         })
     }
 
@@ -145,6 +148,23 @@ impl Ledger {
     /// How many panics were caught in handlers since the start. Each one is a bug.
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
+    }
+
+    /// Refuses a session one opening or growth of an object as if a limit were reached: the one after `count`
+    /// others. For checks that every refusal leaves nothing behind.
+    pub fn refuse_after(&self, count: u64) {
+        self.refusing.store(count + 1, Ordering::Release);
+    }
+
+    /// Takes [`Ledger::refuse_after`] back.
+    pub fn refuse_nothing(&self) {
+        self.refusing.store(0, Ordering::Release);
+    }
+
+    fn refuses(&self) -> bool {
+        let down = |left: u64| left.checked_sub(1);
+        self.refusing.load(Ordering::Relaxed) != 0
+            && self.refusing.fetch_update(Ordering::AcqRel, Ordering::Acquire, down) == Ok(1)
     }
 
     pub(crate) fn count_panic(&self) {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use store::Account as User;
@@ -74,7 +75,11 @@ impl Sessions {
     /// Ends the sessions that were idle for too long: abandoned ones are the normal case, not an error.
     /// Gives them back to be dropped.
     pub fn reap(&self) -> Vec<Arc<SessionContext>> {
-        let limit = self.limits.session_idle;
+        self.reap_idle_for(self.limits.session_idle)
+    }
+
+    /// Ends the sessions that were idle for `limit`.
+    pub fn reap_idle_for(&self, limit: Duration) -> Vec<Arc<SessionContext>> {
         let mut idle = Vec::new();
         for part in &self.parts {
             idle.extend(part.lock().extract_if(|_, session| session.is_idle_for(limit)));

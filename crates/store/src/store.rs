@@ -285,6 +285,17 @@ impl Store {
         Ok(crate::blob::collect(self.engine(), now, grace)?)
     }
 
+    /// Writes what the engine holds in memory to its files. Durability does not need it.
+    pub fn flush(&self) -> Result<()> {
+        Ok(self.inner.engine.flush()?)
+    }
+
+    /// Brings the engine's memory and files to what the data need: see
+    /// [`Engine::compact`](crate::engine::Engine::compact).
+    pub fn compact(&self) -> Result<()> {
+        Ok(self.inner.engine.compact()?)
+    }
+
     /// What the engine holds now.
     pub fn engine_gauges(&self) -> crate::engine::Gauges {
         self.inner.engine.gauges()

@@ -56,6 +56,10 @@ macro_rules! delegate_engine {
                 self.core.flush()
             }
 
+            fn compact(&self) -> Result<()> {
+                self.core.compact()
+            }
+
             fn close(&self) -> Result<()> {
                 self.core.close()
             }

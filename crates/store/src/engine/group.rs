@@ -186,6 +186,10 @@ impl<B: Backend> Engine for GroupCommit<B> {
         self.shared.backend.flush()
     }
 
+    fn compact(&self) -> Result<()> {
+        self.shared.backend.reclaim(0)
+    }
+
     fn close(&self) -> Result<()> {
         let Some(writer) = self.writer.lock().take() else {
             return Ok(());

@@ -26,6 +26,7 @@ mod embedded;
 #[cfg(test)]
 mod embedded_tests;
 mod error;
+mod faulty;
 mod group;
 mod journal;
 mod memory;
@@ -44,6 +45,7 @@ pub use batch::{Batch, Check};
 pub use directory::{FORMAT, set_format};
 pub use embedded::FjallEngine;
 pub use error::{Error, Result};
+pub use faulty::{Fault, Faults, FaultyEngine};
 pub use memory::MemoryEngine;
 pub use options::{DiskSpace, Options, SpaceProbe};
 pub use read_only::ReadOnly;
@@ -170,6 +172,13 @@ pub trait Engine: Reader + Send + Sync {
     /// Writes what is held in memory into its final place, so that the next open is fast. Not
     /// needed for durability.
     fn flush(&self) -> Result<()>;
+
+    /// Flushes, gives back what the engine holds in memory, and rewrites small spaces without what is dead
+    /// in them: afterwards memory and files depend on the data alone. Reads that are under way meanwhile
+    /// may fail. For checks of memory; the engine does it by itself when the disk is full.
+    fn compact(&self) -> Result<()> {
+        self.flush()
+    }
 
     /// Finishes what is enqueued, flushes, and ends the writer thread. Later writes answer
     /// [`Error::Closed`]. Dropping the last handle does the same without reporting errors.

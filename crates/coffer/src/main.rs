@@ -38,7 +38,8 @@ static ALLOCATOR: alloc::Counting = alloc::Counting;
 fn main() -> ExitCode {
     alloc::bound_arenas();
     let cli = Cli::parse();
-    log_to_stderr();
+    // A soak makes things fail on purpose, thousands of times.
+    log_to_stderr(if matches!(cli.command, Command::Soak(_)) { "off" } else { "warn" });
     match run(cli) {
         Ok(status) => status,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -146,9 +147,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Warnings and worse, unless COFFER_LOG says otherwise (`COFFER_LOG=debug`).
-fn log_to_stderr() {
+/// As much as usual (warnings and worse), unless COFFER_LOG says otherwise (`COFFER_LOG=debug`).
+fn log_to_stderr(usual: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("COFFER_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 }

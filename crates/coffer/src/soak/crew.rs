@@ -1,24 +1,66 @@
 //! The threads that run cycles, in rounds with a quiescent point between them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Runs one cycle. The number goes up by one from cycle to cycle of a thread, and threads begin at
 /// different ones, so that at any moment they do different things.
-pub type Cycle = Box<dyn FnMut(u64) -> anyhow::Result<()> + Send>;
+pub type Cycle = Box<dyn FnMut(u64, &Watch) -> anyhow::Result<()> + Send>;
 
-/// How long no cycle may end before the run counts as stuck.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// What the watchdog can tell of a thread.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// The system's number of the thread; 0 before it runs.
+    tid: AtomicU32,
+    /// Its cycle, from 1; 0 between two.
+    cycle: AtomicU64,
+    doing: Mutex<&'static str>,
+}
+
+impl Watch {
+    /// Says what the thread does now, for the case that it never ends.
+    pub fn note(&self, doing: &'static str) {
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+    }
+
+    /// A line about a thread in a cycle; None between two.
+    fn tell(&self, index: usize) -> Option<String> {
+        let cycle = self.cycle.load(Ordering::Relaxed);
+        if cycle == 0 {
+            return None;
+        }
+        let tid = self.tid.load(Ordering::Relaxed);
+        let doing = *self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+        let doing = if doing.is_empty() { String::new() } else { format!(", {doing}") };
+        Some(format!("thread {index} (tid {tid}) in its cycle {cycle}{doing}: {}", state_of(tid)))
+    }
+}
+
+/// What the system says about a thread of this process: its state, and what it waits in.
+fn state_of(tid: u32) -> String {
+    let read = |file| std::fs::read_to_string(format!("/proc/self/task/{tid}/{file}"));
+    let status = read("status").unwrap_or_default();
+    let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+    let state = state.map_or("state unknown", str::trim);
+    match read("wchan").unwrap_or_default().trim() {
+        "" | "0" => state.to_owned(),
+        wait => format!("{state}, waits in {wait}"),
+    }
+}
 
 /// Threads that live as long as the soak, so that they count before it as after it.
 pub struct Crew {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// How long no cycle may end before the run counts as stuck.
+    patience: Duration,
 }
 
 struct Shared {
+    watches: Vec<Watch>,
     state: Mutex<State>,
     /// There is work, or the end.
     work: Condvar,
@@ -42,8 +84,9 @@ struct State {
 
 impl Crew {
     /// One thread a cycle function.
-    pub fn start(cycles: Vec<Cycle>) -> std::io::Result<Crew> {
+    pub fn start(cycles: Vec<Cycle>, patience: Duration) -> std::io::Result<Crew> {
         let shared = Arc::new(Shared {
+            watches: cycles.iter().map(|_| Watch::default()).collect(),
             state: Mutex::new(State {
                 bound: 0,
                 threads: cycles.len(),
@@ -56,7 +99,7 @@ impl Crew {
             work: Condvar::new(),
             idle: Condvar::new(),
         });
-        let mut crew = Crew { shared, threads: Vec::new() };
+        let mut crew = Crew { shared, threads: Vec::new(), patience };
         for (index, cycle) in cycles.into_iter().enumerate() {
             let shared = crew.shared.clone();
             let thread = std::thread::Builder::new()
@@ -70,7 +113,7 @@ impl Crew {
     /// Runs cycles until `bound` have been done in all, and returns when every thread is idle.
     ///
     /// # Errors
-    /// The first failure of a cycle, a panic, or no progress for two minutes. The crew runs nothing more
+    /// The first failure of a cycle, a panic, or no progress for as long as the patience lasts. The crew runs nothing more
     /// after that.
     pub fn run_to(&self, bound: u64) -> Result<(), Failure> {
         let mut state = self.shared.lock();
@@ -93,19 +136,21 @@ impl Crew {
             let (guard, waited) = self
                 .shared
                 .idle
-                .wait_timeout(state, PATIENCE)
+                .wait_timeout(state, self.patience)
                 .unwrap_or_else(PoisonError::into_inner);
             state = guard;
             if waited.timed_out() && state.done == seen {
                 state.over = true;
+                let stuck = format!(
+                    "{} threads are in a cycle and none has ended one for {} s: a deadlock, or a \
+                     server that does not answer{}",
+                    state.busy,
+                    self.patience.as_secs(),
+                    self.shared.tell()
+                );
                 let what = match &state.failure {
-                    Some(failure) => failure.clone(),
-                    None => format!(
-                        "{} threads are in a cycle and none has ended one for {} s: a deadlock, or \
-                         a server that does not answer",
-                        state.busy,
-                        PATIENCE.as_secs()
-                    ),
+                    Some(failure) => format!("{failure}; then {stuck}"),
+                    None => stuck,
                 };
                 return Err(Failure { cycles: state.done, what, stuck: true });
             }
@@ -147,13 +192,36 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the threads do that are in a cycle, a line each.
+    fn tell(&self) -> String {
+        const MOST: usize = 8;
+        let lines: Vec<String> = self
+            .watches
+            .iter()
+            .enumerate()
+            .filter_map(|(index, watch)| watch.tell(index))
+            .collect();
+        let mut text = String::new();
+        for line in lines.iter().take(MOST) {
+            text.push_str("\n  ");
+            text.push_str(line);
+        }
+        if lines.len() > MOST {
+            text.push_str(&format!("\n  and {} others", lines.len() - MOST));
+        }
+        text
+    }
+
     fn end(&self) {
         self.lock().over = true;
         self.work.notify_all();
     }
 
     fn run(&self, index: usize, mut cycle: Cycle) {
-        let mut done = 0;
+        let mut done: u64 = 0;
+        let watch = &self.watches[index];
+        // SAFETY: gettid has no preconditions.
+        watch.tid.store(unsafe { libc::gettid() } as u32, Ordering::Relaxed);
         // The bound up to which this thread has done its share.
         let mut ready_to = 0;
         let mut state = self.lock();
@@ -173,7 +241,10 @@ impl Shared {
             state.busy += 1;
             drop(state);
             let number = index as u64 + done;
-            let outcome = catch_unwind(AssertUnwindSafe(|| cycle(number)));
+            watch.cycle.store(done + 1, Ordering::Relaxed);
+            watch.note("");
+            let outcome = catch_unwind(AssertUnwindSafe(|| cycle(number, watch)));
+            watch.cycle.store(0, Ordering::Relaxed);
             done += 1;
             state = self.lock();
             state.busy -= 1;
@@ -213,20 +284,20 @@ fn text_of(panic: &Box<dyn std::any::Any + Send>) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     #[test]
     fn every_thread_does_its_share_and_rounds_end_idle() {
         let ran: Arc<Vec<AtomicU64>> = Arc::new((0..8).map(|_| AtomicU64::new(0)).collect());
         let cycle = |thread: usize| {
             let ran = ran.clone();
-            Box::new(move |number| {
+            Box::new(move |number, _: &Watch| {
                 let before = ran[thread].fetch_add(1, Ordering::Relaxed);
                 assert_eq!(number, before + thread as u64);
                 Ok(())
             }) as Cycle
         };
-        let crew = Crew::start((0..8).map(cycle).collect()).unwrap();
+        let crew = Crew::start((0..8).map(cycle).collect(), PATIENCE).unwrap();
         let counts = || ran.iter().map(|count| count.load(Ordering::Relaxed)).collect::<Vec<_>>();
         crew.run_to(100).unwrap();
         assert_eq!(counts(), [13, 13, 13, 13, 12, 12, 12, 12]);
@@ -239,22 +310,50 @@ mod tests {
 
     #[test]
     fn a_failure_and_a_panic_are_reported_and_never_counted() {
-        let failing = |number| match number {
+        let failing = |number, _: &Watch| match number {
             7 => anyhow::bail!("no"),
             _ => Ok(()),
         };
-        let crew = Crew::start(vec![Box::new(failing)]).unwrap();
+        let crew = Crew::start(vec![Box::new(failing)], PATIENCE).unwrap();
         let failure = crew.run_to(20).unwrap_err();
         assert_eq!((failure.cycles, failure.what.as_str()), (7, "thread 0, its cycle 8: no"));
 
-        let panicking = |number| {
+        let panicking = |number, _: &Watch| {
             assert_ne!(number, 3, "three");
             Ok(())
         };
-        let crew = Crew::start(vec![Box::new(panicking)]).unwrap();
+        let crew = Crew::start(vec![Box::new(panicking)], PATIENCE).unwrap();
         let failure = crew.run_to(20).unwrap_err();
         assert_eq!(failure.cycles, 3);
         assert!(failure.what.contains("three"));
         assert!(crew.run_to(30).is_err());
+    }
+
+    #[test]
+    fn the_watchdog_names_threads_that_stand_and_what_they_do() {
+        let locks = Arc::new((Mutex::new(()), Mutex::new(())));
+        let both = Arc::new(std::sync::Barrier::new(2));
+        let cycle = |turned: bool| {
+            let (locks, both) = (locks.clone(), both.clone());
+            Box::new(move |_, watch: &Watch| {
+                let (first, second) =
+                    if turned { (&locks.1, &locks.0) } else { (&locks.0, &locks.1) };
+                let _first = first.lock().unwrap();
+                both.wait();
+                watch.note("wants the other lock");
+                let _second = second.lock().unwrap();
+                Ok(())
+            }) as Cycle
+        };
+        let crew =
+            Crew::start(vec![cycle(false), cycle(true)], Duration::from_millis(300)).unwrap();
+        let failure = crew.run_to(10).unwrap_err();
+        assert!(failure.stuck && failure.cycles == 0);
+        for thread in ["thread 0 (tid", "thread 1 (tid", "wants the other lock", "S (sleeping)"] {
+            assert!(failure.what.contains(thread), "{}", failure.what);
+        }
+        // They cannot be ended: they go with the process.
+        std::mem::forget(locks);
+        crew.end(true);
     }
 }

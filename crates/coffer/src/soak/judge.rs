@@ -9,9 +9,18 @@ pub struct Sample {
     pub cycles: u64,
     pub objects: Option<i64>,
     pub allocated: Option<i64>,
+    /// The engine's memory among the allocated bytes: write buffers and cache, which have their budget.
+    pub engine: Option<i64>,
     pub resident: Option<i64>,
     pub descriptors: Option<i64>,
     pub threads: Option<i64>,
+}
+
+impl Sample {
+    /// Allocated bytes without the engine's.
+    pub fn own_allocated(&self) -> Option<i64> {
+        Some(self.allocated? - self.engine.unwrap_or(0))
+    }
 }
 
 /// What the samples of one process say.
@@ -25,6 +34,8 @@ pub struct Verdict {
     /// What the last sample has more than the first.
     pub objects_left: Option<i64>,
     pub allocated_growth: Option<i64>,
+    /// The most that the engine held.
+    pub engine: Option<i64>,
     pub resident_growth: Option<i64>,
     pub descriptors_left: Option<i64>,
     pub threads_left: Option<i64>,
@@ -56,7 +67,7 @@ pub fn judge(samples: &[Sample]) -> Verdict {
     let grown = |of: fn(&Sample) -> Option<i64>| growth(samples, of);
     let mut growing = Vec::new();
 
-    let allocated = line(|s| s.allocated);
+    let allocated = line(Sample::own_allocated);
     if let Some(fit) = allocated {
         let allowed = ALLOCATED_UNSURE.max(0.01 * cycles);
         if fit.lower() * cycles > ALLOCATED_NOISE {
@@ -111,7 +122,8 @@ pub fn judge(samples: &[Sample]) -> Verdict {
         descriptors,
         threads,
         objects_left,
-        allocated_growth: grown(|s| s.allocated),
+        allocated_growth: grown(Sample::own_allocated),
+        engine: samples.iter().filter_map(|s| s.engine).max(),
         resident_growth: grown(|s| s.resident),
         descriptors_left,
         threads_left,

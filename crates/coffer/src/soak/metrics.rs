@@ -81,6 +81,7 @@ fn sample_of(page: &str, cycles: u64) -> Result<Sample> {
         cycles,
         objects: value("coffer_live_objects"),
         allocated: value("coffer_allocated_bytes"),
+        engine: value("coffer_engine_bytes"),
         resident: value("coffer_resident_bytes").or_else(|| value("process_resident_memory_bytes")),
         descriptors: value("coffer_descriptors").or_else(|| value("process_open_fds")),
         threads: value("coffer_threads").or_else(|| value("process_threads")),

@@ -3,152 +3,256 @@
 //! The check for Q237174 and its relatives (docs/q237174.md, docs/soak.md): after a warm-up it fits a line
 //! through what the processes hold, and fails if anything grows.
 
+mod args;
+mod catalogue;
+mod control;
 mod crew;
+mod faults;
 mod fit;
+mod ground;
 mod judge;
 mod metrics;
+mod mode;
+mod plot;
 mod probe;
 mod report;
 mod scenario;
 mod target;
+mod wire;
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
 
+use args::Control;
+pub use args::SoakArgs;
 use crew::{Crew, Failure};
+use ground::Ground;
 use judge::{Sample, judge};
+use mode::Mode;
+use plot::Series;
 use probe::Probe;
 use report::{ControlReport, ProcessReport, Report};
-use target::Target;
-
-#[derive(Debug, Clone, Args)]
-pub struct SoakArgs {
-    /// What a cycle does.
-    #[arg(long, value_enum, default_value_t = Scenario::OpenStore)]
-    pub scenario: Scenario,
-
-    /// The store: "local" for one in this process, or a server's address such as http://127.0.0.1:8480.
-    #[arg(long, value_name = "local|URL", default_value = "local")]
-    pub target: String,
-
-    /// With a server: who logs on.
-    #[arg(long, value_name = "ADDRESS")]
-    pub user: Option<String>,
-
-    /// With a server that does not know its users by their addresses: the distinguished name of the
-    /// user's mailbox.
-    #[arg(long, value_name = "DN", requires = "user")]
-    pub user_dn: Option<String>,
-
-    /// With a server: read the password from standard input (else it is taken from the environment
-    /// variable COFFER_PASSWORD, or asked for).
-    #[arg(long, requires = "user")]
-    pub password_stdin: bool,
-
-    /// How often the scenario is run, the warm-up among it.
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    #[arg(value_parser = clap::value_parser!(u64).range(100..))]
-    pub cycles: u64,
-
-    /// How many threads run cycles; 64 for the scenario threads, else 1, if not given.
-    #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-
-    /// Somebody else's server: measure this process by what the system says about it.
-    #[arg(long)]
-    pub pid: Option<u32>,
-
-    /// Where the server's metrics are; /metrics at the target, or at the next port, if not given.
-    #[arg(long, value_name = "URL")]
-    pub metrics: Option<String>,
-
-    /// Print the result as JSON.
-    #[arg(long)]
-    pub json: bool,
-
-    /// Build a known fault into the local store: the soak has to find it.
-    #[arg(long, value_enum)]
-    pub control: Option<Control>,
-
-    /// How many bytes the control leaves behind in a cycle; drawn from 40 to 60 if not given.
-    #[arg(long, value_name = "N", requires = "control")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    pub leak_bytes: Option<u16>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Scenario {
-    /// Open the default store and close it: explicitly, by Drop, out of order, after a failed open.
-    OpenStore,
-    /// Log on, open the store, log off; every third session is abandoned with everything open.
-    Logon,
-    /// Many threads open stores in one session (Q241556).
-    Threads,
-    /// Open a store, a folder, a table, a message, an attachment and a stream, and let them go in every
-    /// order (KB842922).
-    ReleaseOrder,
-    /// Opens that fail: no such mailbox, no such folder, no such message.
-    FailedOpen,
-}
-
-impl Scenario {
-    fn name(self) -> &'static str {
-        match self {
-            Scenario::OpenStore => "open-store",
-            Scenario::Logon => "logon",
-            Scenario::Threads => "threads",
-            Scenario::ReleaseOrder => "release-order",
-            Scenario::FailedOpen => "failed-open",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Control {
-    /// Leave out the destruction of the lock's record when a store is opened, as Exchange 5.5 did.
-    Q237174,
-}
+use scenario::{Needs, SCENARIOS, Scenario};
+use target::{Purpose, Target};
 
 /// How many times everything is measured after the warm-up.
 const SAMPLES: u64 = 200;
 
+/// What a run is.
+#[derive(Clone, Copy)]
+struct Run {
+    scenario: &'static Scenario,
+    mode: Mode,
+    control: Option<Control>,
+    cycles: u64,
+    threads: usize,
+    patience: Duration,
+}
+
+/// What came out of it.
+struct Outcome {
+    report: Report,
+    /// For each process of the report.
+    samples: Vec<Vec<Sample>>,
+}
+
 /// Runs a soak: success if it is flat. With a control, success is never the answer.
 pub fn run(args: &SoakArgs) -> Result<ExitCode> {
-    let leak = match args.control {
-        Some(Control::Q237174) if args.target != "local" => {
-            bail!("the control is a fault of the store: it needs --target local")
-        }
-        Some(Control::Q237174) => Some(match args.leak_bytes {
-            Some(bytes) => usize::from(bytes),
-            None => draw()?,
-        }),
-        None => None,
+    if args.catalogue {
+        return print_catalogue();
+    }
+    if args.controls {
+        return run_controls(args);
+    }
+    if args.all {
+        return run_all(args);
+    }
+    let mode = args.mode();
+    if let Some(why) = args.scenario.refuses(mode, args.is_local(), !args.other.is_empty()) {
+        bail!("{} does not run so: {why}", args.scenario.name);
+    }
+    let threads = args.threads.unwrap_or(match args.control {
+        Some(Control::Deadlock) => 2,
+        _ => args.scenario.threads,
+    });
+    let run = Run {
+        scenario: args.scenario,
+        mode,
+        control: args.control,
+        cycles: args.cycles,
+        threads: usize::from(threads),
+        patience: Duration::from_secs(u64::from(args.patience)),
     };
-    let threads = usize::from(args.threads.unwrap_or(match args.scenario {
-        Scenario::Threads => 64,
-        _ => 1,
-    }));
-    let target = Target::new(args, leak)?;
-    let mut probes = target.probes(args)?;
-    let measured = soak(args, &target, threads, &mut probes)?;
-    let report = judged(args, threads, leak, &probes, measured);
-
+    let outcome = soak(args, run)?;
+    write_files(args, std::slice::from_ref(&outcome))?;
     let mut out = std::io::stdout().lock();
     match args.json {
-        true => report.write_json(&mut out)?,
-        false => report.write_text(&mut out)?,
+        true => outcome.report.write_json(&mut out)?,
+        false => {
+            outcome.report.write_text(&mut out)?;
+            for series in outcome.series() {
+                write!(out, "{}", plot::terminal(&series))?;
+            }
+            outcome.report.write_verdict(&mut out)?;
+        }
     }
     out.flush()?;
     // A thread that hangs cannot be ended, and what it holds must not keep this process.
-    if report.failure.is_some() {
+    if outcome.report.failure.is_some() {
         std::process::exit(1);
     }
-    Ok(if report.flat { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if outcome.report.flat { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Every scenario that can run so, and a table of what came out.
+fn run_all(args: &SoakArgs) -> Result<ExitCode> {
+    let mode = args.mode();
+    let mut out = std::io::stdout().lock();
+    let mut outcomes = Vec::new();
+    if !args.json {
+        report::write_heading(&mut out)?;
+    }
+    for scenario in SCENARIOS {
+        if let Some(why) = scenario.refuses(mode, args.is_local(), !args.other.is_empty()) {
+            if !args.json {
+                writeln!(out, "{:<18} skipped: {why}", scenario.name)?;
+            }
+            continue;
+        }
+        let run = Run {
+            scenario,
+            mode,
+            control: None,
+            cycles: (args.cycles / scenario.share).max(100),
+            threads: usize::from(match mode {
+                Mode::Fault => 1,
+                _ => args.threads.unwrap_or(scenario.threads),
+            }),
+            patience: Duration::from_secs(u64::from(args.patience)),
+        };
+        let outcome = soak(args, run).with_context(|| format!("the scenario {}", scenario.name))?;
+        if !args.json {
+            outcome.report.write_row(&mut out)?;
+            out.flush()?;
+        }
+        let stuck = outcome.report.stuck;
+        outcomes.push(outcome);
+        if stuck {
+            // What hangs would be measured with every other scenario.
+            break;
+        }
+    }
+    write_files(args, &outcomes)?;
+    let flat = outcomes.iter().all(|outcome| outcome.report.flat);
+    match args.json {
+        true => {
+            let reports: Vec<&Report> = outcomes.iter().map(|outcome| &outcome.report).collect();
+            serde_json::to_writer_pretty(&mut out, &reports)?;
+            writeln!(out)?;
+        }
+        false => {
+            let bad = outcomes.iter().filter(|outcome| !outcome.report.flat);
+            for outcome in bad {
+                writeln!(out)?;
+                outcome.report.write_text(&mut out)?;
+            }
+            let count = outcomes.len();
+            writeln!(out, "{count} scenarios: {}", if flat { "all flat" } else { "NOT FLAT" })?;
+        }
+    }
+    out.flush()?;
+    if outcomes.iter().any(|outcome| outcome.report.stuck) {
+        std::process::exit(1);
+    }
+    Ok(if flat { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Every control; success if each was caught.
+fn run_controls(args: &SoakArgs) -> Result<ExitCode> {
+    let scenario = scenario::find("open-store").context("no scenario to build faults into")?;
+    let mut caught = true;
+    let mut reports = Vec::new();
+    let mut out = std::io::stdout().lock();
+    for control in Control::ALL {
+        let deadlock = control == Control::Deadlock;
+        let run = Run {
+            scenario,
+            mode: Mode::Plain,
+            control: Some(control),
+            cycles: 2_000,
+            threads: if deadlock { 2 } else { 1 },
+            // A deadlock does not go away: there is nothing to be patient for.
+            patience: Duration::from_secs(u64::from(args.patience.min(if deadlock {
+                5
+            } else {
+                120
+            }))),
+        };
+        let report = soak(args, run)?.report;
+        caught &= report.control.as_ref().is_some_and(|control| control.caught);
+        if !args.json {
+            report.write_control(&mut out)?;
+            out.flush()?;
+        }
+        reports.push(report);
+    }
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &reports)?;
+        writeln!(out)?;
+    }
+    out.flush()?;
+    // The threads of the deadlock never end.
+    std::process::exit(if caught { 0 } else { 1 });
+}
+
+fn print_catalogue() -> Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "| row | bug | watched by |\n|---|---|---|")?;
+    for row in catalogue::ROWS {
+        writeln!(out, "{}", catalogue::cells(row))?;
+    }
+    writeln!(out, "\n| scenario | a cycle |\n|---|---|")?;
+    for scenario in SCENARIOS {
+        writeln!(out, "| `{}` | {} |", scenario.name, scenario.about)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Outcome {
+    fn series(&self) -> Vec<Series<'_>> {
+        let of = |(process, samples): (&ProcessReport, _)| Series {
+            scenario: self.report.scenario,
+            mode: self.report.mode,
+            process: process.process,
+            samples,
+        };
+        let samples = self.samples.iter().map(Vec::as_slice);
+        self.report.processes.iter().zip(samples).map(of).collect()
+    }
+}
+
+fn write_files(args: &SoakArgs, outcomes: &[Outcome]) -> Result<()> {
+    let series: Vec<Series<'_>> = outcomes.iter().flat_map(Outcome::series).collect();
+    let write = |path: &Path, write: &dyn Fn(&mut BufWriter<File>) -> std::io::Result<()>| {
+        let file =
+            File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        let mut file = BufWriter::new(file);
+        write(&mut file).and_then(|()| file.flush())?;
+        anyhow::Ok(())
+    };
+    if let Some(path) = &args.csv {
+        write(path, &|file| plot::csv(file, &series))?;
+    }
+    if let Some(path) = &args.svg {
+        write(path, &|file| file.write_all(plot::svg(&series).as_bytes()))?;
+    }
+    Ok(())
 }
 
 /// The size of the control's record, drawn as the article has it: 40 to 60 bytes.
@@ -167,25 +271,54 @@ struct Measured {
     samples: Vec<Vec<Sample>>,
 }
 
-fn soak(
-    args: &SoakArgs,
-    target: &Target,
-    threads: usize,
-    probes: &mut [Probe],
-) -> Result<Measured> {
-    // At most 1,000 cycles, and it leaves nine tenths to look at.
-    let warm_up = (args.cycles / 10).min(1000);
-    let stage = scenario::Stage::set(args.scenario, target)?;
-    let crew = Crew::start(stage.cycles(threads)?).context("no thread for the cycles")?;
+/// Sets the target and the scenario, runs, and judges.
+fn soak(args: &SoakArgs, run: Run) -> Result<Outcome> {
+    if run.control.is_some() && !args.is_local() {
+        bail!("a control is a fault of the local store: it needs --target local");
+    }
+    if run.mode == Mode::Fault && !args.is_local() {
+        bail!("faults are injected into the local store: they need --target local");
+    }
+    if run.mode == Mode::Fault && run.threads > 1 {
+        bail!("--fault counts the steps of one thread: leave --threads out");
+    }
+    let leak = match (run.control, args.leak_bytes) {
+        (Some(Control::Bytes), Some(bytes)) => Some(usize::from(bytes)),
+        (Some(Control::Bytes), None) => Some(draw()?),
+        _ => None,
+    };
+    let purpose = Purpose {
+        leak,
+        port: run.scenario.needs == Needs::Port || matches!(run.mode, Mode::Cut | Mode::Abandon),
+        faults: run.mode == Mode::Fault,
+    };
+    let target = Target::new(args, purpose)?;
+    let mut probes = target.probes(args)?;
+    let ground = Ground::new(target, run.scenario, run.mode, run.threads, run.patience)?;
+    let measured = measure(run, Arc::new(ground), &mut probes)?;
+    let report = judged(args, run, leak, &probes, &measured);
+    Ok(Outcome { report, samples: measured.samples })
+}
+
+fn measure(run: Run, ground: Arc<Ground>, probes: &mut [Probe]) -> Result<Measured> {
+    // At most 1,000 cycles, and it leaves nine tenths to look at; but every thread has its turn.
+    let warm_up = (run.cycles / 10).min(1000).max(2 * run.threads as u64).min(run.cycles / 2);
+    let stage = (run.scenario.set)(&ground)?;
+    let cycles = (0..run.threads).map(|thread| mode::cycles(&ground, &stage.act, thread));
+    let mut cycles = cycles.collect::<Result<Vec<_>>>()?;
+    if let Some(control) = run.control {
+        cycles = control::faulty(control, &ground, cycles, run.cycles)?;
+    }
+    let crew = Crew::start(cycles, run.patience).context("no thread for the cycles")?;
 
     // Room for the samples before the first is taken, so that they are not measured themselves.
-    let rounds = SAMPLES.min(args.cycles - warm_up);
+    let rounds = SAMPLES.min(run.cycles - warm_up);
     let mut samples: Vec<Vec<Sample>> =
         probes.iter().map(|_| Vec::with_capacity(rounds as usize + 1)).collect();
     let measure = |probes: &mut [Probe], samples: &mut [Vec<Sample>], cycles: u64| -> Result<()> {
-        stage.settle()?;
+        let before = ground.settle()?;
         for (probe, samples) in probes.iter_mut().zip(samples) {
-            samples.push(probe.sample(cycles)?);
+            samples.push(probe.sample(cycles, before)?);
         }
         Ok(())
     };
@@ -199,7 +332,7 @@ fn soak(
     if failure.is_none() {
         measure(probes, &mut samples, warm_up)?;
         for round in 1..=rounds {
-            let bound = warm_up + (args.cycles - warm_up) * round / rounds;
+            let bound = warm_up + (run.cycles - warm_up) * round / rounds;
             if let Err(early) = crew.run_to(bound) {
                 failure = Some(early);
                 break;
@@ -216,17 +349,17 @@ fn soak(
     crew.end(stuck);
     if stuck {
         // Its destruction could wait for ever for what the stuck thread holds.
-        std::mem::forget(stage);
+        std::mem::forget((stage, ground.clone()));
     }
     Ok(Measured { warm_up, done, seconds, failure, samples })
 }
 
 fn judged(
     args: &SoakArgs,
-    threads: usize,
+    run: Run,
     leak: Option<usize>,
     probes: &[Probe],
-    measured: Measured,
+    measured: &Measured,
 ) -> Report {
     let processes: Vec<ProcessReport> = probes
         .iter()
@@ -236,26 +369,22 @@ fn judged(
         })
         .collect();
     let flat = measured.failure.is_none() && processes.iter().all(|process| process.flat);
-    let control = leak.map(|leaked| {
-        let found = processes.first().and_then(|local| local.allocated_bytes_per_cycle);
-        let found = found.map(|bytes| bytes.round() as i64);
-        ControlReport {
-            name: "q237174",
-            leaked_bytes_per_cycle: leaked,
-            found_bytes_per_cycle: found,
-            caught: !flat && found.is_some_and(|found| found.abs_diff(leaked as i64) <= 1),
-        }
+    let control = run.control.map(|control| {
+        ControlReport::new(control, leak, processes.first(), measured.failure.as_ref())
     });
     Report {
-        scenario: args.scenario.name(),
+        scenario: run.scenario.name,
+        rows: run.scenario.rows,
+        mode: run.mode.name(),
         target: args.target.clone(),
-        cycles: args.cycles,
+        cycles: run.cycles,
         cycles_done: measured.done,
         warm_up: measured.warm_up,
-        threads,
+        threads: run.threads,
         seconds: measured.seconds,
         microseconds_per_cycle: measured.seconds * 1e6 / (measured.done.max(1) as f64),
-        failure: measured.failure.map(|failure| failure.what),
+        failure: measured.failure.as_ref().map(|failure| failure.what.clone()),
+        stuck: measured.failure.as_ref().is_some_and(|failure| failure.stuck),
         // With the control a level line is a failure of the detector, never a success.
         flat: flat && control.is_none(),
         control,

@@ -2,54 +2,75 @@
 
 use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use mapi_server::Processor;
+use store::Store;
 
 use super::judge::Sample;
 use super::metrics::Metrics;
 
 /// A process that is watched.
 pub enum Probe {
-    /// This process: the client, and in a local run the store as well. The ledger is the store's.
-    Own { ledger: Option<Box<dyn Fn() -> i64>> },
+    /// This process: the client, and in a local run the store as well.
+    Own(Option<LocalStore>),
     /// A Coffer, by its metrics.
     Metrics { metrics: Metrics, pid: Option<u32> },
     /// Somebody else's server: what the system says about it.
     Process(u32),
 }
 
+/// The store of a local run.
+pub struct LocalStore {
+    pub processor: Arc<Processor>,
+    pub store: Store,
+    /// Its data directory: the engine's files are open in it.
+    pub data: PathBuf,
+}
+
 impl Probe {
     /// What the process is called in reports.
     pub fn name(&self) -> &'static str {
         match self {
-            Probe::Own { ledger: Some(_) } => "local",
-            Probe::Own { ledger: None } => "client",
+            Probe::Own(Some(_)) => "local",
+            Probe::Own(None) => "client",
             Probe::Metrics { .. } | Probe::Process(_) => "server",
         }
     }
 
     pub fn pid(&self) -> Option<u32> {
         match self {
-            Probe::Own { .. } => Some(std::process::id()),
+            Probe::Own(_) => Some(std::process::id()),
             Probe::Metrics { pid, .. } => *pid,
             Probe::Process(pid) => Some(*pid),
         }
     }
 
-    pub fn sample(&mut self, cycles: u64) -> Result<Sample> {
+    /// `before` is what this process had allocated before the engine was compacted, if it was.
+    pub fn sample(&mut self, cycles: u64, before: Option<i64>) -> Result<Sample> {
         match self {
-            Probe::Own { ledger } => {
+            Probe::Own(local) => {
                 // The counters first: what the measuring itself takes is given back by then.
-                let allocated = crate::alloc::live_bytes();
-                let objects = mapi_session::live_objects() as i64
-                    + ledger.as_ref().map_or(0, |ledger| ledger());
+                let after = crate::alloc::live_bytes();
+                let live = |local: &LocalStore| local.processor.ledger.live_total() as i64;
+                let objects = mapi_session::live_objects() as i64 + local.as_ref().map_or(0, live);
+                // What a compaction gave back was the engine's; else it tells itself, about.
+                let (allocated, engine) = match (&local, before) {
+                    (Some(_), Some(before)) => (before, Some(before - after)),
+                    (Some(local), None) => (after, Some(gauged(&local.store))),
+                    (None, _) => (after, None),
+                };
                 let system = of_process(std::process::id())?;
+                // One of the descriptors is the one by which they are counted.
+                let own = 1 + local.as_ref().map_or(0, |local| open_below(&local.data));
                 Ok(Sample {
                     cycles,
                     objects: Some(objects),
                     allocated: Some(allocated),
-                    // One of the descriptors is the one by which they are counted.
-                    descriptors: system.descriptors.map(|count| count - 1),
+                    engine,
+                    descriptors: system.descriptors.map(|count| count - own),
                     ..system
                 })
             }
@@ -67,6 +88,19 @@ impl Probe {
             Probe::Process(pid) => Ok(Sample { cycles, ..of_process(*pid)? }),
         }
     }
+}
+
+/// What the engine says that it holds.
+fn gauged(store: &Store) -> i64 {
+    let gauges = store.engine_gauges();
+    (gauges.memtable_bytes + gauges.cache_bytes + gauges.pending_bytes) as i64
+}
+
+/// Descriptors of files below a directory: the engine keeps some of its tables open, within a bound.
+fn open_below(directory: &Path) -> i64 {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return 0 };
+    let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target.starts_with(directory)).count() as i64
 }
 
 /// Resident bytes, descriptors and threads of a process of this machine.

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::args::Control;
+use super::crew::Failure;
 use super::fit::Fit;
 use super::judge::Verdict;
 
@@ -11,6 +13,9 @@ use super::judge::Verdict;
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub scenario: &'static str,
+    /// Rows of the catalogue.
+    pub rows: &'static [u8],
+    pub mode: &'static str,
     pub target: String,
     /// Cycles that were asked for.
     pub cycles: u64,
@@ -22,6 +27,8 @@ pub struct Report {
     pub microseconds_per_cycle: f64,
     /// Why the run ended early.
     pub failure: Option<String>,
+    /// No cycle ended for as long as the patience lasted.
+    pub stuck: bool,
     pub control: Option<ControlReport>,
     pub processes: Vec<ProcessReport>,
     pub flat: bool,
@@ -30,12 +37,68 @@ pub struct Report {
 #[derive(Debug, Serialize)]
 pub struct ControlReport {
     pub name: &'static str,
-    /// What the fault leaves behind in a cycle, told only now.
-    pub leaked_bytes_per_cycle: usize,
+    /// What the fault of bytes leaves behind in a cycle, told only now.
+    pub leaked_bytes_per_cycle: Option<usize>,
     /// What the measuring found, to the nearest byte.
     pub found_bytes_per_cycle: Option<i64>,
-    /// Whether it was found, within one byte.
+    /// Objects, descriptors or threads that were found, whichever the fault is about.
+    pub found: Option<i64>,
+    /// Whether it was found: bytes within one byte a cycle, a deadlock by the names of both threads.
     pub caught: bool,
+}
+
+impl ControlReport {
+    pub fn new(
+        control: Control,
+        leaked: Option<usize>,
+        process: Option<&ProcessReport>,
+        failure: Option<&Failure>,
+    ) -> Self {
+        let bytes = process.and_then(|local| local.allocated_bytes_per_cycle);
+        let bytes = bytes.map(|bytes| bytes.round() as i64);
+        let found = process.and_then(|local| match control {
+            Control::Bytes | Control::Deadlock => None,
+            Control::Objects => local.objects_left,
+            Control::Descriptors => local.descriptors_left,
+            Control::Threads => local.threads_left,
+        });
+        let flat = process.is_none_or(|local| local.flat);
+        let caught = match (control, failure) {
+            (Control::Deadlock, Some(failure)) => {
+                failure.stuck && ["thread 0 ", "thread 1 "].iter().all(|t| failure.what.contains(t))
+            }
+            (Control::Deadlock, None) | (_, Some(_)) => false,
+            (Control::Bytes, None) => {
+                let close =
+                    |found: i64| leaked.is_some_and(|leaked| found.abs_diff(leaked as i64) <= 1);
+                !flat && bytes.is_some_and(close)
+            }
+            (_, None) => !flat && found.is_some_and(|found| found > 0),
+        };
+        ControlReport {
+            name: control.name(),
+            leaked_bytes_per_cycle: leaked,
+            found_bytes_per_cycle: bytes.filter(|_| control == Control::Bytes),
+            found,
+            caught,
+        }
+    }
+
+    fn text(&self, failure: Option<&str>) -> String {
+        let found = match (self.leaked_bytes_per_cycle, self.found, failure) {
+            (Some(leaked), ..) => {
+                let found = self.found_bytes_per_cycle.unwrap_or_default();
+                format!("{leaked} bytes a cycle were left behind on purpose, {found} were found")
+            }
+            (None, Some(found), _) => format!("{found} {} were found too many", self.name),
+            (None, None, Some(failure)) => format!("the watchdog says: {failure}"),
+            (None, None, None) => "nothing was found".to_owned(),
+        };
+        match self.caught {
+            true => format!("control {}: {found}: the detector works", self.name),
+            false => format!("control {} FAILED: {found}: this detector proves nothing", self.name),
+        }
+    }
 }
 
 /// One measured process. What could not be measured is null.
@@ -48,6 +111,8 @@ pub struct ProcessReport {
     pub allocated_ci95: Option<[f64; 2]>,
     /// Net growth from the end of the warm-up to the end.
     pub allocated_growth: Option<i64>,
+    /// The most that the engine held; the allocated bytes above are without it.
+    pub engine_bytes: Option<i64>,
     pub resident_bytes_per_cycle: Option<f64>,
     pub resident_ci95: Option<[f64; 2]>,
     pub resident_growth: Option<i64>,
@@ -72,6 +137,7 @@ impl ProcessReport {
             allocated_bytes_per_cycle: slope(verdict.allocated),
             allocated_ci95: interval(verdict.allocated),
             allocated_growth: verdict.allocated_growth,
+            engine_bytes: verdict.engine,
             resident_bytes_per_cycle: slope(verdict.resident),
             resident_ci95: interval(verdict.resident),
             resident_growth: verdict.resident_growth,
@@ -87,6 +153,25 @@ impl ProcessReport {
     }
 }
 
+/// The heading of the table of all scenarios.
+pub fn write_heading(out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:<18} {:<7} {:>9} {:>3} {:>11} {:>11} {:>9} {:>5} {:>5} {:>5} {:>9} verdict",
+        "scenario",
+        "process",
+        "cycles",
+        "thr",
+        "bytes/cycle",
+        "95% below",
+        "growth",
+        "obj",
+        "fds",
+        "thr+",
+        "us/cycle"
+    )
+}
+
 impl Report {
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut *out, self)?;
@@ -96,9 +181,10 @@ impl Report {
     pub fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(
             out,
-            "{}: {} of {} cycles on {} with {} thread{}, {:.1} s, {:.1} µs a cycle; \
+            "{}{}: {} of {} cycles on {} with {} thread{}, {:.1} s, {:.1} µs a cycle; \
              {} of them to warm up",
             self.scenario,
+            if self.mode == "plain" { String::new() } else { format!(", {}", self.mode) },
             self.cycles_done,
             self.cycles,
             self.target,
@@ -112,27 +198,52 @@ impl Report {
             process.write_text(out)?;
         }
         if let Some(control) = &self.control {
-            let found = control.found_bytes_per_cycle.unwrap_or_default();
-            let leaked = control.leaked_bytes_per_cycle;
-            match control.caught {
-                true => writeln!(
-                    out,
-                    "control {}: {leaked} bytes a cycle were left behind on purpose, {found} were \
-                     found: the detector works",
-                    control.name
-                )?,
-                false => writeln!(
-                    out,
-                    "control {} FAILED: {leaked} bytes a cycle were left behind on purpose, {found} \
-                     were found: this detector proves nothing",
-                    control.name
-                )?,
-            }
+            writeln!(out, "{}", control.text(self.failure.as_deref()))?;
         }
         if let Some(failure) = &self.failure {
             writeln!(out, "FAILED after {} cycles: {failure}", self.cycles_done)?;
         }
+        Ok(())
+    }
+
+    pub fn write_verdict(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{}", if self.flat { "flat" } else { "NOT FLAT" })
+    }
+
+    /// One line about a control.
+    pub fn write_control(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some(control) = &self.control else { return Ok(()) };
+        writeln!(out, "{}", control.text(self.failure.as_deref()))
+    }
+
+    /// A line of the table of all scenarios.
+    pub fn write_row(&self, out: &mut impl Write) -> io::Result<()> {
+        let verdict = match (&self.failure, self.flat) {
+            (Some(_), _) => "FAILED",
+            (None, true) => "flat",
+            (None, false) => "NOT FLAT",
+        };
+        let mut name = self.scenario;
+        for process in &self.processes {
+            let number = |value: Option<f64>| value.map_or("-".into(), |v| format!("{v:.4}"));
+            let count = |value: Option<i64>| value.map_or("-".into(), |v| v.to_string());
+            writeln!(
+                out,
+                "{name:<18} {:<7} {:>9} {:>3} {:>11} {:>11} {:>9} {:>5} {:>5} {:>5} {:>9} {verdict}",
+                process.process,
+                self.cycles_done,
+                self.threads,
+                number(process.allocated_bytes_per_cycle),
+                number(process.allocated_ci95.map(|[_, upper]| upper)),
+                count(process.allocated_growth),
+                count(process.objects_left),
+                count(process.descriptors_left),
+                count(process.threads_left),
+                format!("{:.0}", self.microseconds_per_cycle),
+            )?;
+            name = "";
+        }
+        Ok(())
     }
 }
 
@@ -165,6 +276,13 @@ impl ProcessReport {
                 self.allocated_growth
             )
         )?;
+        if let Some(engine) = self.engine_bytes {
+            writeln!(
+                out,
+                "    {:<16} {engine:>12} bytes at most, not among the allocated",
+                "engine"
+            )?;
+        }
         writeln!(
             out,
             "{}",

@@ -1,0 +1,344 @@
+//! What the cycles of a run stand on: the target, the sessions, and folders to work in, which are taken away
+//! again at the end.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use mapi::{ErrorCode, FolderId, MessageId, tags};
+use mapi_session::{Folder, Fuse, MapiProp, Message, Profile, Session};
+
+use super::crew::Watch;
+use super::mode::Mode;
+use super::scenario::{Needs, Scenario, Sessions};
+use super::target::Target;
+
+pub struct Ground {
+    pub target: Target,
+    pub mode: Mode,
+    pub threads: usize,
+    scenario: &'static Scenario,
+    /// Sessions that live as long as the run; none where each cycle makes its own.
+    sessions: Vec<Arc<Session>>,
+    /// The folder above all others that the soak makes.
+    home: OnceLock<FolderId>,
+    /// A folder for each thread.
+    work: OnceLock<Vec<FolderId>>,
+    fixture: OnceLock<Fixture>,
+    /// How long to wait for what has to happen.
+    patience: Duration,
+}
+
+/// Mail to be read.
+#[derive(Debug, Clone)]
+pub struct Fixture {
+    pub folder: FolderId,
+    pub messages: Vec<MessageId>,
+    /// A message with [`ATTACHED`] as attachment 0, and a message embedded in attachment 1, eight deep.
+    pub attached: MessageId,
+}
+
+pub const ATTACHED: &[u8] = b"what is attached to the message of the soak";
+/// How deep messages are embedded in the fixture.
+pub const EMBEDDED: u32 = 8;
+/// How many messages a fixture has.
+pub const MESSAGES: usize = 40;
+
+/// One cycle's view of the ground.
+pub struct Visit<'a> {
+    /// Goes up from cycle to cycle of a thread.
+    pub number: u64,
+    pub thread: usize,
+    pub ground: &'a Ground,
+    /// Where sessions of this cycle log on.
+    pub profile: Profile,
+    pub watch: &'a Watch,
+    session: Option<Arc<Session>>,
+    /// What the target acknowledged in this cycle: these messages have to be readable after it.
+    pub acknowledged: &'a Acknowledged,
+}
+
+/// Messages whose save was acknowledged and whose removal was not asked for.
+pub type Acknowledged = std::cell::RefCell<Vec<(FolderId, MessageId)>>;
+
+impl Visit<'_> {
+    /// The session of the cycle.
+    pub fn session(&self) -> Result<&Session> {
+        self.session.as_deref().context("the scenario has no session before its cycles")
+    }
+
+    /// The thread's own folder.
+    pub fn folder(&self) -> Result<FolderId> {
+        self.ground.work()?.get(self.thread).copied().context("a thread without a folder")
+    }
+
+    /// Logs on by itself; waits while the user has as many sessions as he may, since abandoned ones are on
+    /// their way out.
+    pub fn logon(&self) -> Result<Session> {
+        self.ground.logon(&self.profile)
+    }
+}
+
+impl Ground {
+    pub fn new(
+        target: Target,
+        scenario: &'static Scenario,
+        mode: Mode,
+        threads: usize,
+        patience: Duration,
+    ) -> Result<Ground> {
+        let mut ground = Ground {
+            target,
+            mode,
+            threads,
+            scenario,
+            sessions: Vec::new(),
+            home: OnceLock::new(),
+            work: OnceLock::new(),
+            fixture: OnceLock::new(),
+            patience,
+        };
+        let count = match (scenario.sessions, mode) {
+            (Sessions::Own | Sessions::Abandoned, _) => 0,
+            (_, Mode::Cut | Mode::Abandon | Mode::Fault) => 0,
+            (Sessions::One, Mode::Plain) => 1,
+            (Sessions::Shared, Mode::Plain) => threads.div_ceil(8),
+        };
+        for _ in 0..count {
+            let session = ground.logon(&ground.target.profile(None)).context("cannot log on")?;
+            ground.sessions.push(Arc::new(session));
+        }
+        if scenario.writes && scenario.needs != Needs::Store {
+            ground.make_work()?;
+        }
+        Ok(ground)
+    }
+
+    /// A cycle in a session that lives on.
+    pub fn visit<'a>(
+        &'a self,
+        thread: usize,
+        number: u64,
+        watch: &'a Watch,
+        acknowledged: &'a Acknowledged,
+    ) -> Visit<'a> {
+        let session = match self.sessions.len() {
+            0 => None,
+            count => Some(self.sessions[thread % count].clone()),
+        };
+        let profile = self.target.profile(None);
+        Visit { number, thread, ground: self, profile, watch, session, acknowledged }
+    }
+
+    /// A cycle in a session of its own, if the scenario has one, over connections that the fuse cuts.
+    pub fn fresh_visit<'a>(
+        &'a self,
+        thread: usize,
+        number: u64,
+        fuse: Option<&Fuse>,
+        watch: &'a Watch,
+        acknowledged: &'a Acknowledged,
+    ) -> Result<Visit<'a>> {
+        let profile = self.target.profile(fuse);
+        let session = match self.scenario.sessions {
+            Sessions::One | Sessions::Shared => Some(Arc::new(self.logon(&profile)?)),
+            Sessions::Own | Sessions::Abandoned => None,
+        };
+        Ok(Visit { number, thread, ground: self, profile, watch, session, acknowledged })
+    }
+
+    pub fn logon(&self, profile: &Profile) -> Result<Session> {
+        let started = Instant::now();
+        loop {
+            match Session::logon(profile.clone()) {
+                Err(error)
+                    if error.code() == Some(ErrorCode::TOO_MANY_SESSIONS)
+                        && started.elapsed() < self.patience =>
+                {
+                    self.target.reap();
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    /// Whether cycles leave sessions behind that the server has to reap.
+    pub fn abandons(&self) -> bool {
+        matches!(self.mode, Mode::Cut | Mode::Abandon)
+            || self.scenario.sessions == Sessions::Abandoned
+    }
+
+    /// Makes a quiescent point: what waits to be released is released, abandoned sessions are gone, and what
+    /// broken cycles left in the mailbox is deleted. If the engine was made to give back what it holds, the
+    /// result is what was allocated before.
+    pub fn settle(&self) -> Result<Option<i64>> {
+        for session in &self.sessions {
+            session.flush()?;
+        }
+        if self.abandons() {
+            self.target.wait_for_the_end_of_sessions(self.patience)?;
+        }
+        if self.scenario.writes {
+            if self.mode != Mode::Plain {
+                self.clean_work()?;
+            }
+            self.target.trim()?;
+        }
+        self.target.settle(self.scenario.writes, self.patience)
+    }
+
+    /// Folders to write into, one a thread.
+    fn work(&self) -> Result<&[FolderId]> {
+        self.work.get().map(Vec::as_slice).context("the scenario has no folders to write into")
+    }
+
+    fn make_work(&self) -> Result<()> {
+        let session = self.logon(&self.target.profile(None))?;
+        let home = session.open_default_msg_store()?.open_folder(self.home(&session)?)?;
+        let make = |thread| Ok(home.create_folder(&format!("thread {thread}"))?.id());
+        let made = (0..self.threads).map(make).collect::<Result<Vec<_>>>()?;
+        let _ = self.work.set(made);
+        Ok(session.logoff()?)
+    }
+
+    fn clean_work(&self) -> Result<()> {
+        let Some(folders) = self.work.get() else { return Ok(()) };
+        let session = self.logon(&self.target.profile(None))?;
+        let store = session.open_default_msg_store()?;
+        for folder in folders {
+            empty(&store.open_folder(*folder)?)?;
+        }
+        Ok(session.logoff()?)
+    }
+
+    /// Whether what the target acknowledged is there.
+    pub fn check(&self, acknowledged: &Acknowledged) -> Result<()> {
+        if acknowledged.borrow().is_empty() {
+            return Ok(());
+        }
+        let session = self.logon(&self.target.profile(None))?;
+        let store = session.open_default_msg_store()?;
+        for (folder, message) in acknowledged.borrow_mut().drain(..) {
+            let found = store.open_folder(folder).and_then(|folder| folder.open_message(message));
+            let message = found.context("a message whose save was acknowledged is not there")?;
+            ensure!(message.text(tags::SUBJECT)?.is_some(), "a saved message lost its subject");
+        }
+        Ok(session.logoff()?)
+    }
+
+    fn home(&self, session: &Session) -> Result<FolderId> {
+        if let Some(home) = self.home.get() {
+            return Ok(*home);
+        }
+        let root = session.open_default_msg_store()?.root_folder()?;
+        let mut random = [0; 4];
+        getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("no random number: {e}"))?;
+        let name = format!("coffer soak {:08x}", u32::from_le_bytes(random));
+        let made = root.create_folder(&name).context("the folder for the soak cannot be made")?;
+        Ok(*self.home.get_or_init(|| made.id()))
+    }
+
+    /// Mail to be read, made when it is first asked for, by whoever sets a scenario.
+    pub fn fixture(&self) -> Result<Fixture> {
+        if let Some(fixture) = self.fixture.get() {
+            return Ok(fixture.clone());
+        }
+        let session = self.logon(&self.target.profile(None))?;
+        let store = session.open_default_msg_store()?;
+        let folder = store.open_folder(self.home(&session)?)?.create_folder("to be read")?;
+        let mut messages = Vec::with_capacity(MESSAGES);
+        for number in 0..MESSAGES {
+            let message = folder.create_message()?;
+            message.set(tags::SUBJECT, format!("Message {number} of the soak").as_str())?;
+            message.set(tags::MESSAGE_CLASS, "IPM.Note")?;
+            message.set(tags::IMPORTANCE, (number % 3) as i32)?;
+            message.set(tags::BODY, "A line of text.\r\n".repeat(20).as_str())?;
+            messages.push(message.save()?);
+        }
+        let attached = make_attached(&folder)?;
+        messages.push(attached);
+        let fixture = Fixture { folder: folder.id(), messages, attached };
+        session.logoff()?;
+        Ok(self.fixture.get_or_init(|| fixture).clone())
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        let Some(home) = self.home.get() else { return };
+        self.sessions.clear();
+        // A store of its own goes with all that is in it.
+        if matches!(self.target, Target::Local(_)) {
+            return;
+        }
+        let remove = || -> Result<()> {
+            let session = self.logon(&self.target.profile(None))?;
+            let root = session.open_default_msg_store()?.root_folder()?;
+            root.hard_delete_folder(*home)?;
+            Ok(session.logoff()?)
+        };
+        if let Err(error) = remove() {
+            eprintln!("coffer: the folder that the soak made is still there: {error:#}");
+        }
+    }
+}
+
+/// A message with an attachment of bytes and one of a message, in which others are embedded.
+fn make_attached(folder: &Folder) -> Result<MessageId> {
+    let message = folder.create_message()?;
+    message.set(tags::SUBJECT, "Message with attachments of the soak")?;
+    message.set(tags::MESSAGE_CLASS, "IPM.Note")?;
+    let attachment = message.create_attachment()?;
+    attachment.set(tags::ATTACH_METHOD, 1_i32)?;
+    attachment.set(tags::ATTACH_LONG_FILENAME, "soak.txt")?;
+    attachment.set(tags::ATTACH_DATA_BINARY, ATTACHED)?;
+    attachment.save()?;
+    embed(&message, EMBEDDED)?;
+    Ok(message.save()?)
+}
+
+fn embed(outer: &Message, depth: u32) -> Result<()> {
+    let attachment = outer.create_attachment()?;
+    attachment.set(tags::ATTACH_METHOD, 5_i32)?;
+    let inner = attachment.create_message()?;
+    inner.set(tags::SUBJECT, format!("{depth} more").as_str())?;
+    inner.set(tags::MESSAGE_CLASS, "IPM.Note")?;
+    if depth > 1 {
+        embed(&inner, depth - 1)?;
+    }
+    inner.save()?;
+    attachment.save()?;
+    Ok(())
+}
+
+/// Deletes what is in a folder for good.
+fn empty(folder: &Folder) -> Result<()> {
+    loop {
+        let table = folder.contents_table()?.with_columns(&[tags::MID])?;
+        let ids: Vec<MessageId> = table
+            .query_rows(500)?
+            .iter()
+            .filter_map(|row| row.integer(tags::MID))
+            .map(|id| MessageId::from_i64(id))
+            .collect();
+        if ids.is_empty() {
+            break;
+        }
+        folder.hard_delete_messages(&ids)?;
+    }
+    let folders = folder.hierarchy_table()?.with_columns(&[tags::FOLDER_ID])?;
+    let ids: Vec<FolderId> = folders
+        .query_rows(500)?
+        .iter()
+        .filter_map(|row| row.integer(tags::FOLDER_ID))
+        .map(|id| FolderId::from_i64(id))
+        .collect();
+    for id in ids {
+        folder.hard_delete_folder(id)?;
+    }
+    if folder.contents_table()?.row_count()? > 0 {
+        bail!("a folder cannot be emptied");
+    }
+    Ok(())
+}

@@ -320,7 +320,7 @@ fn empty(folder: &Folder) -> Result<()> {
             .query_rows(500)?
             .iter()
             .filter_map(|row| row.integer(tags::MID))
-            .map(|id| MessageId::from_i64(id))
+            .map(MessageId::from_i64)
             .collect();
         if ids.is_empty() {
             break;
@@ -332,7 +332,7 @@ fn empty(folder: &Folder) -> Result<()> {
         .query_rows(500)?
         .iter()
         .filter_map(|row| row.integer(tags::FOLDER_ID))
-        .map(|id| FolderId::from_i64(id))
+        .map(FolderId::from_i64)
         .collect();
     for id in ids {
         folder.hard_delete_folder(id)?;

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail, ensure};
-use mapi::ErrorCode;
+use mapi_server::limits::Limit;
 use mapi_server::{Limits, Options};
 use mapi_session::{Error, Loopback, Profile, Session};
 
@@ -49,7 +49,7 @@ pub fn object_limit(ground: &Ground) -> Result<Stage> {
             loop {
                 match store.inbox() {
                     Ok(folder) => open.push(folder),
-                    Err(error) if error.code() == Some(ErrorCode::TOO_MANY_OPEN_OBJECTS) => break,
+                    Err(error) if error.code() == Some(Limit::Folders.about().code) => break,
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -64,7 +64,7 @@ pub fn object_limit(ground: &Ground) -> Result<Stage> {
     })
 }
 
-const SESSIONS: usize = 20;
+const SESSIONS: u64 = 20;
 
 /// The limit of sessions of a user; another user is not touched by it.
 pub fn session_limit(ground: &Ground) -> Result<Stage> {
@@ -84,9 +84,9 @@ pub fn session_limit(ground: &Ground) -> Result<Stage> {
                 Err(Error::Refused { .. }) => break,
                 Err(error) => return Err(error.into()),
             }
-            ensure!(open.len() <= SESSIONS, "the limit of sessions refused nobody");
+            ensure!(open.len() as u64 <= SESSIONS, "the limit of sessions refused nobody");
         }
-        ensure!(open.len() == SESSIONS, "the limit came at {} sessions", open.len());
+        ensure!(open.len() as u64 == SESSIONS, "the limit came at {} sessions", open.len());
         Session::logon(Profile::new(another.clone())).context("another user is kept out")?;
         drop(open);
         Session::logon(Profile::new(service.clone())).context("the limit stays reached")?;

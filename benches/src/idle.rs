@@ -20,7 +20,13 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<Vec<Figure>> {
     let closed = with_sessions(bench, &made, false)?;
     let figure = |name: &str, value: f64| Figure::new(NAME, name, value, "MiB");
     let adds = "1,000 idle logged-on sessions add";
-    let after = |end: Sizes| format!("{:.1} MiB after all logged off", end.after);
+    let after = |end: Sizes| {
+        format!(
+            "{:.1} kB of a session are allocated; {:.1} MiB resident after all logged off",
+            end.allocated / 1e3,
+            end.after
+        )
+    };
     Ok(vec![
         figure("idle server, resident", kept.idle).at_most(40.0).note("a second after the start"),
         figure(&format!("{adds}, each on its connection"), kept.full - kept.idle)
@@ -38,6 +44,8 @@ struct Sizes {
     idle: f64,
     /// With all sessions.
     full: f64,
+    /// Bytes that the program asked for, for each session.
+    allocated: f64,
     /// When they are gone.
     after: f64,
 }
@@ -49,6 +57,7 @@ fn with_sessions(bench: &Bench, made: &Made, keep: bool) -> anyhow::Result<Sizes
         anyhow::Ok(server.resident()? as f64 / MIB)
     };
     let idle = settled(1)?;
+    let before = server.metric("coffer_allocated_bytes")?;
     let mut clients = Vec::new();
     let mut sessions = Vec::new();
     for number in 0..SESSIONS {
@@ -60,6 +69,7 @@ fn with_sessions(bench: &Bench, made: &Made, keep: bool) -> anyhow::Result<Sizes
         }
     }
     let full = settled(3)?;
+    let allocated = (server.metric("coffer_allocated_bytes")? - before) / SESSIONS as f64;
     let live = server.metric("coffer_logons")?;
     anyhow::ensure!(live == SESSIONS as f64, "{live} logons instead of {SESSIONS}");
     for (user, cookies) in sessions {
@@ -71,5 +81,5 @@ fn with_sessions(bench: &Bench, made: &Made, keep: bool) -> anyhow::Result<Sizes
     drop(clients);
     let after = settled(3)?;
     server.stop()?;
-    Ok(Sizes { idle, full, after })
+    Ok(Sizes { idle, full, allocated, after })
 }

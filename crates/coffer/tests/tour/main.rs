@@ -113,7 +113,8 @@ fn a_newer_data_directory_is_refused_with_a_clear_word() {
     place.ok(&["user", "add", "me@example.test", "--generate"]);
     let format = place.data().join("FORMAT");
     let text = std::fs::read_to_string(&format).unwrap();
-    std::fs::write(&format, text.replace('1', "987")).unwrap();
+    let (first, _) = text.split_once('\n').unwrap();
+    std::fs::write(&format, format!("{first}\nformat 987\n")).unwrap();
     let error = place.fails(&["user", "list"]);
     assert!(error.contains("987"), "{error}");
 }

@@ -1,8 +1,9 @@
 //! The accept loop, and the server's beginning and end.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -273,7 +274,11 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         let (shared, counted) = (Arc::clone(&shared), Arc::clone(&counted));
-        async move { Ok::<_, std::convert::Infallible>(route(&shared, &counted, served, request).await) }
+        // In a box of its own, which goes with the request: hyper keeps room for the largest future of a
+        // service for as long as the connection is there, and most connections are idle.
+        let answer = async move { Ok(route(&shared, &counted, served, request).await) };
+        let answer: Pin<Box<dyn Future<Output = Result<_, Infallible>> + Send>> = Box::pin(answer);
+        answer
     });
     let mut connection = pin!(
         http1::Builder::new()

@@ -64,6 +64,8 @@ pub enum Command {
     Maintain(MaintainArgs),
     /// Show who is connected to the running server and what each one holds.
     Top(TopArgs),
+    /// Verify every record of the data directory, also while a server runs on it.
+    Check(crate::check::CheckArgs),
     /// Repeat a scenario and prove that nothing is left behind (the check for Q237174).
     Soak(crate::soak::SoakArgs),
 }

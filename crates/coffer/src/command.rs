@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use store::Store;
 
+use crate::check::CheckArgs;
 use crate::cli::{CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, MaintainArgs};
 use crate::control::Output;
 use crate::manifest::ManifestArgs;
 use crate::password::Secret;
 use crate::top::Served;
-use crate::{account, backup, export, import, maintain, manifest, show, top};
+use crate::{account, backup, check, export, import, maintain, manifest, show, top};
 
 /// A command with everything that it needs; passwords have been asked for and paths are absolute.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,6 +55,7 @@ pub enum Request {
     Top {
         user: Option<String>,
     },
+    Check(CheckArgs),
 }
 
 /// Runs a request and returns the exit status: 0 only if everything was done. `served` is the server that
@@ -87,6 +89,7 @@ pub fn run(
             return backup::run(store, &repository, json, out);
         }
         Request::Manifest(args) => return manifest::run(store, &args, out),
+        Request::Check(args) => return check::run(store, &args, out),
         Request::Ls(args) => {
             show::local(store, &args.source, |opened| show::ls(opened, &args, out))
         }

@@ -3,6 +3,7 @@
 mod account;
 mod alloc;
 mod backup;
+mod check;
 mod cli;
 mod command;
 mod control;
@@ -81,6 +82,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ls(args) => ask(&data, Request::Ls(args))?,
         Command::Cat(args) => ask(&data, Request::Cat(args))?,
         Command::Maintain(args) => ask(&data, Request::Maintain(args))?,
+        Command::Check(args) => ask(&data, Request::Check(args))?,
     };
     Ok(ExitCode::from(status))
 }

@@ -46,8 +46,8 @@ pub(crate) fn has_folder_settling(mailbox: &Mailbox, id: FolderId) -> Result<boo
 }
 
 /// Whether a folder of the mailbox has to be followed yet.
-pub(crate) fn settles_folders(mailbox: &Mailbox, reader: &dyn Reader) -> Result<bool> {
-    let range = KeyRange::prefix([SETTLING, &mailbox.number().0.to_be_bytes()].concat());
+pub(crate) fn settles_folders(mailbox: MailboxNumber, reader: &dyn Reader) -> Result<bool> {
+    let range = KeyRange::prefix([SETTLING, &mailbox.0.to_be_bytes()].concat());
     Ok(!reader.scan(Space::Queue, &range, Direction::Forward, 1)?.is_empty())
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn mailbox_job(mailbox: MailboxNumber) -> Vec<u8> {
     [MAILBOX, &mailbox.0.to_be_bytes()].concat()
 }
 
-fn folder_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
+pub(crate) fn folder_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
     [&folder_prefix(mailbox)[..], &keys::fid(id)].concat()
 }
 

@@ -195,17 +195,16 @@ pub(crate) fn mark_folder(
     before: &Properties,
     now: &Properties,
 ) -> Result<()> {
-    let owner = [&b"f"[..], &keys::fid(id)].concat();
-    move_markers(tx, &owner, &of_properties(before), &of_properties(now))
+    move_markers(tx, &folder_owner(id), &of_properties(before), &of_properties(now))
 }
 
 pub(crate) fn mark_store(tx: &mut Tx<'_>, before: &Properties, now: &Properties) -> Result<()> {
-    move_markers(tx, b"s", &of_properties(before), &of_properties(now))
+    move_markers(tx, STORE_OWNER, &of_properties(before), &of_properties(now))
 }
 
-type References = BTreeMap<[u8; BlobRef::LEN], BlobRef>;
+pub(crate) type References = BTreeMap<[u8; BlobRef::LEN], BlobRef>;
 
-fn references<'a>(values: impl IntoIterator<Item = &'a Value>) -> References {
+pub(crate) fn references<'a>(values: impl IntoIterator<Item = &'a Value>) -> References {
     values
         .into_iter()
         .filter_map(|value| match value {
@@ -217,7 +216,7 @@ fn references<'a>(values: impl IntoIterator<Item = &'a Value>) -> References {
         .collect()
 }
 
-fn of_properties(properties: &Properties) -> References {
+pub(crate) fn of_properties(properties: &Properties) -> References {
     references(properties.iter().map(|(_, value)| value))
 }
 
@@ -233,7 +232,14 @@ fn move_markers(tx: &mut Tx<'_>, owner: &[u8], old: &References, new: &Reference
     Ok(())
 }
 
-fn message_owner(id: MessageId) -> Vec<u8> {
+/// Who holds a blob, as it stands in its marker.
+pub(crate) const STORE_OWNER: &[u8] = b"s";
+
+pub(crate) fn folder_owner(id: FolderId) -> Vec<u8> {
+    [&b"f"[..], &keys::fid(id)].concat()
+}
+
+pub(crate) fn message_owner(id: MessageId) -> Vec<u8> {
     [&b"m"[..], &keys::mid(id)].concat()
 }
 

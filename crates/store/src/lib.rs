@@ -5,6 +5,7 @@
 
 pub mod backup;
 pub mod blob;
+pub mod check;
 pub mod directory;
 pub mod engine;
 pub mod folder;

@@ -5,19 +5,15 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::{account, on_engine, options, plain, rich};
+use common::{account, assert_whole, on_engine, options, plain, rich};
 use mapi::MessageId;
 use store::engine::{Direction, DiskSpace, KeyRange, MemoryEngine, Reader, Space};
 use store::folder::{self, DeleteOptions, NewFolder};
-use store::mailbox::{changes, check};
+use store::mailbox::changes;
 use store::message::{self, ImportOptions};
 use store::{Mailbox, SpecialFolder, Store, StoreError};
 
 const INBOX: mapi::FolderId = SpecialFolder::Inbox.id();
-
-fn assert_whole(mailbox: &Mailbox) {
-    assert_eq!(check::check(mailbox, true).unwrap().problems, Vec::<String>::new());
-}
 
 #[test]
 fn power_fails_between_write_and_sync() {
@@ -135,8 +131,7 @@ fn an_interrupted_removal_of_a_folder_goes_on_at_the_next_start() {
     assert_eq!(jobs(&engine), 0);
     let mailbox = store.mailbox(number).unwrap();
     assert!(folder::info(&mailbox, big).is_err());
-    assert_whole(&mailbox);
-    let left = check::check(&mailbox, false).unwrap();
+    let left = assert_whole(&mailbox);
     assert_eq!((left.messages, left.folders), (0, SpecialFolder::ALL.len() as u64));
 }
 

@@ -9,10 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{account, options, plain, rich};
+use common::{account, assert_whole, options, plain, rich};
 use mapi::{FolderId, PropertyName, names, tags};
 use store::engine::FORMAT;
-use store::mailbox::check;
 use store::message::{self, ImportOptions, SaveOptions};
 use store::table::{self, Contents, RowObject};
 use store::{Mailbox, SpecialFolder, Store, StoreOptions, folder};
@@ -118,8 +117,7 @@ fn expect(store: &Store) {
     }
     for account in store.accounts().unwrap() {
         let mailbox = store.mailbox(account.mailbox).unwrap();
-        let report = check::check(&mailbox, true).unwrap();
-        assert_eq!(report.problems, Vec::<String>::new());
+        assert_whole(&mailbox);
     }
 }
 

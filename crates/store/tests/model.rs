@@ -4,10 +4,10 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{mailbox, plain};
+use common::{assert_whole, mailbox, plain};
 use mapi::{FolderId, MessageId, tags};
 use store::folder::{self, NewFolder};
-use store::mailbox::{changes, check};
+use store::mailbox::changes;
 use store::message::{self, ImportOptions, SaveOptions};
 use store::{Mailbox, SpecialFolder};
 
@@ -112,8 +112,7 @@ fn run(mut random: Random, steps: usize) {
         });
         assert!(found, "{id:?} is not among {ranges:?}");
     }
-    let report = check::check(&mailbox, true).unwrap();
-    assert_eq!(report.problems, Vec::<String>::new());
+    let report = assert_whole(&mailbox);
     assert_eq!(report.messages, model.len() as u64);
 }
 

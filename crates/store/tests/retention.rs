@@ -5,9 +5,9 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use common::{account, plain};
+use common::{account, assert_whole, plain};
 use mapi::{FileTime, MessageId, tags};
-use store::mailbox::{changes, check};
+use store::mailbox::changes;
 use store::message::{self, ImportOptions};
 use store::table::{self, Contents};
 use store::{Mailbox, SpecialFolder, Store, StoreError, StoreOptions, folder, quota, retention};
@@ -47,10 +47,6 @@ fn soft_delete(mailbox: &Mailbox, id: MessageId) {
 
 fn purge(mailbox: &Mailbox) -> usize {
     retention::purge(mailbox, 1000).unwrap().messages
-}
-
-fn assert_whole(mailbox: &Mailbox) {
-    assert_eq!(check::check(mailbox, true).unwrap().problems, Vec::<String>::new());
 }
 
 #[test]

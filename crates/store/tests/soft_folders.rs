@@ -4,11 +4,11 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{account, mailbox, on_engine, plain, rich};
+use common::{account, assert_whole, mailbox, on_engine, plain, rich};
 use mapi::{FolderId, MessageId, SortOrderSet, tags};
 use store::engine::{Direction, KeyRange, MemoryEngine, Reader, Space};
 use store::folder::{self, DeleteOptions, NewFolder};
-use store::mailbox::{changes, check};
+use store::mailbox::changes;
 use store::message::{self, ImportOptions};
 use store::table::{self, Contents, Query, QueryRows, RowObject};
 use store::{Mailbox, SpecialFolder, StoreError, quota, recover, retention};
@@ -39,10 +39,6 @@ fn folders(mailbox: &Arc<Mailbox>, folder: FolderId, rows: QueryRows) -> Vec<Fol
 
 fn deleted(mailbox: &Arc<Mailbox>, folder: FolderId, depth: bool) -> Vec<FolderId> {
     folders(mailbox, folder, QueryRows::DeletedHierarchy { depth })
-}
-
-fn assert_whole(mailbox: &Mailbox) {
-    assert_eq!(check::check(mailbox, true).unwrap().problems, Vec::<String>::new());
 }
 
 /// All that a folder and those below it say and hold, without what moves with each change.

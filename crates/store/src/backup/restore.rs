@@ -11,8 +11,7 @@ use super::fill::Fill;
 use super::repository::{Repository, sync_dir, write_synced};
 use super::snapshot::{Snapshot, SnapshotName};
 use crate::engine::{self, Engine, FjallEngine};
-use crate::mailbox::check::check;
-use crate::{Store, StoreOptions};
+use crate::{Store, StoreOptions, check};
 
 /// Stands in a directory that is being restored into, and says that it may be removed.
 const MARK: &str = "RESTORING";
@@ -121,18 +120,9 @@ fn fill(
 fn check_store(path: &Path) -> Result<Vec<String>> {
     let options = StoreOptions { memory_budget: BUDGET, ..StoreOptions::default() };
     let store = Store::open(path, options)?;
-    let mut problems = Vec::new();
-    for account in store.accounts()? {
-        let found = store.mailbox(account.mailbox).and_then(|mailbox| check(&mailbox, true));
-        match found {
-            Ok(report) => problems.extend(
-                report.problems.iter().map(|words| format!("{}: {words}", account.address)),
-            ),
-            Err(error) => problems.push(format!("{}: {error}", account.address)),
-        }
-    }
+    let report = check::store(&store, &check::Options::default(), &mut |_| {})?;
     store.close()?;
-    Ok(problems)
+    Ok(report.left_in_words())
 }
 
 fn refuse_existing(to: &Path) -> Result<()> {

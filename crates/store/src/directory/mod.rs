@@ -5,7 +5,7 @@
 //! and mailboxes are never used again.
 
 mod password;
-mod record;
+pub(crate) mod record;
 #[cfg(test)]
 mod tests;
 
@@ -319,7 +319,7 @@ fn close_to_writers(store: &Store, mailbox: MailboxNumber) -> Result<()> {
 
 /// The critical section of the directory: reads what is enqueued, builds a batch, and waits for the disk
 /// outside.
-fn write<T>(
+pub(crate) fn write<T>(
     store: &Store,
     empty: impl Fn() -> Batch,
     mut build: impl FnMut(&dyn Reader, &mut Batch) -> Result<T>,
@@ -397,7 +397,7 @@ fn next_counters(reader: &dyn Reader, batch: &mut Batch) -> Result<Counters> {
 }
 
 /// The entries by which an account is found.
-fn index_keys(account: &Account) -> [Vec<u8>; 4] {
+pub(crate) fn index_keys(account: &Account) -> [Vec<u8>; 4] {
     [
         record::address_key(&account.address),
         record::legacy_dn_key(&account.legacy_dn),

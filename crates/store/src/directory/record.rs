@@ -10,86 +10,86 @@ use crate::MailboxNumber;
 use crate::record::{read_bytes, version, write_bytes};
 
 /// The organisation and the server's name, fixed when the store is made.
-pub(super) const SITE: &[u8] = &[0x01];
+pub(crate) const SITE: &[u8] = &[0x01];
 /// The last numbers that were given out.
-pub(super) const COUNTERS: &[u8] = &[0x02];
+pub(crate) const COUNTERS: &[u8] = &[0x02];
 
-const ACCOUNT: u8 = 0x10;
-const BY_ADDRESS: u8 = 0x11;
-const BY_LEGACY_DN: u8 = 0x12;
-const BY_GUID: u8 = 0x13;
-const BY_MAILBOX: u8 = 0x14;
-const CREDENTIAL: u8 = 0x15;
-const GRANT: u8 = 0x16;
-const GRANTED: u8 = 0x17;
+pub(crate) const ACCOUNT: u8 = 0x10;
+pub(crate) const BY_ADDRESS: u8 = 0x11;
+pub(crate) const BY_LEGACY_DN: u8 = 0x12;
+pub(crate) const BY_GUID: u8 = 0x13;
+pub(crate) const BY_MAILBOX: u8 = 0x14;
+pub(crate) const CREDENTIAL: u8 = 0x15;
+pub(crate) const GRANT: u8 = 0x16;
+pub(crate) const GRANTED: u8 = 0x17;
 
 const VERSION: u8 = 1;
 
 /// How names are compared: without regard to case.
-pub(super) fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     name.to_lowercase()
 }
 
-pub(super) fn account_key(id: AccountId) -> Vec<u8> {
+pub(crate) fn account_key(id: AccountId) -> Vec<u8> {
     numbered(ACCOUNT, id.0)
 }
 
 /// The prefix of all addresses, which sort as their folded text.
-pub(super) fn addresses() -> Vec<u8> {
+pub(crate) fn addresses() -> Vec<u8> {
     vec![BY_ADDRESS]
 }
 
-pub(super) fn address_key(address: &str) -> Vec<u8> {
+pub(crate) fn address_key(address: &str) -> Vec<u8> {
     named(BY_ADDRESS, &fold(address))
 }
 
-pub(super) fn legacy_dn_key(dn: &str) -> Vec<u8> {
+pub(crate) fn legacy_dn_key(dn: &str) -> Vec<u8> {
     named(BY_LEGACY_DN, &fold(dn))
 }
 
-pub(super) fn guid_key(guid: Guid) -> Vec<u8> {
+pub(crate) fn guid_key(guid: Guid) -> Vec<u8> {
     [&[BY_GUID], &guid.0[..]].concat()
 }
 
 /// The prefix of all mailboxes that belong to an account.
-pub(super) fn mailboxes() -> Vec<u8> {
+pub(crate) fn mailboxes() -> Vec<u8> {
     vec![BY_MAILBOX]
 }
 
-pub(super) fn mailbox_key(mailbox: MailboxNumber) -> Vec<u8> {
+pub(crate) fn mailbox_key(mailbox: MailboxNumber) -> Vec<u8> {
     numbered(BY_MAILBOX, mailbox.0)
 }
 
 /// The prefix of an account's credentials; behind it stands the credential's number in four bytes.
-pub(super) fn credentials(id: AccountId) -> Vec<u8> {
+pub(crate) fn credentials(id: AccountId) -> Vec<u8> {
     numbered(CREDENTIAL, id.0)
 }
 
 /// The credential that [`set_password`](crate::Store::set_password) replaces.
-pub(super) fn password_key(id: AccountId) -> Vec<u8> {
+pub(crate) fn password_key(id: AccountId) -> Vec<u8> {
     [credentials(id), vec![0; 4]].concat()
 }
 
 /// The prefix of a mailbox's grants; behind it stands the grantee.
-pub(super) fn grants(mailbox: MailboxNumber) -> Vec<u8> {
+pub(crate) fn grants(mailbox: MailboxNumber) -> Vec<u8> {
     numbered(GRANT, mailbox.0)
 }
 
-pub(super) fn grant_key(mailbox: MailboxNumber, grantee: AccountId) -> Vec<u8> {
+pub(crate) fn grant_key(mailbox: MailboxNumber, grantee: AccountId) -> Vec<u8> {
     [&grants(mailbox)[..], &grantee.0.to_be_bytes()].concat()
 }
 
 /// The prefix of the mailboxes that were granted to an account: the grants, seen from the other side.
-pub(super) fn granted(grantee: AccountId) -> Vec<u8> {
+pub(crate) fn granted(grantee: AccountId) -> Vec<u8> {
     numbered(GRANTED, grantee.0)
 }
 
-pub(super) fn granted_key(grantee: AccountId, mailbox: MailboxNumber) -> Vec<u8> {
+pub(crate) fn granted_key(grantee: AccountId, mailbox: MailboxNumber) -> Vec<u8> {
     [&granted(grantee)[..], &mailbox.0.to_be_bytes()].concat()
 }
 
 /// The number that a key or an entry of an index ends with.
-pub(super) fn tail_number(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn tail_number(bytes: &[u8]) -> Option<u64> {
     let start = bytes.len().checked_sub(8)?;
     Some(u64::from_be_bytes(bytes[start..].try_into().ok()?))
 }
@@ -106,19 +106,19 @@ fn named(kind: u8, name: &str) -> Vec<u8> {
 ///
 /// INVARIANT: a number is used only in the batch that makes it durable here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Counters {
-    pub(super) account: u64,
-    pub(super) mailbox: u64,
+pub(crate) struct Counters {
+    pub(crate) account: u64,
+    pub(crate) mailbox: u64,
 }
 
 impl Counters {
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, WireError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let mut r = WireReader::new(bytes);
         version(&mut r, VERSION)?;
         Ok(Counters { account: u64::read(&mut r)?, mailbox: u64::read(&mut r)? })
     }
 
-    pub(super) fn to_bytes(self) -> Vec<u8> {
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
         let mut w = vec![VERSION];
         self.account.write(&mut w);
         self.mailbox.write(&mut w);
@@ -128,19 +128,19 @@ impl Counters {
 
 /// What all legacy DNs of a store begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Site {
-    pub(super) organization: String,
-    pub(super) server: String,
+pub(crate) struct Site {
+    pub(crate) organization: String,
+    pub(crate) server: String,
 }
 
 impl Site {
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, WireError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let mut r = WireReader::new(bytes);
         version(&mut r, VERSION)?;
         Ok(Site { organization: read_text(&mut r)?, server: read_text(&mut r)? })
     }
 
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut w = vec![VERSION];
         write_bytes(&mut w, self.organization.as_bytes());
         write_bytes(&mut w, self.server.as_bytes());
@@ -148,7 +148,7 @@ impl Site {
     }
 }
 
-pub(super) fn read_account(id: AccountId, bytes: &[u8]) -> Result<Account, WireError> {
+pub(crate) fn read_account(id: AccountId, bytes: &[u8]) -> Result<Account, WireError> {
     let mut r = WireReader::new(bytes);
     let r = &mut r;
     version(r, VERSION)?;
@@ -164,7 +164,7 @@ pub(super) fn read_account(id: AccountId, bytes: &[u8]) -> Result<Account, WireE
     })
 }
 
-pub(super) fn write_account(account: &Account) -> Vec<u8> {
+pub(crate) fn write_account(account: &Account) -> Vec<u8> {
     let mut w = vec![VERSION];
     write_bytes(&mut w, account.address.as_bytes());
     write_bytes(&mut w, account.display_name.as_bytes());
@@ -184,7 +184,7 @@ fn read_text(r: &mut WireReader<'_>) -> Result<String, WireError> {
 const ARGON2: u8 = 1;
 
 /// A credential that is a hash in PHC form; None for a kind that this program does not know.
-pub(super) fn read_credential(bytes: &[u8]) -> Result<Option<String>, WireError> {
+pub(crate) fn read_credential(bytes: &[u8]) -> Result<Option<String>, WireError> {
     let mut r = WireReader::new(bytes);
     version(&mut r, VERSION)?;
     match u8::read(&mut r)? {
@@ -193,7 +193,7 @@ pub(super) fn read_credential(bytes: &[u8]) -> Result<Option<String>, WireError>
     }
 }
 
-pub(super) fn write_credential(phc: &str) -> Vec<u8> {
+pub(crate) fn write_credential(phc: &str) -> Vec<u8> {
     let mut w = vec![VERSION, ARGON2];
     write_bytes(&mut w, phc.as_bytes());
     w

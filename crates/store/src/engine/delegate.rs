@@ -29,6 +29,19 @@ macro_rules! delegate_engine {
             ) -> Result<Vec<KeyValue>> {
                 self.core.scan(space, range, direction, limit)
             }
+
+            fn scan_each(
+                &self,
+                space: Space,
+                range: &KeyRange,
+                limit: usize,
+            ) -> Result<Vec<crate::engine::Scanned>> {
+                self.core.scan_each(space, range, limit)
+            }
+
+            fn get_unverified(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
+                self.core.get_unverified(space, key)
+            }
         }
 
         impl Engine for $engine {

@@ -14,12 +14,12 @@ use super::backend::{Backend, WriteFailure, Writes};
 use super::batch::{Check, Write};
 use super::pending::{self, Pending};
 use super::room::Room;
-use super::seal;
 use super::ticket::Completion;
 use super::{
     Basis, Batch, Direction, Engine, Epoch, Error, Gauges, Key, KeyRange, KeyValue, MAX_BATCH,
-    MailboxNumber, Outcome, Reader, Result, Space, Ticket, Value,
+    MailboxNumber, Outcome, Reader, Result, Scanned, Space, Ticket, Value,
 };
+use super::{damage, seal};
 
 /// The largest group that is written at once, in bytes, if no single batch is larger.
 const MAX_GROUP: usize = MAX_BATCH;
@@ -137,6 +137,14 @@ impl<B: Backend> Reader for GroupCommit<B> {
         limit: usize,
     ) -> Result<Vec<KeyValue>> {
         self.shared.scan(None, space, range, direction, limit)
+    }
+
+    fn scan_each(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Scanned>> {
+        self.shared.scan_each(None, space, range, limit)
+    }
+
+    fn get_unverified(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
+        self.shared.get_unverified(None, space, key)
     }
 }
 
@@ -257,6 +265,14 @@ impl<B: Backend> Reader for Frozen<B> {
         let at = Some(&self.snapshot);
         self.shared.scan(at, space, range, direction, limit)
     }
+
+    fn scan_each(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Scanned>> {
+        self.shared.scan_each(Some(&self.snapshot), space, range, limit)
+    }
+
+    fn get_unverified(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
+        self.shared.get_unverified(Some(&self.snapshot), space, key)
+    }
 }
 
 /// The durable state with the pending writes laid over it.
@@ -292,6 +308,22 @@ impl<B: Backend> Reader for Latest<'_, B> {
         let durable = self.0.scan(None, space, range, direction, wanted)?;
         Ok(pending::merge(durable, pending, direction, limit))
     }
+
+    fn scan_each(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Scanned>> {
+        let pending = self.0.state.lock().pending.range(space, range);
+        let wanted = limit.saturating_add(pending.len());
+        let durable = self.0.scan_each(None, space, range, wanted)?;
+        let pending = pending.into_iter().map(|(key, value)| (key, value.map(Ok))).collect();
+        Ok(pending::merge(durable, pending, Direction::Forward, limit))
+    }
+
+    fn get_unverified(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
+        let pending = self.0.state.lock().pending.get(space, key);
+        match pending {
+            Some(value) => Ok(value),
+            None => self.0.get_unverified(None, space, key),
+        }
+    }
 }
 
 impl<B: Backend> Shared<B> {
@@ -318,6 +350,28 @@ impl<B: Backend> Shared<B> {
             *value = seal::open(space, key, std::mem::take(value))?;
         }
         Ok(pairs)
+    }
+
+    fn scan_each(
+        &self,
+        at: Option<&B::Snapshot>,
+        space: Space,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<Vec<Scanned>> {
+        if range.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        damage::scan(&self.backend, at, space, range, limit)
+    }
+
+    fn get_unverified(
+        &self,
+        at: Option<&B::Snapshot>,
+        space: Space,
+        key: &[u8],
+    ) -> Result<Option<Value>> {
+        Ok(self.backend.get(at, space, key)?.map(|sealed| seal::strip(&sealed)))
     }
 
     fn keys(

@@ -20,6 +20,7 @@
 
 mod backend;
 mod batch;
+mod damage;
 mod delegate;
 mod directory;
 mod embedded;
@@ -51,7 +52,8 @@ pub use options::{DiskSpace, Options, SpaceProbe};
 pub use read_only::ReadOnly;
 pub use ticket::Ticket;
 pub use types::{
-    Basis, Direction, Epoch, Gauges, Key, KeyRange, KeyValue, MailboxNumber, Outcome, Space, Value,
+    Basis, Direction, Epoch, Gauges, Key, KeyRange, KeyValue, MailboxNumber, Outcome, Scanned,
+    Space, Value,
 };
 
 use std::ops::ControlFlow;
@@ -101,6 +103,21 @@ pub trait Reader {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<KeyValue>>;
+
+    /// As [`scan`](Self::scan) in ascending order, for checks: a value that cannot be read stands in
+    /// its place as its [`Error::Corrupt`], and the scan goes on behind it. Where a table is damaged,
+    /// so that its keys are not known, one error stands for all of them, at the key where the
+    /// unreadable part begins or a little before it.
+    fn scan_each(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Scanned>> {
+        let pairs = self.scan(space, range, Direction::Forward, limit)?;
+        Ok(pairs.into_iter().map(|(key, value)| (key, Ok(value))).collect())
+    }
+
+    /// The value of a key, even if its checksum does not match, for repairs: what is left of it may
+    /// be worth keeping. Never answer a client from it.
+    fn get_unverified(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
+        self.get(space, key)
+    }
 
     /// Calls `each` for every pair of `range` until it breaks. It holds only a page of pairs in
     /// memory and no lock during the call. On the engine itself, pages may see different states;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Bound;
 
-use super::{Direction, Key, KeyRange, KeyValue, Space, Value};
+use super::{Direction, Key, KeyRange, Space, Value};
 
 /// The writes of a key, oldest first, each with the number of its batch.
 type Queued = Vec<(u64, Option<Value>)>;
@@ -57,13 +57,13 @@ impl Pending {
 
 /// Lays pending writes over what a scan of the durable state gave. The scan must have been asked
 /// for `limit` pairs and one more for each pending write in its range.
-pub(super) fn merge(
-    durable: Vec<KeyValue>,
-    pending: PendingRange,
+pub(super) fn merge<V>(
+    durable: Vec<(Key, V)>,
+    pending: Vec<(Key, Option<V>)>,
     direction: Direction,
     limit: usize,
-) -> Vec<KeyValue> {
-    let mut merged: BTreeMap<Key, Option<Value>> =
+) -> Vec<(Key, V)> {
+    let mut merged: BTreeMap<Key, Option<V>> =
         durable.into_iter().map(|(key, value)| (key, Some(value))).collect();
     merged.extend(pending);
     let present = merged.into_iter().filter_map(|(key, value)| Some((key, value?)));

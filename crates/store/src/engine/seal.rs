@@ -31,6 +31,12 @@ pub(super) fn open(space: Space, key: &[u8], sealed: Value) -> Result<Value> {
     Ok(sealed.slice(..len))
 }
 
+/// The plain value of a sealed one, whether or not its checksum matches; nothing if it is too short
+/// to have one.
+pub(super) fn strip(sealed: &Value) -> Value {
+    sealed.slice(..sealed.len().saturating_sub(LEN))
+}
+
 fn checksum(space: Space, key: &[u8], plain: &[u8]) -> u64 {
     xxh3_64_with_seed(plain, xxh3_64(key) ^ (space as u64 + 1))
 }

@@ -7,6 +7,9 @@ pub type Value = Bytes;
 /// A pair of a scan.
 pub type KeyValue = (Key, Value);
 
+/// A pair of a scan that goes on behind damage.
+pub type Scanned = (Key, super::Result<Value>);
+
 /// The key spaces. Few, because each costs memory in the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Space {

@@ -263,8 +263,8 @@ pub(crate) fn is_soft_deleted(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check;
     use crate::folder::{self, NewFolder};
-    use crate::mailbox::check;
     use crate::{NewAccount, Store, StoreOptions};
 
     /// A crash between the first batch and the job's end: the next start lets the folders below follow.
@@ -292,7 +292,8 @@ mod tests {
         let states = || [state(top), state(middle), state(low)];
         let whole = || {
             assert!(!jobs::has_folder_settling(&mailbox, top).unwrap());
-            assert_eq!(check::check(&mailbox, true).unwrap().problems, Vec::<String>::new());
+            let all = check::store(&mailbox.store, &check::Options::default(), &mut |_| {});
+            assert_eq!(all.unwrap().left_in_words(), Vec::<String>::new());
         };
         let deleted = [FolderState::Deleted, FolderState::Within, FolderState::Within];
         assert_eq!(states(), deleted);

@@ -16,7 +16,6 @@ use crate::table::registry::Views;
 use crate::{MailboxNumber, Result, Store, StoreError};
 
 pub mod changes;
-pub mod check;
 pub(crate) mod entry_ids;
 pub mod ids;
 pub mod names;

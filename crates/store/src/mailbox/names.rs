@@ -13,7 +13,7 @@ use crate::keys::Kind;
 use crate::{Mailbox, Result, StoreError};
 
 /// The first id that is given out ([MS-OXCPRPT] 1.3.2).
-const FIRST: u16 = 0x8000;
+pub(crate) const FIRST: u16 = 0x8000;
 /// Names that a mailbox takes at most: as Exchange, about half of what the ids allow.
 const MAX_NAMES: usize = 16 * 1024;
 /// Characters of a name at most. The wire carries fewer ([MS-OXCDATA] 2.6.1), PST files more.
@@ -51,7 +51,7 @@ impl NameMap {
     }
 }
 
-fn fold(name: &PropertyName) -> PropertyName {
+pub(crate) fn fold(name: &PropertyName) -> PropertyName {
     match &name.kind {
         PropertyNameKind::Id(_) => name.clone(),
         PropertyNameKind::Name(text) => PropertyName {
@@ -185,7 +185,7 @@ fn read(mailbox: &Mailbox, reader: &dyn Reader) -> Result<NameMap> {
 const BY_ID: u8 = 0;
 const BY_NAME: u8 = 1;
 
-fn to_bytes(name: &PropertyName) -> Vec<u8> {
+pub(crate) fn to_bytes(name: &PropertyName) -> Vec<u8> {
     let mut w = name.set.0.to_vec();
     match &name.kind {
         PropertyNameKind::Id(lid) => {
@@ -200,7 +200,7 @@ fn to_bytes(name: &PropertyName) -> Vec<u8> {
     w
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<PropertyName> {
+pub(crate) fn from_bytes(bytes: &[u8]) -> Result<PropertyName> {
     let mut r = WireReader::new(bytes);
     let set = mapi::Guid::read(&mut r)?;
     let kind = match u8::read(&mut r)? {

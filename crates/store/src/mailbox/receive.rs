@@ -115,7 +115,16 @@ pub(crate) fn to_bytes(entry: &ReceiveFolder) -> Vec<u8> {
     w
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<ReceiveFolder> {
+/// Whether a record is what [`set_folder`] writes.
+pub(crate) fn check_entry(key: &[u8], value: &[u8]) -> Result<()> {
+    let entry = from_bytes(value)?;
+    match key.get(9..) == Some(entry.class.to_ascii_lowercase().as_bytes()) {
+        true => check_class(&entry.class),
+        false => Err(StoreError::Corrupt("a message class that is not that of its key".into())),
+    }
+}
+
+pub(crate) fn from_bytes(bytes: &[u8]) -> Result<ReceiveFolder> {
     let mut r = mapi::Reader::new(bytes);
     Ok(ReceiveFolder {
         folder: FolderId::read(&mut r)?,

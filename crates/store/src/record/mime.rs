@@ -78,6 +78,18 @@ impl Mime {
         Mime { skeleton: Value::from(skeleton), gaps }
     }
 
+    /// Whether what was left out can be put in again: each gap lies inside the skeleton, behind the one
+    /// before it, and its attachment is there.
+    pub(crate) fn fits(&self, body: &MessageBody) -> bool {
+        let size = self.skeleton.size();
+        let ascending = self.gaps.windows(2).all(|pair| pair[0].at <= pair[1].at);
+        ascending
+            && self
+                .gaps
+                .iter()
+                .all(|gap| gap.at <= size && attachment_data(body, &gap.path).is_some())
+    }
+
     /// The message as it was received.
     ///
     /// Errors: [`StoreError::Corrupt`] if an attachment is not there.

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::engine::{Batch, Reader, Space};
 
 /// Bytes of a part.
-const PART: usize = 48 * 1024;
+pub(crate) const PART: usize = 48 * 1024;
 /// The largest record; what is larger belongs into a blob.
 pub(crate) const MAX_RECORD: usize = 4 << 20;
 

@@ -2,8 +2,11 @@
 //!
 //! Texts are cut to fit; a cut text is marked, and whoever needs the whole one reads the properties.
 
+use std::cell::OnceCell;
+
 use mapi::{ChangeNumber, PropertyTag, PropertyValue, Reader, WString, Wire, WireError, tags};
 
+use crate::engine::Value;
 use crate::message::MessageBody;
 use crate::record::hot::Hot;
 
@@ -179,7 +182,22 @@ impl Summary {
 
     pub(crate) fn read(bytes: &[u8]) -> Result<Summary, WireError> {
         let mut r = Reader::new(bytes);
-        let r = &mut r;
+        let (mut summary, present, cut) = Summary::read_fixed(&mut r)?;
+        let texts = [&mut summary.class, &mut summary.subject, &mut summary.from, &mut summary.to];
+        for (bit, slot) in texts.into_iter().enumerate() {
+            let len = usize::from(u8::read(&mut r)?);
+            let text = WString::from_bytes(r.bytes(len, "a text of a summary")?);
+            *slot = match (present >> (8 + bit) & 1 != 0, cut >> bit & 1 != 0) {
+                (false, _) => Text::Absent,
+                (true, false) => Text::Whole(text),
+                (true, true) => Text::Cut(text),
+            };
+        }
+        Ok(summary)
+    }
+
+    /// All but the texts, with the bits that say what is there and what is cut. Takes no memory.
+    fn read_fixed(r: &mut Reader<'_>) -> Result<(Summary, u16, u8), WireError> {
         super::version(r, VERSION)?;
         let present = u16::read(r)?;
         let cut = u8::read(r)?;
@@ -205,17 +223,7 @@ impl Summary {
         summary.flag_status = has(7).then_some(ints[3]);
         summary.sent_by_from = has(SENT_BY_FROM);
         summary.prefix_units = u8::read(r)?;
-        let texts = [&mut summary.class, &mut summary.subject, &mut summary.from, &mut summary.to];
-        for (bit, slot) in texts.into_iter().enumerate() {
-            let len = usize::from(u8::read(r)?);
-            let text = WString::from_bytes(r.bytes(len, "a text of a summary")?);
-            *slot = match (has(8 + bit as u16), cut >> bit & 1 != 0) {
-                (false, _) => Text::Absent,
-                (true, false) => Text::Whole(text),
-                (true, true) => Text::Cut(text),
-            };
-        }
-        Ok(summary)
+        Ok((summary, present, cut))
     }
 
     /// What the summary knows about a property, by the tag's id.
@@ -278,6 +286,56 @@ impl Summary {
     }
 }
 
+/// A summary as a row of a table sees it: its texts are read when one is asked for. A view that is sorted by a
+/// time reads a hundred thousand summaries, and none of their texts.
+pub(crate) struct Packed {
+    bytes: Value,
+    fixed: Summary,
+    whole: OnceCell<Summary>,
+}
+
+impl Packed {
+    pub(crate) fn new(bytes: Value) -> Result<Packed, WireError> {
+        let (fixed, ..) = Summary::read_fixed(&mut Reader::new(&bytes))?;
+        Ok(Packed { bytes, fixed, whole: OnceCell::new() })
+    }
+
+    /// PidTagMessageFlags.
+    pub(crate) fn flags(&self) -> u32 {
+        self.fixed.flags
+    }
+
+    pub(crate) fn change(&self) -> ChangeNumber {
+        self.fixed.change()
+    }
+
+    /// What the summary knows about a property.
+    pub(crate) fn get(&self, tag: PropertyTag) -> Result<Known, WireError> {
+        if !is_text(tag) {
+            return Ok(self.fixed.get(tag));
+        }
+        if let Some(whole) = self.whole.get() {
+            return Ok(whole.get(tag));
+        }
+        let whole = Summary::read(&self.bytes)?;
+        Ok(self.whole.get_or_init(|| whole).get(tag))
+    }
+}
+
+/// Whether a property stands among the texts of a summary.
+fn is_text(tag: PropertyTag) -> bool {
+    [
+        tags::MESSAGE_CLASS,
+        tags::SUBJECT,
+        tags::NORMALIZED_SUBJECT,
+        tags::SENT_REPRESENTING_NAME,
+        tags::SENDER_NAME,
+        tags::DISPLAY_TO,
+    ]
+    .iter()
+    .any(|text| text.id() == tag.id())
+}
+
 fn time(value: Option<u64>) -> Known {
     value.map_or(Known::Absent, |ticks| Known::Value(mapi::FileTime(ticks).into()))
 }
@@ -338,6 +396,11 @@ mod tests {
         let bytes = summary.to_bytes();
         assert!(bytes.len() <= MAX && bytes.len() > MAX - 3);
         assert_eq!(Summary::read(&bytes), Ok(summary.clone()));
+        let packed = Packed::new(bytes.into()).unwrap();
+        let all = 0..=u16::MAX;
+        for tag in all.map(|id| PropertyTag::from_parts(id, mapi::PropertyType::UNSPECIFIED)) {
+            assert_eq!(packed.get(tag), Ok(summary.get(tag)), "{tag:?}");
+        }
         assert_eq!(summary.get(tags::SUBJECT), Known::Unknown);
         assert_eq!(summary.get(tags::DISPLAY_TO), Known::Absent);
         assert_eq!(summary.get(tags::MESSAGE_CLASS), Known::Value("IPM.Note".into()));

@@ -1,5 +1,7 @@
 //! The rows of a view in their order: sort keys and ids, packed.
 
+use std::cmp::Ordering;
+
 /// A row: the bytes of its sort columns, and its FID or MID as an ordered number. 32 bytes and what a
 /// long key needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,20 +46,40 @@ impl Entry {
         }
     }
 
-    fn rank(&self) -> (&[u8], u64) {
-        (self.key(), self.id)
+    /// The order of the keys, then that of the ids.
+    fn order(&self, other: &Entry) -> Ordering {
+        let keys = match (&self.key, &other.key) {
+            (Key::Inline(len, bytes), Key::Inline(other_len, other)) => {
+                // INVARIANT: what is behind an inline key is zero, so the bytes in words, then the lengths,
+                // are the order of the keys.
+                words(bytes).cmp(&words(other)).then(len.cmp(other_len))
+            }
+            _ => self.key().cmp(other.key()),
+        };
+        keys.then(self.id.cmp(&other.id))
     }
 }
 
+/// Inline bytes as numbers that sort like them.
+fn words(bytes: &[u8; INLINE]) -> (u64, u64, u64) {
+    let word = |at: usize| {
+        let mut word = [0; 8];
+        let part = &bytes[at..INLINE.min(at + 8)];
+        word[..part.len()].copy_from_slice(part);
+        u64::from_be_bytes(word)
+    };
+    (word(0), word(8), word(16))
+}
+
 impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.rank().cmp(&other.rank())
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order(other)
     }
 }
 
@@ -96,6 +118,21 @@ pub(crate) fn apply(rows: &mut Vec<Entry>, ids: &[u64], new: Vec<Entry>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_sort_like_their_keys() {
+        let keys: Vec<Vec<u8>> = (0..3000u32)
+            .map(|n| {
+                let hash = n.wrapping_mul(0x9e37_79b1).to_be_bytes();
+                let long = [&[0, 1, 0xff, 0][..], &hash].concat().repeat(4);
+                long[..(n % 27) as usize].iter().map(|byte| byte & (n % 3) as u8).collect()
+            })
+            .collect();
+        for (a, b) in keys.iter().zip(keys.iter().rev()) {
+            let (left, right) = (Entry::new(a, 1), Entry::new(b, 2));
+            assert_eq!(left.cmp(&right), (a, 1).cmp(&(b, 2)), "{a:?} {b:?}");
+        }
+    }
 
     #[test]
     fn rows_stay_sorted_and_packed() {

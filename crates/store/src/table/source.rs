@@ -10,11 +10,11 @@ use mapi::{
 
 use super::evaluate::{Source, value_size};
 use super::{Contents, collate};
-use crate::engine::{Reader, Space};
+use crate::engine::{self, Reader, Space};
 use crate::folder::computed::FolderView;
 use crate::mailbox::{entry_ids, store_properties};
 use crate::message::{self, Attachment, Message, flags};
-use crate::record::summary::{Known, Summary};
+use crate::record::summary::{Known, Packed};
 use crate::record::{node, parts};
 use crate::value::{LargeValue, Properties, Value};
 use crate::{Mailbox, Result, StoreError, folder, keys, large};
@@ -62,7 +62,7 @@ pub(crate) struct MessageRow<'a> {
     contents: Contents,
     id: MessageId,
     instance: u32,
-    summary: Summary,
+    summary: Packed,
     message: OnceCell<Option<Message>>,
 }
 
@@ -71,9 +71,9 @@ impl<'a> MessageRow<'a> {
         context: &'a Context<'a>,
         contents: Contents,
         id: MessageId,
-        summary: &[u8],
+        summary: engine::Value,
     ) -> Result<Self> {
-        let summary = Summary::read(summary)?;
+        let summary = Packed::new(summary)?;
         Ok(MessageRow { context, contents, id, instance: 0, summary, message: OnceCell::new() })
     }
 
@@ -86,7 +86,7 @@ impl<'a> MessageRow<'a> {
         let number = context.mailbox.number();
         let key = keys::summary(number, context.folder, contents.to_byte(), id);
         match context.reader.get(Space::Mailbox, &key)? {
-            Some(summary) => Ok(Some(Self::new(context, contents, id, &summary)?)),
+            Some(summary) => Ok(Some(Self::new(context, contents, id, summary)?)),
             None => Ok(None),
         }
     }
@@ -158,7 +158,7 @@ impl<'a> MessageRow<'a> {
             // MAPI_MESSAGE ([MS-OXCPRPT] 2.2.1.7).
             OBJECT_TYPE => 5i32.into(),
             ASSOCIATED => self.contents.is_associated().into(),
-            READ => (self.summary.flags & flags::READ != 0).into(),
+            READ => (self.summary.flags() & flags::READ != 0).into(),
             CHANGE_KEY => {
                 let change = self.summary.change();
                 entry_ids::gid(mailbox, change.replica, change.counter)?.into()
@@ -175,7 +175,7 @@ impl RowSource for MessageRow<'_> {
         if let Some(value) = self.computed(tag)? {
             return Ok(Some(value));
         }
-        match self.summary.get(tag) {
+        match self.summary.get(tag)? {
             Known::Value(value) => return Ok(Some(value.into())),
             // A message without recipients has an empty one, see `message::get`.
             Known::Absent if tag.id() == tags::DISPLAY_TO.id() => return Ok(Some("".into())),

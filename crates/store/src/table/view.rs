@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::rows::{self, Entry};
 use super::source::{self, Context, FolderRow, MessageRow, RowSource};
 use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate};
-use crate::engine::{Direction, KeyRange, Reader, Space};
+use crate::engine::{Direction, KeyRange, Reader, Space, Value};
 use crate::gauge::Counted;
 use crate::keys::{self, Kind};
 use crate::mailbox::changes;
@@ -272,7 +272,7 @@ impl Plan {
         &self,
         context: &Context<'_>,
         contents: Contents,
-        each: &mut dyn FnMut(MessageId, &[u8]) -> Result<()>,
+        each: &mut dyn FnMut(MessageId, Value) -> Result<()>,
     ) -> Result<()> {
         let prefix =
             context.mailbox.key(Kind::Summary, &[&keys::fid(self.folder), &[contents.to_byte()]]);
@@ -280,15 +280,15 @@ impl Plan {
         let mut rest = KeyRange::prefix(prefix);
         loop {
             let page = context.reader.scan(Space::Mailbox, &rest, Direction::Forward, SCAN_PAGE)?;
-            for (key, summary) in &page {
-                if let Some((replica, counter)) = keys::tail_id(key) {
+            let full = page.len() == SCAN_PAGE;
+            let last = page.last().map(|(key, _)| key.clone());
+            for (key, summary) in page {
+                if let Some((replica, counter)) = keys::tail_id(&key) {
                     each(MessageId::new(replica, counter), summary)?;
                 }
             }
-            match page.last() {
-                Some((key, _)) if page.len() == SCAN_PAGE => {
-                    rest = rest.beyond(key, Direction::Forward);
-                }
+            match last {
+                Some(key) if full => rest = rest.beyond(&key, Direction::Forward),
                 _ => return Ok(()),
             }
         }

@@ -8,6 +8,7 @@ use mapi::{
     AttachedContent, AttachmentContent, FileTime, MessageContent, PropertyName, RecipientContent,
     names, tags,
 };
+use store::check::{self, Options, Report};
 use store::engine::{Engine, MemoryEngine};
 use store::{Account, Mailbox, NewAccount, Store, StoreOptions};
 
@@ -78,4 +79,11 @@ pub fn rich() -> MessageContent {
     content.attachments.push(attached(AttachedContent::Ole(vec![9; 20_000])));
     content.mime = Some(b"Subject: everything\r\n\r\nHello".repeat(2_000));
     content
+}
+
+/// Everything in the mailbox's store is whole; gives what was looked at in the mailbox.
+pub fn assert_whole(mailbox: &Arc<Mailbox>) -> Report {
+    let all = check::store(mailbox.store(), &Options::default(), &mut |_| {}).expect("looked at");
+    assert_eq!(all.left_in_words(), Vec::<String>::new());
+    check::mailbox(mailbox, &Options::default()).expect("looked at")
 }

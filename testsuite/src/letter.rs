@@ -14,6 +14,8 @@ use crate::Result;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
     pub number: u64,
+    /// How often its body was changed.
+    pub version: u64,
     pub body: String,
     pub attached: Vec<u8>,
 }
@@ -40,19 +42,26 @@ const SUBJECT: &str = "letter ";
 impl Letter {
     /// Small ones, some with large bodies, some with attachments beyond a chunk of 64 kB.
     pub fn new(number: u64) -> Letter {
-        let mut random = Random(number);
+        Letter::edited(number, 0)
+    }
+
+    /// The letter with its body changed so many times; the rest stays.
+    pub fn edited(number: u64, version: u64) -> Letter {
+        let mut random = Random(number ^ version.rotate_right(8));
         let words = match random.below(8) {
             0 => 3000,
             _ => random.below(200),
         };
-        let body = (0..words).map(|_| format!("{:x} ", random.below(1 << 20))).collect();
+        let words = (0..words).map(|_| format!("{:x} ", random.below(1 << 20)));
+        let body = std::iter::once(format!("v{version} ")).chain(words).collect();
+        let mut random = Random(!number);
         let size = match random.below(8) {
             0 => 70_000 + random.below(150_000),
             1..4 => 0,
             _ => random.below(12_000),
         };
         let attached = (0..size).map(|_| random.draw() as u8).collect();
-        Letter { number, body, attached }
+        Letter { number, version, body, attached }
     }
 
     pub fn subject(&self) -> String {
@@ -62,6 +71,11 @@ impl Letter {
     /// The number of the letter with this subject.
     pub fn number_of(subject: &str) -> Option<u64> {
         subject.strip_prefix(SUBJECT)?.parse().ok()
+    }
+
+    /// The version of the letter with this body.
+    pub fn version_of(body: &str) -> Option<u64> {
+        body.split(' ').next()?.strip_prefix('v')?.parse().ok()
     }
 
     fn recipient(&self) -> String {

@@ -1,6 +1,8 @@
 //! Helpers of the one test binary, and of the program that the crash tests kill.
 
 pub mod crash;
+#[cfg(target_os = "linux")]
+pub mod forget;
 pub mod letter;
 
 /// What a test gives back: any error fails it, with its text.

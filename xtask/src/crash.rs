@@ -1,11 +1,17 @@
-//! `cargo xtask crash [RUNS]`: kills a saving and importing process at random, 50 times by default, half of
-//! them with the loss of what was not synced, and wants everything back that was acknowledged.
+//! `cargo xtask crash [RUNS] [--power | --kill]`: kills a working store at random, and wants everything back
+//! that was acknowledged: 50 runs by default, half of them with the loss of what was not made durable.
 
 use std::process::Command;
 
-pub fn run(runs: &str) -> Result<(), String> {
-    if runs.parse::<u32>().is_err() {
-        return Err(format!("{runs} is no number of runs"));
+pub fn run(arguments: &[&str]) -> Result<(), String> {
+    let (mut runs, mut kind) = ("50", "");
+    for argument in arguments {
+        match *argument {
+            "--power" => kind = "power",
+            "--kill" => kind = "kill",
+            number if number.parse::<u32>().is_ok() => runs = number,
+            other => return Err(format!("{other} is no number of runs")),
+        }
     }
     let command = [
         "test",
@@ -17,11 +23,12 @@ pub fn run(runs: &str) -> Result<(), String> {
         "--",
         "--nocapture",
         "--exact",
-        "crash::acknowledged_messages_survive_kills_and_power_loss",
+        "crash::acknowledged_changes_survive_kills_and_power_loss",
     ];
     let status = Command::new("cargo")
         .args(command)
         .env("COFFER_CRASH_RUNS", runs)
+        .env("COFFER_CRASH_KIND", kind)
         .current_dir(super::root())
         .status()
         .map_err(|e| format!("cargo: {e}"))?;

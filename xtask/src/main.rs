@@ -16,8 +16,10 @@ usage: cargo xtask COMMAND
   ci                  everything that a change has to pass
   codegen [--check]   write the generated tables of tags, named properties and error codes
                       (--check: only say whether they are up to date)
-  crash [RUNS]        kill a saving and importing process at random, 50 times if not said otherwise,
-                      and look whether everything that was acknowledged is there
+  crash [RUNS] [--kill | --power]
+                      kill a working store at random, 50 times if not said otherwise, half of them or
+                      all with the loss of what was not synced, and look whether everything that was
+                      acknowledged is there, whole
   fuzz SECONDS [TARGET]
                       fuzz every target, or one, for so long each (needs a nightly toolchain)";
 
@@ -29,8 +31,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
-        ["crash"] => crash::run("50"),
-        ["crash", runs] => crash::run(runs),
+        ["crash", arguments @ ..] => crash::run(arguments),
         ["fuzz", seconds] => fuzz::run(seconds, None),
         ["fuzz", seconds, target] => fuzz::run(seconds, Some(target)),
         _ => Err(USAGE.to_owned()),

@@ -1,82 +1,52 @@
-//! The program that the crash tests kill: it saves letters from several threads and says which saves were
-//! acknowledged, a line each, to whoever reads its standard output.
+//! The program that the crash tests kill: it works in a store from several threads and says which changes
+//! were acknowledged, to whoever reads its standard output (`testsuite::crash::model`).
 //!
-//! `saver DIR save|import plain|recorded`: "recorded" notes how far each sync reached, so that the loss of
-//! power can be simulated afterwards.
+//! `saver DIRECTORY SEED BUDGET`: the store is in this process, its engine has a budget of so many bytes.
+//! `saver http://HOST:PORT SEED`: it is in a server, which is killed instead.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
-use mapi_session::{Loopback, Profile, Session};
-use store::message::ImportOptions;
-use store::{SpecialFolder, Store};
+use mapi_session::{Http, Loopback, Profile};
 use testsuite::Result;
-use testsuite::crash::{USER, make_account, open_store};
-use testsuite::letter::{Letter, Random};
+use testsuite::crash::work::{Local, work};
+use testsuite::crash::{PASSWORD, USER, make_account, open_store};
 
-const THREADS: usize = 16;
+const THREADS: u64 = 16;
 
 fn main() -> Result {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [dir, how, record] = arguments.as_slice() else {
-        return Err("usage: saver DIR save|import plain|recorded".into());
-    };
-    let store = open_store(Path::new(dir), record == "recorded")?;
-    make_account(&store)?;
-    let next = Arc::new(AtomicU64::new(0));
-    let threads: Vec<_> = (0..THREADS)
-        .map(|_| {
-            let (store, how, next) = (store.clone(), how.clone(), next.clone());
-            std::thread::spawn(move || match how.as_str() {
-                "save" => save(&store, &next),
-                _ => import(&store, &next),
-            })
-        })
-        .collect();
-    // Nobody comes here but after a failure: the letters do not end.
-    for thread in threads {
-        thread.join().map_err(|_| "a thread panicked")??;
+    let (seed, local, profile): (u64, _, Box<dyn Fn() -> Result<Profile>>) =
+        match arguments.as_slice() {
+            [url, seed] => {
+                let url = url.clone();
+                let profile = move || Ok(Profile::new(Http::new(&url, USER, PASSWORD)?));
+                (seed.parse()?, None, Box::new(profile))
+            }
+            [dir, seed, budget] => {
+                let store = open_store(Path::new(dir), budget.parse()?)?;
+                make_account(&store, None)?;
+                let local = Local::new(&store)?;
+                let profile = move || Ok(Profile::new(Loopback::open(store.clone(), USER)?));
+                (seed.parse()?, Some(local), Box::new(profile))
+            }
+            _ => return Err("usage: saver DIRECTORY SEED BUDGET | saver URL SEED".into()),
+        };
+    // Seeds that are not next to each other.
+    let next = Arc::new(AtomicU64::new(seed << 20 & (u64::MAX >> 2)));
+    let threads = (0..THREADS).map(|thread| {
+        let (profile, local, next) = (profile()?, local.clone(), next.clone());
+        let seed = seed.wrapping_mul(THREADS).wrapping_add(thread);
+        Ok(std::thread::spawn(move || {
+            // The work does not end but by a failure.
+            let Err(error) = work(thread, seed, profile, local, next) else { return };
+            eprintln!("thread {thread}: {error}");
+            std::process::exit(1);
+        }))
+    });
+    for thread in threads.collect::<Result<Vec<_>>>()? {
+        thread.join().map_err(|_| "a thread panicked")?;
     }
     Ok(())
-}
-
-fn save(store: &Store, next: &AtomicU64) -> Result {
-    let session = Session::logon(Profile::new(Loopback::open(store.clone(), USER)?))?;
-    let inbox = session.open_default_msg_store()?.inbox()?;
-    loop {
-        let letter = Letter::new(next.fetch_add(1, Ordering::Relaxed));
-        letter.save(&inbox)?;
-        acknowledge(letter.number)?;
-    }
-}
-
-/// Imports in groups of one to eight: a group is acknowledged when all of it is durable.
-fn import(store: &Store, next: &AtomicU64) -> Result {
-    let account = store.account_by_address(USER)?.ok_or("no account")?;
-    let mailbox = store.mailbox(account.mailbox)?;
-    loop {
-        let count = Random(next.load(Ordering::Relaxed)).below(8) + 1;
-        let first = next.fetch_add(count, Ordering::Relaxed);
-        let group = (first..first + count).map(|number| {
-            let options = ImportOptions {
-                key: Some(number.to_le_bytes().to_vec()),
-                ..ImportOptions::default()
-            };
-            (SpecialFolder::Inbox.id(), Letter::new(number).content(), options)
-        });
-        for result in store::message::import_all(&mailbox, group.collect())? {
-            result?;
-        }
-        (first..first + count).try_for_each(acknowledge)?;
-    }
-}
-
-/// One write a line, so that a kill cannot tear it.
-fn acknowledge(number: u64) -> Result {
-    let line = format!("{number}\n");
-    let mut out = std::io::stdout().lock();
-    out.write_all(line.as_bytes())?;
-    Ok(out.flush()?)
 }

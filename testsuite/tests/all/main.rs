@@ -7,6 +7,8 @@ mod closing;
 mod crash;
 mod deleted;
 mod folders;
+#[cfg(target_os = "linux")]
+mod forget;
 mod http;
 mod items;
 mod mailboxes;

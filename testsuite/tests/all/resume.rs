@@ -89,7 +89,7 @@ fn body(number: u64) -> String {
 
 /// How many letters there are; each is whole, and there once.
 fn read_all(data: &Path) -> Result<u64> {
-    let store = open_store(data, false)?;
+    let store = open_store(data, 32 << 20)?;
     let session = Session::logon(Profile::new(Loopback::open(store.clone(), USER)?))?;
     let mailbox = session.open_default_msg_store()?;
     let mut found: HashMap<u64, MessageId> = HashMap::new();

@@ -55,6 +55,11 @@ impl DataDirectory {
         if self.found.is_some() {
             return Ok(());
         }
+        let database = self.database();
+        if database.exists() {
+            sync_directories(&database).map_err(|error| Error::io("sync", &database, error))?;
+        }
+        // The mark goes when the name is durable: a directory with neither is refused.
         set_format(&self.path, FORMAT)?;
         let path = self.path.join(CREATING_FILE);
         fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
@@ -92,8 +97,7 @@ pub fn set_format(directory: &Path, format: u32) -> Result<()> {
 }
 
 fn sync(directory: &Path) -> Result<()> {
-    let done = File::open(directory).and_then(|directory| directory.sync_all());
-    done.map_err(|error| Error::io("sync", directory, error))
+    sync_directory(directory).map_err(|error| Error::io("sync", directory, error))
 }
 
 /// One process holds a directory, by a lock that ends with the process.
@@ -153,10 +157,43 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    create_synced(parent)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    sync_directory(parent)
+}
+
+/// Makes a directory and those above it, with names that stay.
+fn create_synced(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
     }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    create_synced(parent)?;
+    match fs::create_dir(path) {
+        Err(error) if !path.is_dir() => return Err(error),
+        _ => {}
+    }
+    sync_directory(parent)
+}
+
+/// Makes the names in a directory durable: a file's own sync does not.
+fn sync_directory(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// The names in a directory and in all below it. fjall syncs most of them as it makes them, and leaves
+/// those of its spaces' directories out.
+fn sync_directories(path: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_directories(&entry.path())?;
+        }
+    }
+    sync_directory(path)
 }
 
 /// Marks a directory as being created, and removes what an interrupted creation left. Only that

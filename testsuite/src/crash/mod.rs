@@ -1,0 +1,54 @@
+//! The store of the crash tests: how the program that is killed works in it, how the test that looks at the
+//! rest opens it, and what has to be there.
+
+pub mod found;
+pub mod model;
+pub mod work;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use mapi::FileTime;
+use store::{NewAccount, Store, StoreOptions};
+
+use crate::Result;
+
+pub const USER: &str = "crash@example.test";
+pub const PASSWORD: &str = "correct horse";
+
+/// How much faster the store's clock runs than the real one, so that grace periods end within a run.
+const HASTE: u32 = 20;
+
+/// Opens the store in a directory. A small budget lets the engine flush and compact all the time.
+pub fn open_store(dir: &Path, memory_budget: u64) -> Result<Store> {
+    let start = SystemTime::now();
+    let clock = move || {
+        let passed = start.elapsed().unwrap_or_default();
+        FileTime::from_system(start + passed * HASTE)
+    };
+    let options = StoreOptions { memory_budget, clock: Arc::new(clock), ..StoreOptions::default() };
+    Ok(Store::open(dir, options)?)
+}
+
+pub fn make_account(store: &Store, password: Option<&str>) -> Result {
+    if store.account_by_address(USER)?.is_none() {
+        store.create_account(&NewAccount {
+            address: USER.into(),
+            display_name: "Crash".into(),
+            password: password.map(str::to_owned),
+        })?;
+    }
+    Ok(())
+}
+
+/// Looks at every record and every byte of the large values.
+///
+/// Errors: what is wrong.
+pub fn check(store: &Store) -> Result {
+    let report = store::check::store(store, &store::check::Options::default(), &mut |_| {})?;
+    match report.is_clean() {
+        true => Ok(()),
+        false => Err(format!("check finds {:#?}", report.left_in_words()).into()),
+    }
+}

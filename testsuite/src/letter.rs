@@ -1,7 +1,7 @@
 //! Messages whose whole content follows from a number, so that whoever reads one knows whether it is
 //! whole.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use mapi::{
     AttachedContent, AttachmentContent, MessageContent, PropertyBag, RecipientContent, tags,
@@ -97,6 +97,25 @@ impl Letter {
             attachment.save()?;
         }
         Ok(message.save()?)
+    }
+
+    /// Saves the letter with its attachment written piece by piece through a stream.
+    pub fn save_streaming(&self, folder: &Folder) -> Result {
+        let message = folder.create_message()?;
+        message.set(tags::MESSAGE_CLASS, "IPM.Note")?;
+        message.set(tags::SUBJECT, self.subject())?;
+        message.set(tags::BODY, self.body.as_str())?;
+        message.add_recipient(RecipientKind::To, &self.recipient(), "Reader")?;
+        let attachment = message.create_attachment()?;
+        attachment.set(tags::ATTACH_METHOD, 1_i32)?;
+        attachment.set(tags::ATTACH_LONG_FILENAME, "enclosed.bin")?;
+        let mut stream = attachment.create_stream(tags::ATTACH_DATA_BINARY)?;
+        self.attached.chunks(20_000).try_for_each(|piece| stream.write_all(piece))?;
+        stream.commit()?;
+        stream.close()?;
+        attachment.save()?;
+        message.save()?;
+        Ok(())
     }
 
     /// The letter as an importer has it.

@@ -20,6 +20,8 @@ usage: cargo xtask COMMAND
                       kill a working store at random, 50 times if not said otherwise, half of them or
                       all with the loss of what was not synced, and look whether everything that was
                       acknowledged is there, whole
+  crash --steps       each operation with each fault (a kill, the loss of power, failing and torn
+                      writes, a full disk) at each step of its files
   fuzz SECONDS [TARGET]
                       fuzz every target, or one, for so long each (needs a nightly toolchain)";
 

@@ -540,6 +540,7 @@ impl Watch {
         if result == 0 {
             // SAFETY: the kernel has filled it in.
             let stat = unsafe { &mut *(arguments[1] as *mut libc::statfs) };
+            self.control.fire();
             stat.f_bavail = u64::try_from(free).unwrap_or(0) / stat.f_bsize as u64;
             stat.f_bfree = stat.f_bavail;
             if self.control.total() > 0 {

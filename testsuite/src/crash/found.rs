@@ -35,6 +35,8 @@ pub fn read_all(store: &Store) -> Result<Model> {
     }
     drop(table);
     session.logoff()?;
+    let others = store.accounts()?.into_iter().filter(|account| account.address != USER);
+    found.folders.extend(others.map(|account| account_name(&account.address)));
     Ok(found)
 }
 
@@ -60,4 +62,9 @@ fn read_folder(folder: &Folder, name: &str, found: &mut Model) -> Result {
         }
     }
     Ok(())
+}
+
+/// How an account stands among the folders of a model.
+pub fn account_name(address: &str) -> String {
+    format!("account:{address}")
 }

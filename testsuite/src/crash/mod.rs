@@ -2,7 +2,11 @@
 //! rest opens it, and what has to be there.
 
 pub mod found;
+#[cfg(target_os = "linux")]
+pub mod full;
 pub mod model;
+#[cfg(target_os = "linux")]
+pub mod steps;
 pub mod work;
 
 use std::path::Path;

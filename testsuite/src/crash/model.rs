@@ -8,8 +8,8 @@
 //! 3 ack
 //! ```
 //!
-//! The first word is the thread, the third what it does. A semicolon separates groups of effects; each
-//! group is there whole or not at all.
+//! or `3 fail` and the error. The first word is the thread, the third what it does. A semicolon separates
+//! groups of effects; each group is there whole or not at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -49,6 +49,8 @@ pub struct Story {
     acknowledged: Model,
     /// By thread.
     under_way: BTreeMap<u64, Vec<Group>>,
+    /// What was answered with an error: it may have come to be, or not.
+    failed: Vec<Group>,
     /// Acknowledgements by what was done.
     pub counts: BTreeMap<String, u64>,
     doing: BTreeMap<u64, String>,
@@ -80,6 +82,10 @@ impl Story {
         Story { acknowledged, ..Story::default() }
     }
 
+    pub fn has_done(&self, doing: &str) -> bool {
+        self.counts.contains_key(doing)
+    }
+
     pub fn acknowledgements(&self) -> u64 {
         self.counts.values().sum()
     }
@@ -92,6 +98,10 @@ impl Story {
             let groups = self.under_way.remove(&thread).ok_or_else(malformed)?;
             groups.iter().flatten().for_each(|effect| self.acknowledged.apply(effect));
             *self.counts.entry(self.doing.remove(&thread).unwrap_or_default()).or_default() += 1;
+            return Ok(());
+        }
+        if rest == "fail" || rest.starts_with("fail ") {
+            self.failed.extend(self.under_way.remove(&thread).ok_or_else(malformed)?);
             return Ok(());
         }
         let rest = rest.strip_prefix("try ").ok_or_else(malformed)?;
@@ -111,7 +121,7 @@ impl Story {
     pub fn faults(&self, found: &Model) -> Vec<String> {
         let mut expected = self.acknowledged.clone();
         let mut faults = Vec::new();
-        for group in self.under_way.values().flatten() {
+        for group in self.failed.iter().chain(self.under_way.values().flatten()) {
             let all = group.iter().all(|effect| found.shows(effect));
             if all {
                 group.iter().for_each(|effect| expected.apply(effect));

@@ -14,15 +14,15 @@ use store::{Mailbox, Store};
 
 use super::USER;
 use super::found::INBOX;
-use super::model::{Effect, Group, Key, State, intention};
+use super::model::{Effect, Group, Key, Model, State, intention};
 use crate::Result;
 use crate::letter::{Letter, Random};
 
 /// What only a process with the store can do.
 #[derive(Clone)]
 pub struct Local {
-    store: Store,
-    mailbox: Arc<Mailbox>,
+    pub store: Store,
+    pub mailbox: Arc<Mailbox>,
 }
 
 impl Local {
@@ -33,18 +33,20 @@ impl Local {
 }
 
 /// One thread, with letters and folders of its own.
-struct Worker {
+pub struct Worker {
     thread: u64,
     /// Of this thread alone: it is part of the folders' names.
     seed: u64,
     random: Random,
     next: Arc<AtomicU64>,
-    mailbox: MsgStore,
+    pub mailbox: MsgStore,
     local: Option<Local>,
     folders: BTreeMap<String, Arc<Folder>>,
     letters: BTreeMap<Key, (State, Option<MessageId>)>,
     /// Folders made so far.
     made: u64,
+    /// Called between what is said and what is done.
+    pub before: Option<Box<dyn Fn()>>,
 }
 
 /// In the store's time, which runs faster.
@@ -67,19 +69,7 @@ pub fn work(
     next: Arc<AtomicU64>,
 ) -> Result {
     let session = Session::logon(profile)?;
-    let mailbox = session.open_default_msg_store()?;
-    let folders = [(INBOX.to_owned(), Arc::new(mailbox.inbox()?))].into();
-    let mut worker = Worker {
-        thread,
-        seed,
-        random: Random(seed),
-        next,
-        mailbox,
-        local,
-        folders,
-        letters: BTreeMap::new(),
-        made: 0,
-    };
+    let mut worker = Worker::new(thread, seed, session.open_default_msg_store()?, local, next)?;
     worker.make_folder(format!("{DESK}{seed:x}"))?;
     loop {
         worker.one_change()?;
@@ -87,6 +77,39 @@ pub fn work(
 }
 
 impl Worker {
+    pub fn new(
+        thread: u64,
+        seed: u64,
+        mailbox: MsgStore,
+        local: Option<Local>,
+        next: Arc<AtomicU64>,
+    ) -> Result<Worker> {
+        let folders = [(INBOX.to_owned(), Arc::new(mailbox.inbox()?))].into();
+        Ok(Worker {
+            thread,
+            seed,
+            random: Random(seed),
+            next,
+            mailbox,
+            local,
+            folders,
+            letters: BTreeMap::new(),
+            made: 0,
+            before: None,
+        })
+    }
+
+    /// Takes over letters and folders that are there.
+    pub fn adopt(&mut self, model: &Model) -> Result {
+        for name in model.folders.iter().filter(|name| is_ours(name)) {
+            let folder = self.mailbox.ipm_subtree()?.open_or_create_folder(name)?;
+            self.folders.insert(name.clone(), Arc::new(folder));
+        }
+        let letters = model.letters.iter();
+        self.letters = letters.map(|(key, state)| (key.clone(), (*state, None))).collect();
+        Ok(())
+    }
+
     fn one_change(&mut self) -> Result {
         match self.random.below(100) {
             0..35 => self.save(),
@@ -95,7 +118,8 @@ impl Worker {
             57..67 => self.mark(),
             67..77 => self.transfer(false),
             77..83 => self.transfer(true),
-            83..92 => self.delete(),
+            83..88 => self.delete(false),
+            88..92 => self.delete(true),
             92..95 => {
                 self.made += 1;
                 self.make_folder(format!("{DRAWER}{:x}.{}", self.seed, self.made))
@@ -106,13 +130,16 @@ impl Worker {
     }
 
     /// Says what is to be done, does it, and says that it was acknowledged.
-    fn change(
+    pub fn change(
         &mut self,
         doing: &str,
         groups: Vec<Group>,
         work: impl FnOnce(&mut Worker) -> Result,
     ) -> Result {
         say(&intention(self.thread, doing, &groups))?;
+        if let Some(before) = &self.before {
+            before();
+        }
         work(self).map_err(|error| format!("{doing}: {error}"))?;
         for effect in groups.iter().flatten() {
             match effect {
@@ -127,7 +154,7 @@ impl Worker {
         say(&format!("{} ack\n", self.thread))
     }
 
-    fn folder(&self, name: &str) -> Result<Arc<Folder>> {
+    pub fn folder(&self, name: &str) -> Result<Arc<Folder>> {
         self.folders.get(name).cloned().ok_or_else(|| format!("no folder {name}").into())
     }
 
@@ -178,7 +205,7 @@ impl Worker {
         numbers.iter().map(id).collect()
     }
 
-    fn save(&mut self) -> Result {
+    pub fn save(&mut self) -> Result {
         let letter = Letter::new(self.next.fetch_add(1, Ordering::Relaxed));
         let folder = self.some_folder();
         let key = (letter.number, folder.clone());
@@ -197,7 +224,7 @@ impl Worker {
     }
 
     /// Groups of one to six: a group is acknowledged when all of it is durable.
-    fn import(&mut self) -> Result {
+    pub fn import(&mut self) -> Result {
         let Some(local) = self.local.clone() else { return self.save() };
         let count = self.random.below(6) + 1;
         let first = self.next.fetch_add(count, Ordering::Relaxed);
@@ -219,7 +246,7 @@ impl Worker {
         })
     }
 
-    fn edit(&mut self) -> Result {
+    pub fn edit(&mut self) -> Result {
         let Some((folder, numbers)) = self.some_letters(1) else { return self.save() };
         let number = numbers[0];
         let id = self.ids(&folder, &numbers)?[0];
@@ -235,7 +262,7 @@ impl Worker {
         })
     }
 
-    fn mark(&mut self) -> Result {
+    pub fn mark(&mut self) -> Result {
         let Some((folder, numbers)) = self.some_letters(5) else { return self.save() };
         let ids = self.ids(&folder, &numbers)?;
         let read = self.random.below(2) == 0;
@@ -254,9 +281,26 @@ impl Worker {
         let Some((from, mut numbers)) = self.some_letters(4) else { return self.save() };
         let to = self.some_folder();
         numbers.retain(|number| !self.letters.contains_key(&(*number, to.clone())));
-        if numbers.is_empty() || from == to {
-            return self.save();
+        match numbers.is_empty() || from == to {
+            true => self.save(),
+            false => self.transfer_letters(from, to, numbers, copy),
         }
+    }
+
+    /// All letters of a folder.
+    pub fn transfer_between(&mut self, from: &str, to: &str, copy: bool) -> Result {
+        let numbers = self.letters.keys().filter(|(_, folder)| folder == from);
+        let numbers = numbers.map(|(number, _)| *number).collect();
+        self.transfer_letters(from.to_owned(), to.to_owned(), numbers, copy)
+    }
+
+    fn transfer_letters(
+        &mut self,
+        from: String,
+        to: String,
+        numbers: Vec<u64>,
+        copy: bool,
+    ) -> Result {
         let ids = self.ids(&from, &numbers)?;
         let group = |number: &u64| {
             let put = Effect::Put((*number, to.clone()), self.state(*number, &from));
@@ -276,10 +320,9 @@ impl Worker {
         })
     }
 
-    fn delete(&mut self) -> Result {
+    pub fn delete(&mut self, hard: bool) -> Result {
         let Some((folder, numbers)) = self.some_letters(3) else { return self.save() };
         let ids = self.ids(&folder, &numbers)?;
-        let hard = self.random.below(2) == 0;
         let gone = |number: &u64| vec![Effect::Gone((*number, folder.clone()))];
         let groups = numbers.iter().map(gone).collect();
         self.change(if hard { "hard-delete" } else { "delete" }, groups, |worker| {
@@ -292,7 +335,7 @@ impl Worker {
         })
     }
 
-    fn make_folder(&mut self, name: String) -> Result {
+    pub fn make_folder(&mut self, name: String) -> Result {
         self.change("make-folder", vec![vec![Effect::Folder(name.clone())]], |worker| {
             let folder = worker.mailbox.ipm_subtree()?.create_folder(&name)?;
             worker.folders.insert(name, Arc::new(folder));
@@ -300,7 +343,7 @@ impl Worker {
         })
     }
 
-    fn delete_folder(&mut self) -> Result {
+    pub fn delete_folder(&mut self) -> Result {
         let drawers: Vec<&String> =
             self.folders.keys().filter(|name| name.starts_with(DRAWER)).collect();
         let index = self.random.below(drawers.len() as u64) as usize;
@@ -319,7 +362,7 @@ impl Worker {
     }
 
     /// A pass of the collector; one thread's business.
-    fn collect(&mut self) -> Result {
+    pub fn collect(&mut self) -> Result {
         match self.local.clone() {
             Some(local) if self.thread == 0 => self.change("collect", vec![Vec::new()], |_| {
                 local.store.collect_blobs(GRACE)?;
@@ -331,7 +374,7 @@ impl Worker {
 }
 
 /// One write, so that a kill does not tear a line.
-fn say(line: &str) -> Result {
+pub fn say(line: &str) -> Result {
     let mut out = std::io::stdout().lock();
     out.write_all(line.as_bytes())?;
     Ok(out.flush()?)

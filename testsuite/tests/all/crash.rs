@@ -7,13 +7,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use testsuite::Result;
 use testsuite::crash::found::read_all;
 use testsuite::crash::model::{Model, Story};
-use testsuite::crash::{USER, check, open_store};
+use testsuite::crash::{PASSWORD, USER, check, make_account, open_store};
 use testsuite::forget::{Fault, Layer, Loss, Lost, is_supported};
 use testsuite::letter::{Letter, Random};
 
@@ -22,7 +22,7 @@ const LEAST: u64 = 100;
 
 /// The one directory that the database does not sync when it makes files in it, before it refers to them.
 /// ext4, XFS and Btrfs make the name of a new file durable with the file (docs/durability.md).
-const UNSYNCED: &str = "blobs";
+pub const UNSYNCED: &str = "blobs";
 
 #[derive(Default)]
 struct Totals {
@@ -61,6 +61,104 @@ fn acknowledged_changes_survive_kills_and_power_loss() -> Result {
         totals.acknowledged, totals.dropped.bytes, totals.dropped.names
     );
     Ok(())
+}
+
+/// The same over HTTP: the server is killed, and its clients say what it acknowledged.
+#[test]
+fn what_a_server_acknowledged_survives() -> Result {
+    if !is_supported() {
+        return Ok(());
+    }
+    let runs = std::env::var("COFFER_CRASH_HTTP_RUNS").ok().map(|runs| runs.parse()).transpose()?;
+    let seed = random_seed()?;
+    for run in 0..runs.unwrap_or(2) {
+        let power = run % 2 == 1;
+        let told = format!("HTTP, run {run}, seed {}", seed + run);
+        over_http(power, seed + run, &told).map_err(|error| format!("{told}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn over_http(power: bool, seed: u64, told: &str) -> Result {
+    let mut random = Random(seed);
+    let dir = tempfile::tempdir()?;
+    let mut layer = Layer::new(dir.path())?;
+    layer.names_come_with_syncs_in(UNSYNCED);
+    if power {
+        layer.pretend_syncs(random.below(1000) as u32);
+    }
+    let Some(mut server) = Served::start(&mut layer)? else { return Ok(()) };
+    let mut saver = std::process::Command::new(env!("CARGO_BIN_EXE_saver"))
+        .args([&server.url, &seed.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let lines = BufReader::new(saver.stdout.take().ok_or("no output")?).lines();
+    let story = hear(&layer, lines, &mut server.child, &mut random)?;
+    saver.wait()?;
+    let status = server.child.wait()?;
+    if status.signal() != Some(libc::SIGKILL) {
+        return Err(format!("the server ended with {status}").into());
+    }
+    layer.control().disarm();
+    let loss = if power { Loss::draw(&mut random) } else { Loss::Nothing };
+    let lost = layer.lose(loss).map_err(|error| format!("{loss:?}: {error}"))?;
+    look(&layer.root().join("data"), &story).map_err(|error| format!("{loss:?}: {error}"))?;
+    println!(
+        "{told}: {loss:?}, {} acknowledged, {} bytes and {} names not durable",
+        story.acknowledgements(),
+        lost.bytes,
+        lost.names
+    );
+    Ok(())
+}
+
+/// `coffer serve` under the layer, with the account of the crash tests.
+pub struct Served {
+    pub child: Child,
+    pub url: String,
+}
+
+impl Served {
+    /// None if there is no coffer program.
+    pub fn start(layer: &mut Layer) -> Result<Option<Served>> {
+        let Some(coffer) = super::resume::coffer() else {
+            println!("skipped: there is no coffer program beside the tests (cargo build)");
+            return Ok(None);
+        };
+        let data = layer.root().join("data");
+        {
+            let store = open_store(&data, 32 << 20)?;
+            make_account(&store, Some(PASSWORD))?;
+            store.close()?;
+        }
+        layer.settle()?;
+        let mut child = layer
+            .command(coffer)
+            .arg("--data")
+            .arg(&data)
+            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .args(["--memory-budget", "8"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+        let url = loop {
+            let line = lines.next().ok_or("the server did not say where it is")??;
+            if let Some(url) = line.strip_prefix("MAPI/HTTP") {
+                break url.trim().trim_end_matches("/mapi/emsmdb/").to_owned();
+            }
+        };
+        // What it says later must find a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        Ok(Some(Served { child, url }))
+    }
+
+    pub fn kill(mut self) -> Result {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
 }
 
 /// A detector that cannot fail proves nothing: on a disk that loses what it said was synced, the same test
@@ -140,6 +238,22 @@ fn kill_in_the_middle(layer: &Layer, seed: u64, budget: u64, random: &mut Random
         .stdout(Stdio::piped())
         .spawn()?;
     let lines = BufReader::new(saver.stdout.take().ok_or("no output")?).lines();
+    let story = hear(layer, lines, &mut saver, random)?;
+    let status = saver.wait()?;
+    layer.control().disarm();
+    match status.signal() {
+        Some(libc::SIGKILL) => Ok(story),
+        _ => Err(format!("the saver ended by itself: {status}").into()),
+    }
+}
+
+/// Records what is acknowledged, and kills a program at a random moment.
+fn hear(
+    layer: &Layer,
+    lines: impl Iterator<Item = std::io::Result<String>>,
+    victim: &mut Child,
+    random: &mut Random,
+) -> Result<Story> {
     let enough = LEAST + random.below(300);
     let pause = Duration::from_micros(random.below(3000));
     let mut story = Story::new(Model::default());
@@ -149,24 +263,20 @@ fn kill_in_the_middle(layer: &Layer, seed: u64, budget: u64, random: &mut Random
         if story.acknowledgements() >= enough && !killed {
             killed = true;
             // What stands in the pipe by then was acknowledged too, and is read on.
+            let step = 1 + random.below(50);
             match random.below(4) {
                 0 => {
                     std::thread::sleep(pause);
-                    saver.kill()?;
+                    victim.kill()?;
                 }
                 // At most moments everything is synced; so at a step of its files.
-                1 => layer.control().arm(Fault::KillBefore, 1 + random.below(50)),
-                2 => layer.control().arm(Fault::KillAfter, 1 + random.below(50)),
-                _ => layer.control().arm(Fault::KillTorn, 1 + random.below(50)),
+                1 => layer.control().arm(Fault::KillBefore, step),
+                2 => layer.control().arm(Fault::KillAfter, step),
+                _ => layer.control().arm(Fault::KillTorn, step),
             }
         }
     }
-    let status = saver.wait()?;
-    layer.control().disarm();
-    match status.signal() {
-        Some(libc::SIGKILL) => Ok(story),
-        _ => Err(format!("the saver ended by itself: {status}").into()),
-    }
+    Ok(story)
 }
 
 /// Opens the store again: what has to be there is there, whole, and the store goes on where it stopped.

@@ -9,6 +9,8 @@ mod deleted;
 mod folders;
 #[cfg(target_os = "linux")]
 mod forget;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod http;
 mod items;
 mod mailboxes;
@@ -16,5 +18,7 @@ mod messages;
 mod properties;
 mod q237174;
 mod resume;
+#[cfg(target_os = "linux")]
+mod steps;
 mod tables;
 mod threads;

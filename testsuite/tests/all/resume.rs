@@ -62,7 +62,7 @@ fn an_import_that_is_killed_goes_on_where_it_was() -> Result {
 }
 
 /// The program, where cargo puts it: two directories above the test's.
-fn coffer() -> Option<PathBuf> {
+pub fn coffer() -> Option<PathBuf> {
     let tests = std::env::current_exe().ok()?;
     let path = tests.parent()?.parent()?.join("coffer");
     path.exists().then_some(path)

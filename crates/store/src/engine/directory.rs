@@ -157,26 +157,22 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    create_synced(parent)?;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    sync_directory(parent)
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Makes a directory and those above it, with names that stay.
-fn create_synced(path: &Path) -> std::io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
+/// Makes the directory's own name durable, and those of the directories above it, which may be new as well.
+fn sync_path(path: &Path) -> std::io::Result<()> {
+    for directory in path.canonicalize()?.ancestors().skip(1) {
+        match sync_directory(directory) {
+            // Somebody else's: it was there before.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Ok(()),
+            done => done?,
+        }
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    create_synced(parent)?;
-    match fs::create_dir(path) {
-        Err(error) if !path.is_dir() => return Err(error),
-        _ => {}
-    }
-    sync_directory(parent)
+    Ok(())
 }
 
 /// Makes the names in a directory durable: a file's own sync does not.
@@ -212,7 +208,9 @@ fn begin(directory: &Path) -> Result<()> {
         fs::remove_dir_all(&database).map_err(io)?;
     }
     File::create(&mark).and_then(|file| file.sync_all()).map_err(io)?;
-    sync(directory)
+    sync(directory)?;
+    // Whoever made the directory: an attempt before this one may have failed here.
+    sync_path(directory).map_err(io)
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use crate::cli::{CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, Mainta
 use crate::control::Output;
 use crate::manifest::ManifestArgs;
 use crate::password::Secret;
+use crate::restore::RestoreArgs;
 use crate::top::Served;
-use crate::{account, backup, check, export, import, maintain, manifest, show, top};
+use crate::{account, backup, check, export, import, maintain, manifest, restore, show, top};
 
 /// A command with everything that it needs; passwords have been asked for and paths are absolute.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,6 +48,7 @@ pub enum Request {
         repository: PathBuf,
         json: bool,
     },
+    Restore(RestoreArgs),
     Manifest(ManifestArgs),
     Ls(LsArgs),
     Cat(CatArgs),
@@ -88,6 +90,7 @@ pub fn run(
         Request::Backup { repository, json } => {
             return backup::run(store, &repository, json, out);
         }
+        Request::Restore(args) => return restore::run(store, &args, out),
         Request::Manifest(args) => return manifest::run(store, &args, out),
         Request::Check(args) => return check::run(store, &args, out),
         Request::Ls(args) => {

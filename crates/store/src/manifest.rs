@@ -187,6 +187,9 @@ impl Walk<'_> {
             self.properties(&mut hash, &stored, |_| true)?;
         }
         if self.options.ids {
+            let settings =
+                self.reader.get(Space::Mailbox, &self.mailbox.key(Kind::Settings, &[]))?;
+            add(&mut hash, &settings.unwrap_or_default());
             hash.update(&self.mailbox.guid().0).update(&self.mailbox.replica().0);
             for tag in store_properties::tags(self.mailbox)? {
                 let value = store_properties::get(self.mailbox, &[tag])?.pop().flatten();
@@ -408,7 +411,21 @@ impl Walk<'_> {
 }
 
 /// Stored properties that tell a copy from its original.
-const IDENTITY: &[PropertyTag] = &[tags::SOURCE_KEY, tags::PREDECESSOR_CHANGE_LIST];
+const IDENTITY: &[PropertyTag] = &[
+    tags::SOURCE_KEY,
+    tags::PREDECESSOR_CHANGE_LIST,
+    // What the root and the Inbox say of where other folders are ([MS-OXOSFLD] 2.2.3 to 2.2.6).
+    tags::IPM_APPOINTMENT_ENTRY_ID,
+    tags::IPM_CONTACT_ENTRY_ID,
+    tags::IPM_JOURNAL_ENTRY_ID,
+    tags::IPM_NOTE_ENTRY_ID,
+    tags::IPM_TASK_ENTRY_ID,
+    tags::REMINDERS_ONLINE_ENTRY_ID,
+    tags::IPM_DRAFTS_ENTRY_ID,
+    tags::ADDITIONAL_REN_ENTRY_IDS,
+    tags::ADDITIONAL_REN_ENTRY_IDS_EX,
+    tags::FREE_BUSY_ENTRY_IDS,
+];
 
 /// Bytes behind their length, so that two fields never read as one.
 fn add(hash: &mut Hasher, bytes: &[u8]) {

@@ -22,12 +22,15 @@ const BATCH: usize = 1024;
 
 /// Migrates from a format to the newest.
 pub(crate) fn run(engine: &dyn Engine, from: u32) -> Result<()> {
-    if from < 2 {
-        for mailbox in directory::mailboxes(engine)? {
-            add_sizes(engine, mailbox)?;
-        }
+    for number in directory::mailboxes(engine)? {
+        mailbox(engine, number, from)?;
     }
     Ok(())
+}
+
+/// Migrates one mailbox, which nobody has open.
+pub(crate) fn mailbox(engine: &dyn Engine, mailbox: MailboxNumber, from: u32) -> Result<()> {
+    if from < 2 { add_sizes(engine, mailbox) } else { Ok(()) }
 }
 
 /// Format 2: the head has the sizes of what the mailbox holds, folders those of their soft-deleted messages,

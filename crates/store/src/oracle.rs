@@ -19,6 +19,11 @@ pub fn records(bytes: &[u8]) {
     }
 }
 
+/// Any bytes as the files of a backup repository: no panic, and what is read gives the same bytes again.
+pub fn backup(bytes: &[u8]) {
+    crate::backup::oracle(bytes);
+}
+
 fn read_all(bytes: &[u8]) {
     let _ = head::Head::read(bytes);
     let _ = head::Head::read_any(bytes);
@@ -50,6 +55,20 @@ mod tests {
         #[test]
         fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             super::records(&bytes);
+            super::backup(&bytes);
+        }
+    }
+
+    /// The seeds of the fuzz target reach the readers behind the checksums.
+    #[test]
+    fn the_seeds_are_read() {
+        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/store_backup");
+        for seed in std::fs::read_dir(seeds).unwrap() {
+            let bytes = std::fs::read(seed.unwrap().path()).unwrap();
+            super::backup(&bytes);
+            for cut in 0..bytes.len() {
+                super::backup(&bytes[..cut]);
+            }
         }
     }
 }

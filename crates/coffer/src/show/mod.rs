@@ -10,7 +10,7 @@ use mapi::ErrorCode;
 use mapi_session::{Http, Loopback, MsgStore, OpenFlags, Profile, Session};
 use store::Store;
 
-pub use folder::ls;
+pub use folder::{ls, parse_id};
 pub use message::cat;
 
 use crate::cli::SourceArgs;

@@ -49,7 +49,7 @@ pub static ROWS: &[Row] = &[
     row(16, "failed log-ons leak a handle", Watched),
     row(17, "disconnect without unbind", Watched),
     row(18, "invalid bytes are buffered", Watched),
-    row(19, "backup leaks handles", Later("`coffer backup`, stage 2")),
+    row(19, "backup leaks handles", Watched),
     row(20, "a peer that says nothing", Watched),
     row(21, "a conversion leaks", Watched),
     row(22, "many embedded messages", Watched),

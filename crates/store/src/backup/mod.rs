@@ -7,9 +7,13 @@
 //! * A backup never changes or removes what an earlier one wrote; only a prune does.
 //! * Nothing damaged is restored without a word: every object is compared with its address when it is read.
 
+mod adopt;
+mod carry;
 mod error;
 mod fill;
 mod object;
+#[cfg(test)]
+mod old_format;
 mod prune;
 mod reader;
 mod repository;
@@ -18,6 +22,8 @@ mod snapshot;
 mod verify;
 mod write;
 
+pub use adopt::{Adopted, adopt, find_mailbox};
+pub use carry::{Carried, CarryOptions, Part, carry, find_folder};
 pub use error::{BackupError, Result};
 pub use prune::{Keep, Pruned, prune};
 pub use reader::{Opened, open};
@@ -41,8 +47,8 @@ pub struct Progress<'a> {
 /// Asked now and then; false ends the run with [`BackupError::Stopped`].
 pub type Watch<'a> = dyn FnMut(Progress<'_>) -> bool + 'a;
 
-/// What must hold of every parser of this module for any bytes. For property tests and fuzz targets.
-pub fn oracle(bytes: &[u8]) {
+/// What must hold of every parser of this module for any bytes.
+pub(crate) fn oracle(bytes: &[u8]) {
     object::oracle(bytes);
     snapshot::oracle(bytes);
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::blob::node::compress;
 use crate::engine::{MAX_KEY, MAX_VALUE};
 
 /// Plain bytes of an object at most.
@@ -20,8 +21,6 @@ const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
 const HEADER: usize = 12;
 const SUM: usize = 8;
-/// The level that costs least for what it gains on mail.
-const ZSTD_LEVEL: i32 = 1;
 
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,9 +69,8 @@ impl ObjectId {
 
 /// The bytes of an object's file.
 pub(crate) fn encode(kind: ObjectKind, plain: &[u8]) -> Vec<u8> {
-    let compressed = zstd::bulk::compress(plain, ZSTD_LEVEL)
-        .ok()
-        .filter(|compressed| compressed.len() + plain.len() / 16 < plain.len());
+    let compressed =
+        compress(plain).ok().filter(|compressed| compressed.len() + plain.len() / 16 < plain.len());
     let (form, bytes) = match &compressed {
         Some(compressed) => (ZSTD, &compressed[..]),
         None => (PLAIN, plain),

@@ -294,7 +294,7 @@ pub(super) fn read_pack(repository: &Repository, pack: &PackRef) -> Result<Vec<R
 pub(super) fn in_words(pack: &PackRef) -> String {
     let (space, key) = pack.first();
     let kind = match (space, key.first()) {
-        (0, Some(0x01..=0x06)) => "settings of the mailbox",
+        (0, Some(0x01..=0x07)) => "settings of the mailbox",
         (0, Some(0x10..=0x12)) => "folders",
         (0, Some(0x20)) => "states of messages",
         (0, Some(0x21)) => "contents of folders",

@@ -1,5 +1,6 @@
 //! The directory of a repository: who holds it, and how objects and snapshots get into it and out again.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
@@ -331,7 +332,7 @@ impl Repository {
 /// Objects on their way into a repository that the caller holds for writing.
 pub(crate) struct Incoming<'a> {
     repository: &'a Repository,
-    waiting: Vec<(ObjectId, PathBuf)>,
+    waiting: HashMap<ObjectId, PathBuf>,
     waiting_bytes: usize,
     next: u64,
     pub(crate) written: Written,
@@ -349,14 +350,14 @@ pub struct Written {
 }
 
 /// Objects that are synced together.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 512;
 const TOGETHER_BYTES: usize = 32 << 20;
 
 impl<'a> Incoming<'a> {
     pub(crate) fn new(repository: &'a Repository) -> Self {
         Incoming {
             repository,
-            waiting: Vec::new(),
+            waiting: HashMap::new(),
             waiting_bytes: 0,
             next: 0,
             written: Written::default(),
@@ -365,7 +366,7 @@ impl<'a> Incoming<'a> {
 
     /// Whether an object is in its place, or waits for the next sync.
     pub(crate) fn has(&self, id: &ObjectId) -> Result<bool> {
-        Ok(self.waiting.iter().any(|(waiting, _)| waiting == id) || self.repository.has(id)?)
+        Ok(self.waiting.contains_key(id) || self.repository.has(id)?)
     }
 
     /// Adds an object unless it is there.
@@ -380,7 +381,7 @@ impl<'a> Incoming<'a> {
         write_file(&temporary, &file)?;
         self.written.objects += 1;
         self.written.bytes += file.len() as u64;
-        self.waiting.push((*id, temporary));
+        self.waiting.insert(*id, temporary);
         self.waiting_bytes += file.len();
         if self.waiting.len() >= TOGETHER || self.waiting_bytes >= TOGETHER_BYTES {
             self.settle()?;
@@ -396,7 +397,7 @@ impl<'a> Incoming<'a> {
             return Ok(());
         }
         sync_file_system(&self.repository.path)?;
-        for (id, temporary) in self.waiting.drain(..) {
+        for (id, temporary) in self.waiting.drain() {
             let file = read_from_disk(&temporary)?;
             if let Err(reason) = object::decode(&id, &file) {
                 return Err(BackupError::WriteFault { path: temporary, reason });

@@ -61,7 +61,9 @@ pub fn whole(
     let _held = repository.read()?;
     let (name, snapshot) = repository.find(options.at.as_deref())?;
     check_data_format(&name, &snapshot)?;
-    refuse_existing(to)?;
+    if is_filled(to)? {
+        return Err(BackupError::Exists(to.to_owned()));
+    }
     let half = Half::begin(to)?;
     let mut restored = fill(repository, &half.path, name, &snapshot, options, watch)?;
     restored.problems = check_store(&half.path)?;
@@ -125,14 +127,12 @@ fn check_store(path: &Path) -> Result<Vec<String>> {
     Ok(report.left_in_words())
 }
 
-fn refuse_existing(to: &Path) -> Result<()> {
-    match fs::read_dir(to) {
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(BackupError::Exists(to.to_owned())),
-        },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(BackupError::io("read", to)(error)),
+/// Whether something is in a directory that may not be there.
+fn is_filled(path: &Path) -> Result<bool> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(BackupError::io("read", path)(error)),
     }
 }
 
@@ -149,7 +149,7 @@ impl Half {
         name.push(".restoring");
         let path = PathBuf::from(name);
         let mark = path.join(MARK);
-        if path.exists() {
+        if is_filled(&path)? {
             // What an interrupted restore left. Only the mark allows to remove anything.
             let Ok(left) = File::open(&mark) else { return Err(BackupError::Exists(path)) };
             lock(&left, &path)?;
@@ -157,23 +157,25 @@ impl Half {
         }
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
         made.map_err(BackupError::io("make the directory", &path))?;
-        write_synced(&mark, b"a restore that has not ended; it can be removed\n")?;
+        let words = b"While this directory has the ending .restoring, a restore has not ended.\n";
+        write_synced(&mark, words)?;
         let file = File::open(&mark).map_err(BackupError::io("open", &mark))?;
         lock(&file, &path)?;
         Ok(Half { path, finished: false, _lock: file })
     }
 
     fn finish(mut self, to: &Path) -> Result<()> {
-        let mark = self.path.join(MARK);
-        fs::remove_file(&mark).map_err(BackupError::io("remove", &mark))?;
         sync_dir(&self.path)?;
         // An empty directory gives way.
         fs::rename(&self.path, to).map_err(BackupError::io("rename to", to))?;
         self.finished = true;
         match to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            Some(parent) => sync_dir(parent),
-            None => sync_dir(Path::new(".")),
+            Some(parent) => sync_dir(parent)?,
+            None => sync_dir(Path::new("."))?,
         }
+        // Last: in its place the mark means nothing, and before there is no moment without it.
+        let mark = to.join(MARK);
+        fs::remove_file(&mark).map_err(BackupError::io("remove", &mark))
     }
 }
 

@@ -220,6 +220,22 @@ impl SnapshotName {
         &self.0
     }
 
+    /// The second in the name.
+    pub fn time(&self) -> FileTime {
+        let part = |from: usize, to: usize| self.0[from..to].parse::<i64>().unwrap_or(0);
+        let (year, month, day) = (part(0, 4), part(4, 6), part(6, 8));
+        // Days to a date, counted from 0000-03-01, when leap days stand at the end of the year.
+        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let days = year * 365 + year.div_euclid(4) - year.div_euclid(100)
+            + year.div_euclid(400)
+            + (month * 153 + 2) / 5
+            + day
+            - 1
+            - 719_468;
+        let seconds = (days * 24 + part(9, 11)) * 3600 + part(11, 13) * 60 + part(13, 15);
+        FileTime::from_unix(seconds, 0)
+    }
+
     /// Year to second, as digits.
     fn digits(&self) -> String {
         self.0[..15].replace('T', "")
@@ -299,6 +315,15 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(Snapshot::decode(&damaged).is_err());
+        }
+    }
+
+    #[test]
+    fn the_time_in_a_name_is_that_of_the_snapshot() {
+        for day in 0..800 {
+            let time = FileTime::from_unix(1_700_000_000 + day * 86_413, 0);
+            let (_, name) = Snapshot { time, ..sample() }.encode();
+            assert_eq!(SnapshotName::parse(&name).expect("a name").time(), time, "{name}");
         }
     }
 

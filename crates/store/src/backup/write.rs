@@ -21,6 +21,8 @@ use crate::{MailboxNumber, Store, StoreError, jobs};
 const ATTEMPTS: usize = 3;
 /// How often the directory is read again because accounts came and went.
 const ROUNDS: usize = 16;
+/// A second in a FILETIME.
+const SECOND: u64 = 10_000_000;
 /// Missing records and values that are put into words; there may be more.
 const MAX_MISSING: usize = 1000;
 
@@ -42,6 +44,17 @@ pub struct BackedUp {
 /// Errors: before the snapshot is written, so that those that are there stay the newest. Damaged records
 /// of the store are no error: they are left out and named.
 pub fn run(store: &Store, repository: &Repository, watch: &mut Watch<'_>) -> Result<BackedUp> {
+    // Whatever a data directory was, it is of the newest format when it is open.
+    run_as(store, repository, engine::FORMAT, watch)
+}
+
+/// As [`run`], for records of a format.
+pub(super) fn run_as(
+    store: &Store,
+    repository: &Repository,
+    data_format: u32,
+    watch: &mut Watch<'_>,
+) -> Result<BackedUp> {
     let _held = repository.write()?;
     let mut run = Run {
         store,
@@ -54,7 +67,9 @@ pub fn run(store: &Store, repository: &Repository, watch: &mut Watch<'_>) -> Res
         done: 0,
         total: 0,
     };
-    let time = store.now();
+    // Names sort by time: two backups in one second, or a clock that was set back, keep their order.
+    let newest = repository.snapshots()?.last().map(SnapshotName::time);
+    let time = newest.map_or(store.now(), |newest| store.now().max(FileTime(newest.0 + SECOND)));
     let mut mailboxes: Vec<SavedMailbox> = Vec::new();
     let mut common = None;
     for _ in 0..ROUNDS {
@@ -86,7 +101,7 @@ pub fn run(store: &Store, repository: &Repository, watch: &mut Watch<'_>) -> Res
     }
     let snapshot = Snapshot {
         time,
-        data_format: engine::FORMAT,
+        data_format,
         program: env!("CARGO_PKG_VERSION").into(),
         missing: run.missing,
         common,

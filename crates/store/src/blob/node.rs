@@ -90,7 +90,7 @@ pub(crate) fn encode_chunk(plain: &[u8]) -> Vec<u8> {
 
 /// A compressor takes some hundred kilobytes, and making one takes as long as compressing a short chunk: a
 /// few are kept, for as many threads as are busy with it at a time.
-fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
     const KEPT: usize = 4;
     static COMPRESSORS: Mutex<Vec<Compressor<'static>>> = Mutex::new(Vec::new());
     let idle = COMPRESSORS.lock().pop();

@@ -287,6 +287,55 @@ pub(crate) fn mailboxes(reader: &(impl Reader + ?Sized)) -> Result<Vec<MailboxNu
     Ok(keys.iter().filter_map(|key| record::tail_number(key)).map(MailboxNumber).collect())
 }
 
+/// Numbers for an account and a mailbox that are to be restored. A job removes the mailbox again when the store
+/// is opened, until [`adopt`] ends it.
+pub(crate) fn reserve(store: &Store) -> Result<(AccountId, MailboxNumber)> {
+    write(store, Batch::new, |reader, batch| {
+        let counters = next_counters(reader, batch)?;
+        let mailbox = MailboxNumber(counters.mailbox);
+        jobs::add_mailbox_removal(batch, mailbox);
+        Ok((AccountId(counters.account), mailbox))
+    })
+}
+
+/// The credentials of an account: number and record.
+pub(crate) type Credentials = Vec<(Vec<u8>, Vec<u8>)>;
+
+pub(crate) fn read_credentials(
+    reader: &(impl Reader + ?Sized),
+    id: AccountId,
+) -> Result<Credentials> {
+    let prefix = record::credentials(id);
+    let range = KeyRange::prefix(&prefix[..]);
+    let found = reader.scan(Space::Directory, &range, Direction::Forward, usize::MAX)?;
+    Ok(found.iter().map(|(key, value)| (key[prefix.len()..].to_vec(), value.to_vec())).collect())
+}
+
+/// Makes an account under reserved numbers, whose mailbox is written already.
+///
+/// Errors: [`StoreError::Exists`].
+pub(crate) fn adopt(store: &Store, account: &Account, credentials: &Credentials) -> Result<()> {
+    write(store, Batch::new, |reader, batch| {
+        let id = account.id.0.to_be_bytes();
+        for key in index_keys(account) {
+            if reader.get(Space::Directory, &key)?.is_some() {
+                return Err(StoreError::Exists("account"));
+            }
+            batch.check_absent(Space::Directory, &key[..]);
+            batch.put(Space::Directory, key, id);
+        }
+        let record = record::write_account(account);
+        batch.put(Space::Directory, record::account_key(account.id), record);
+        for (number, credential) in credentials {
+            let key = [&record::credentials(account.id)[..], number].concat();
+            batch.put(Space::Directory, key, &credential[..]);
+        }
+        batch.check_present(Space::Queue, jobs::mailbox_job(account.mailbox));
+        batch.delete(Space::Queue, jobs::mailbox_job(account.mailbox));
+        Ok(())
+    })
+}
+
 /// Names the organisation and the server in a new store.
 pub(crate) fn prepare(store: &Store) -> Result<()> {
     write(store, Batch::new, |reader, batch| {

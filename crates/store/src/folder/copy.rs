@@ -80,7 +80,7 @@ pub fn copy_to(
     name: Option<&str>,
     recursive: bool,
 ) -> Result<FolderId> {
-    if source.number() == target.number() && is_within(source, source.reader(), parent, id)? {
+    if source.is(target) && is_within(source, source.reader(), parent, id)? {
         return Err(StoreError::FolderCycle);
     }
     let copied = copy_one(source, id, target, parent, name)?;
@@ -103,26 +103,7 @@ fn copy_one(
     parent: FolderId,
     name: Option<&str>,
 ) -> Result<FolderId> {
-    let record = super::readable(source, source.reader(), id)?;
-    let name = check_name(name.unwrap_or(&record.name))?;
-    let (stored, _) = properties_of(source, source.reader(), id)?;
-    let ids = stored.iter().map(|(id, _)| id);
-    let mut properties: Properties = match Translation::between(source, target, ids)? {
-        None => stored,
-        Some(names) => {
-            stored.into_iter().filter_map(|(id, value)| Some((names.id(id)?, value))).collect()
-        }
-    };
-    // The copy has its own identity.
-    properties.remove(mapi::tags::SOURCE_KEY);
-    large::adopt_properties(source, target, &mut properties)?;
-    let copied = writer::write(target, |tx| {
-        if find_child(tx.mailbox, tx.reader(), parent, name)?.is_some() {
-            return Err(StoreError::DuplicateName);
-        }
-        tx.folder(parent)?;
-        insert(tx, parent, name, record.kind, &properties)
-    })?;
+    let copied = copy_empty(source, id, target, parent, name)?;
     for contents in [Contents::Normal, Contents::Associated] {
         let mut from = source.key(Kind::Summary, &[&keys::fid(id), &[contents.to_byte()]]);
         let to = KeyRange::prefix(from.clone()).to;
@@ -140,4 +121,34 @@ fn copy_one(
         }
     }
     Ok(copied)
+}
+
+/// Copies a folder with its properties and without what is in it.
+pub(crate) fn copy_empty(
+    source: &Mailbox,
+    id: FolderId,
+    target: &Mailbox,
+    parent: FolderId,
+    name: Option<&str>,
+) -> Result<FolderId> {
+    let record = super::readable(source, source.reader(), id)?;
+    let name = check_name(name.unwrap_or(&record.name))?;
+    let (stored, _) = properties_of(source, source.reader(), id)?;
+    let ids = stored.iter().map(|(id, _)| id);
+    let mut properties: Properties = match Translation::between(source, target, ids)? {
+        None => stored,
+        Some(names) => {
+            stored.into_iter().filter_map(|(id, value)| Some((names.id(id)?, value))).collect()
+        }
+    };
+    // The copy has its own identity.
+    properties.remove(mapi::tags::SOURCE_KEY);
+    large::adopt_properties(source, target, &mut properties)?;
+    writer::write(target, |tx| {
+        if find_child(tx.mailbox, tx.reader(), parent, name)?.is_some() {
+            return Err(StoreError::DuplicateName);
+        }
+        tx.folder(parent)?;
+        insert(tx, parent, name, record.kind, &properties)
+    })
 }

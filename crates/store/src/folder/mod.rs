@@ -20,6 +20,7 @@ mod delete;
 mod soft;
 
 pub use computed::is_computed;
+pub(crate) use copy::copy_empty;
 pub use copy::{copy_to, move_to};
 pub(crate) use delete::remove_detached;
 pub(crate) use delete::{begin_removal, remove_some};

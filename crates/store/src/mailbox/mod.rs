@@ -86,6 +86,11 @@ impl Mailbox {
         &self.store
     }
 
+    /// Whether both are the same mailbox of the same store. A backup of it has the same number.
+    pub(crate) fn is(&self, other: &Mailbox) -> bool {
+        self.number == other.number && Arc::ptr_eq(&self.store.inner, &other.store.inner)
+    }
+
     /// When it was made.
     pub fn created(&self) -> mapi::FileTime {
         self.info.created

@@ -223,9 +223,7 @@ impl Translation {
         target: &Mailbox,
         ids: impl IntoIterator<Item = u16>,
     ) -> Result<Option<Translation>> {
-        if source.number() == target.number()
-            && std::ptr::eq(source.store.engine(), target.store.engine())
-        {
+        if source.is(target) {
             return Ok(None);
         }
         let ids: Vec<u16> = ids.into_iter().filter(|id| *id >= FIRST).collect();

@@ -28,6 +28,7 @@ pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import,
 pub use open::{mime, open};
 pub(crate) use open::{read as read_in, read_hot};
 pub use read::{set_read, set_read_many, set_status};
+pub(crate) use relocate::copy_across;
 pub use relocate::{copy_to, move_to};
 pub use save::{SaveOptions, Saved, save};
 

@@ -28,7 +28,7 @@ pub fn move_to(
     target: &Mailbox,
     target_folder: FolderId,
 ) -> Result<Vec<Option<MessageId>>> {
-    if source.number() == target.number() {
+    if source.is(target) {
         return in_batches(source, folder, ids, target_folder, true);
     }
     let mut moved = Vec::with_capacity(ids.len());
@@ -51,7 +51,7 @@ pub fn copy_to(
     target: &Mailbox,
     target_folder: FolderId,
 ) -> Result<Vec<Option<MessageId>>> {
-    if source.number() == target.number() {
+    if source.is(target) {
         return in_batches(source, folder, ids, target_folder, false);
     }
     ids.iter().map(|id| copy_across(source, folder, *id, target, target_folder)).collect()
@@ -138,7 +138,8 @@ fn relocate(
     Ok(done)
 }
 
-fn copy_across(
+/// Copies a message into another mailbox, soft-deleted or not; None if it is not in the folder.
+pub(crate) fn copy_across(
     source: &Mailbox,
     folder: FolderId,
     id: MessageId,

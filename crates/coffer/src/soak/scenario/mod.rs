@@ -1,6 +1,7 @@
 //! The scenarios: what a cycle does. One table, from which the command line, `--all`, the catalogue and the
 //! table of docs/soak.md take theirs; one file a family.
 
+mod backup;
 mod hostile;
 mod limits;
 mod local;
@@ -416,6 +417,18 @@ pub static SCENARIOS: &[Scenario] = &[
         sessions: Sessions::Own,
         share: 20,
         set: local::import_export,
+        breaks: Breaks::InTheStore,
+        ..PLAIN
+    },
+    Scenario {
+        name: "backup",
+        about: "backs the store up, verifies the repository, reads a mailbox in the backup, and prunes; every \
+                fourth time restores the whole store into a directory and removes it",
+        rows: &[19],
+        needs: Needs::Store,
+        sessions: Sessions::Own,
+        share: 100,
+        set: backup::backup,
         breaks: Breaks::InTheStore,
         ..PLAIN
     },

@@ -1,6 +1,9 @@
 //! Backups and restores of whole stores.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod damage;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -18,10 +21,10 @@ use store::manifest::{self, Options};
 use store::message::{self, ImportOptions};
 use store::{Mailbox, SpecialFolder, Store};
 
-const WITH_IDS: Options = Options { ids: true, deleted: true };
+pub const WITH_IDS: Options = Options { ids: true, deleted: true };
 
 /// A store with everything that a backup has to bring back.
-fn populated(dir: &Path) -> Store {
+pub fn populated(dir: &Path) -> Store {
     let store = Store::open(dir, options()).expect("a store");
     let me = store
         .create_account(&store::NewAccount {
@@ -75,7 +78,7 @@ fn fill(mailbox: &Mailbox) {
     name_map::ids_of(mailbox, &[named], true).expect("a name");
 }
 
-fn import(
+pub fn import(
     mailbox: &Mailbox,
     folder: FolderId,
     content: mapi::MessageContent,
@@ -85,7 +88,7 @@ fn import(
     message::import(mailbox, folder, content, &options).expect("imported").id
 }
 
-fn manifest_of(mailbox: &Mailbox, options: Options) -> Vec<String> {
+pub fn manifest_of(mailbox: &Mailbox, options: Options) -> Vec<String> {
     let mut lines = Vec::new();
     manifest::mailbox(mailbox, options, &mut |line| {
         lines.push(line.to_string());
@@ -96,7 +99,7 @@ fn manifest_of(mailbox: &Mailbox, options: Options) -> Vec<String> {
 }
 
 /// Everything of a store, by address.
-fn manifest(store: &Store) -> BTreeMap<String, Vec<String>> {
+pub fn manifest(store: &Store) -> BTreeMap<String, Vec<String>> {
     let mut all = BTreeMap::new();
     all.insert(String::new(), manifest::accounts(store, WITH_IDS).expect("accounts"));
     for account in store.accounts().expect("accounts") {
@@ -106,16 +109,16 @@ fn manifest(store: &Store) -> BTreeMap<String, Vec<String>> {
     all
 }
 
-fn assert_clean(store: &Store) {
+pub fn assert_clean(store: &Store) {
     let report = check::store(store, &check::Options::default(), &mut |_| {}).expect("checked");
     assert_eq!(report.left_in_words(), [] as [String; 0]);
 }
 
-fn back_up(store: &Store, repository: &Repository) -> backup::BackedUp {
+pub fn back_up(store: &Store, repository: &Repository) -> backup::BackedUp {
     backup::run(store, repository, &mut |_| true).expect("backed up")
 }
 
-fn restore(repository: &Repository, to: &Path, at: Option<&str>) -> Store {
+pub fn restore(repository: &Repository, to: &Path, at: Option<&str>) -> Store {
     let options = WholeOptions { at: at.map(str::to_owned), skip_damaged: false };
     let restored = backup::whole(repository, to, &options, &mut |_| true).expect("restored");
     assert!(restored.is_whole(), "{restored:?}");
@@ -301,87 +304,6 @@ fn churn(store: &Store, mailbox: &Mailbox, thread: u32, stop: &std::sync::atomic
             store.remove_account(guest.id).expect("removed");
         }
     }
-}
-
-/// Every file of the repository but the locks, with its bytes.
-fn files(dir: &Path) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut dirs = vec![dir.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        for entry in std::fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => dirs.push(path),
-                false => drop(found.insert(path.clone(), std::fs::read(path).unwrap())),
-            }
-        }
-    }
-    found
-}
-
-#[test]
-fn a_flipped_bit_is_found_wherever_it_is_and_never_restored() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = populated(&dir.path().join("data"));
-    let before = manifest(&store);
-    let repository = Repository::create(&dir.path().join("repository")).unwrap();
-    let done = back_up(&store, &repository);
-    let clean = backup::verify(&repository, false, &mut |_| true).unwrap();
-    assert!(clean.is_clean() && clean.objects > 20, "{clean:?}");
-    for (number, (path, bytes)) in files(&repository.path().join("packs")).into_iter().enumerate() {
-        let mut damaged = bytes.clone();
-        let bit = (number * 7919 + 13) % (bytes.len() * 8);
-        damaged[bit / 8] ^= 1 << (bit % 8);
-        std::fs::write(&path, &damaged).unwrap();
-        let found = backup::verify(&repository, false, &mut |_| true).unwrap();
-        assert!(!found.is_clean());
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(found.faults.iter().any(|fault| fault.contains(&name)), "{found:?}");
-        let of_snapshot = format!("snapshot {}", done.name);
-        assert!(found.faults.iter().any(|fault| fault.contains(&of_snapshot)), "{found:?}");
-        // Restoring everything in each round takes too long: every fourth, and all kinds.
-        if number % 4 == 0 || name.starts_with(['r', 'm']) {
-            let to = dir.path().join("copy");
-            let error = backup::whole(&repository, &to, &WholeOptions::default(), &mut |_| true);
-            assert!(matches!(error, Err(BackupError::Damaged { .. })), "{error:?}");
-            assert!(!to.exists());
-        }
-        std::fs::write(&path, &bytes).unwrap();
-    }
-    // Missing is damaged as well; set aside and backed up again, all is whole.
-    let packs: Vec<_> = files(&repository.path().join("packs")).into_keys().collect();
-    std::fs::write(&packs[0], "x").unwrap();
-    std::fs::remove_file(&packs[1]).unwrap();
-    let found = backup::verify(&repository, true, &mut |_| true).unwrap();
-    assert_eq!((found.is_clean(), found.set_aside), (false, 1));
-    let again = back_up(&store, &repository);
-    assert_eq!(again.written.objects, 2);
-    assert!(backup::verify(&repository, false, &mut |_| true).unwrap().is_clean());
-    let copy = restore(&repository, &dir.path().join("copy"), Some(done.name.as_str()));
-    assert_eq!(manifest(&copy), before);
-}
-
-#[test]
-fn a_damaged_snapshot_is_passed_over_for_an_older_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = populated(&dir.path().join("data"));
-    let repository = Repository::create(&dir.path().join("repository")).unwrap();
-    let first = back_up(&store, &repository);
-    let second = back_up(&store, &repository);
-    let path = repository.path().join("snapshots").join(second.name.as_str());
-    let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 8;
-    std::fs::write(&path, bytes).unwrap();
-    assert_eq!(repository.find(None).unwrap().0, first.name);
-    let error = repository.find(Some(second.name.as_str())).unwrap_err();
-    assert!(matches!(error, BackupError::Damaged { .. }), "{error}");
-    assert!(!backup::verify(&repository, false, &mut |_| true).unwrap().is_clean());
-    // What a snapshot needs that cannot be read is not known: nothing is pruned.
-    let keep = backup::Keep { newest: 1, days: None };
-    let before = files(repository.path());
-    assert!(backup::prune(&repository, keep, store.now(), &mut |_| true).is_err());
-    assert_eq!(files(repository.path()), before);
 }
 
 #[test]

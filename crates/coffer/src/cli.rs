@@ -100,9 +100,9 @@ pub struct ServeArgs {
     #[arg(long)]
     pub trace_rops: bool,
 
-    /// Memory for the engine's tables and caches, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 24)]
-    #[arg(value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
+    /// Memory that the server may be made to take, in MiB; docs/limits.md says how it is divided.
+    #[arg(long, value_name = "MIB", default_value_t = 128)]
+    #[arg(value_parser = clap::value_parser!(u32).range(48..=1_048_576))]
     pub memory_budget: u32,
 
     /// Seconds after which the session of a silent client ends.

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use mapi_server::budget::Budget;
 use store::{Store, StoreError, StoreOptions, engine};
 
 use crate::cli::Defaults;
 
-/// Memory for a command that runs by itself, in bytes.
-pub const COMMAND_BUDGET: u64 = 64 << 20;
+/// Memory for a command that runs by itself, in bytes: it divides as a server's does.
+pub const COMMAND_BUDGET: u64 = 384 << 20;
 
 /// What the command line says for all mailboxes: the same for every store that this process opens.
 static DEFAULTS: OnceLock<Defaults> = OnceLock::new();
@@ -21,11 +22,7 @@ pub fn set_defaults(defaults: Defaults) {
 /// Opens the store in `data`, which is made if it is not there.
 pub fn store(data: &Path, memory_budget: u64) -> Result<Store, OpenError> {
     let defaults = DEFAULTS.get();
-    let mut options = StoreOptions {
-        memory_budget: memory_budget / 4 * 3,
-        view_budget: memory_budget / 4,
-        ..StoreOptions::default()
-    };
+    let mut options: StoreOptions = Budget::of(memory_budget).store_options();
     if let Some(defaults) = defaults {
         options.retention_days = defaults.retention_days;
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use mapi_server::budget::Budget;
 use mapi_server::http::{Config, Running, Server};
 use mapi_server::{Control, Limits, Options};
 use serde_json::json;
@@ -158,25 +159,27 @@ fn start(
             );
         }
     }
-    let mut limits = Limits {
+    let limits = Limits {
         session_idle: Duration::from_secs(u64::from(args.session_expiry)),
         ..Limits::default()
     };
-    for (limit, value) in &args.limit {
-        limits.set(*limit, *value);
-    }
     let options = Options {
         limits,
         control: args.control_q237174.map(Control::q237174).unwrap_or_default(),
         trace: args.trace_rops.then(trace_to_stderr),
     };
-    let config = Config {
+    let mut config = Config {
         bind: vec![mapi],
         metrics: Some(metrics),
         options,
         allocated_bytes: Some(Arc::new(|| u64::try_from(alloc::live_bytes()).unwrap_or(0))),
         ..Config::default()
     };
+    Budget::of(memory_budget(args)).apply(&mut config);
+    // What is said by name counts for more than a share.
+    for (limit, value) in &args.limit {
+        config.options.limits.set(*limit, *value);
+    }
     Server::start(store.clone(), config).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "cannot listen on {mapi} or {metrics}: the port is in use; end the program that has it, \

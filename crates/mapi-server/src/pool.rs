@@ -56,6 +56,11 @@ impl Pool {
         Ok(pool)
     }
 
+    /// Jobs that wait for a thread now.
+    pub fn queued(&self) -> usize {
+        self.shared.queue.lock().jobs.len()
+    }
+
     /// Queues a job. What it returns goes by its own way; a panic in it ends the job, not the thread.
     pub fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NoRoom> {
         let mut queue = self.shared.queue.lock();

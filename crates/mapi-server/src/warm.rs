@@ -82,6 +82,11 @@ impl Warm {
         Some(mailbox)
     }
 
+    /// Accounts that are remembered now.
+    pub fn accounts(&self) -> usize {
+        self.accounts.lock().known.len()
+    }
+
     /// Mailboxes that are kept open now.
     pub fn mailboxes(&self) -> usize {
         self.mailboxes.lock().len()

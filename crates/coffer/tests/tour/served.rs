@@ -111,6 +111,9 @@ fn top_tells_who_holds_what_and_says_when_there_is_no_server() {
         rows.iter().find(|row| row["limit"] == name).unwrap()["value"].as_u64()
     };
     assert_eq!((limit("sessions-per-user"), limit("folders")), (Some(3), Some(77)));
+    let bounds = top["bounds"].as_array().unwrap();
+    assert!(bounds.iter().all(|row| row["used"].as_u64() <= row["bound"].as_u64()), "{top}");
+    assert!(bounds.iter().any(|row| row["what"] == "views"), "{top}");
     let (_, other) = place.run_at(&data, &["top", "--json", "--user", "no@example.test"]);
     assert_eq!(json(&other)["sessions"].as_array().map(Vec::len), Some(0));
     // Not on a terminal: once, as a table.

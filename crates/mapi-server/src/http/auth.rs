@@ -1,26 +1,32 @@
 //! Who is asking.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Response, StatusCode};
-use store::{Store, StoreError};
+use store::StoreError;
 
+use super::admission::Admission;
 use super::body::ResponseBody;
 use super::credentials::{Cache, Credentials, Verified};
 use super::reply::plain;
-use crate::ledger::Ledger;
 use crate::pool::Pool;
+use crate::processor::Processor;
+use crate::stats;
 
 /// Verifies credentials: from memory where it can, else on threads of its own, since a password hash takes
 /// milliseconds and megabytes.
 pub struct Authenticator {
-    store: Store,
-    ledger: Arc<Ledger>,
+    processor: Arc<Processor>,
+    admission: Arc<Admission>,
     cache: Cache,
     verifiers: Pool,
     realm: String,
 }
+
+/// Passwords that may wait to be verified.
+pub const QUEUE: usize = 256;
 
 /// Why a request is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +41,18 @@ pub enum Denied {
 
 impl Authenticator {
     pub fn new(
-        store: Store,
-        ledger: Arc<Ledger>,
+        processor: Arc<Processor>,
+        admission: Arc<Admission>,
         cache: Cache,
         verifiers: Pool,
         realm: String,
     ) -> Authenticator {
-        Authenticator { store, ledger, cache, verifiers, realm }
+        Authenticator { processor, admission, cache, verifiers, realm }
+    }
+
+    /// Passwords that wait to be verified now.
+    pub fn queued(&self) -> usize {
+        self.verifiers.queued()
     }
 
     /// The account that was verified with these credentials before. It may have changed since: who works for
@@ -67,10 +78,15 @@ impl Authenticator {
     }
 
     fn verify_now(&self, credentials: &Credentials) -> Result<Arc<Verified>, Denied> {
-        let version = self.store.directory_version();
-        match self.store.verify_password(&credentials.user, &credentials.password) {
+        let Processor { store, ledger, stats, .. } = &*self.processor;
+        let version = store.directory_version();
+        let begun = Instant::now();
+        let outcome = store.verify_password(&credentials.user, &credentials.password);
+        stats.passwords.count(begun.elapsed());
+        match outcome {
             Ok(account) => {
-                let verified = Arc::new(Verified::new(account, version, &self.ledger));
+                let part = self.admission.part();
+                let verified = Arc::new(Verified::new(account, version, ledger, part));
                 self.cache.put(credentials, Arc::clone(&verified));
                 Ok(verified)
             }
@@ -89,6 +105,7 @@ impl Authenticator {
     pub fn denied(&self, denied: Denied) -> Response<ResponseBody> {
         match denied {
             Denied::Unauthorized => {
+                stats::count(&self.processor.stats.unauthorized);
                 let mut response = plain(StatusCode::UNAUTHORIZED, "Credentials are needed.\n");
                 let challenge = format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm);
                 if let Ok(value) = HeaderValue::from_str(&challenge) {
@@ -96,7 +113,10 @@ impl Authenticator {
                 }
                 response
             }
-            Denied::Busy => plain(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.\n"),
+            Denied::Busy => {
+                stats::count(&self.processor.stats.busy);
+                plain(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.\n")
+            }
             Denied::Failed => plain(StatusCode::INTERNAL_SERVER_ERROR, "The server failed.\n"),
         }
     }

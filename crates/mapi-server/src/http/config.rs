@@ -26,9 +26,13 @@ pub struct Config {
     pub connections: usize,
     /// Bytes of a request's body.
     pub request_bytes: usize,
+    /// Bytes of all requests that are read or worked on, and of the responses until they are sent.
+    pub request_memory: u64,
+    /// A connection has to bring a request with credentials that are right within this time.
+    pub first_request_within: Duration,
     /// A connection without a whole request head for this long is closed, also between two requests.
     pub head_timeout: Duration,
-    /// The body of a request has to be there within this time.
+    /// The body of a request has to be there within this time, and of a response some byte has to be taken.
     pub body_timeout: Duration,
     /// A response that takes longer than this is streamed.
     pub ready_within: Duration,
@@ -58,6 +62,8 @@ impl Default for Config {
             remembered_credentials: 4_096,
             connections: 4_096,
             request_bytes: 512 * 1024,
+            request_memory: 16 << 20,
+            first_request_within: Duration::from_secs(60),
             head_timeout: Duration::from_secs(120),
             body_timeout: Duration::from_secs(60),
             ready_within: Duration::from_millis(50),

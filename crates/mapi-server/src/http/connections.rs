@@ -106,9 +106,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether a request brought credentials that were right.
-    pub fn has_user(&self) -> bool {
-        self.caller.lock().entry.owner().is_some()
+    /// A request that needs no user came.
+    pub fn count_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether a request brought credentials that were right, or needed none.
+    pub fn is_known(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) > 0
     }
 
     fn info(&self) -> ConnectionInfo {

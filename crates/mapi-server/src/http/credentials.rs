@@ -15,6 +15,7 @@ use hyper::header::AUTHORIZATION;
 use parking_lot::Mutex;
 use store::{Account, Store};
 
+use super::admission::Part;
 use crate::ledger::{self, Kind, Ledger, Owner};
 
 /// A user name and a password as a request brought them.
@@ -48,15 +49,17 @@ pub struct Verified {
     pub account: Arc<Account>,
     /// His counts, so that a request need not look for them.
     pub owner: Arc<Owner>,
+    /// What his requests and responses may take.
+    pub part: Part,
     /// The state of the directory in which they were, see [`Store::directory_version`].
     checked: AtomicU64,
 }
 
 impl Verified {
     /// `version` was asked for before the credentials were verified.
-    pub fn new(account: Account, version: u64, ledger: &Arc<Ledger>) -> Verified {
+    pub fn new(account: Account, version: u64, ledger: &Arc<Ledger>, part: Part) -> Verified {
         let owner = ledger.owner(&account);
-        Verified { account: Arc::new(account), owner, checked: AtomicU64::new(version) }
+        Verified { account: Arc::new(account), owner, part, checked: AtomicU64::new(version) }
     }
 
     /// Whether nothing of the directory changed since. Does not ask the engine.
@@ -163,6 +166,7 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+    use crate::http::admission::Admission;
     use mapi::Guid;
     use store::{AccountId, MailboxNumber};
 
@@ -179,7 +183,8 @@ mod tests {
             disabled: false,
             credential_epoch: 1,
         };
-        Arc::new(Verified::new(account, 0, &Ledger::new(Arc::default())))
+        let part = Admission::new(1 << 20).part();
+        Arc::new(Verified::new(account, 0, &Ledger::new(Arc::default()), part))
     }
 
     fn credentials(user: &str, password: &str) -> Credentials {

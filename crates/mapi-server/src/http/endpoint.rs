@@ -4,11 +4,11 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use mapi::wire::Wire;
@@ -23,23 +23,34 @@ use mapi_rop::http::{
 use store::Account;
 use tokio::sync::mpsc;
 
+use super::admission::Permit;
 use super::auth::{self, Denied};
 use super::body::ResponseBody;
 use super::connections::Connection;
 use super::cookies::{self, ContextCookie, Cookies};
 use super::credentials::{Credentials, Verified};
-use super::reply::{Envelope, client_name, plain};
+use super::reply::{Envelope, client_name, plain, response_code};
 use super::server::Shared;
-use crate::extended::ExecuteError;
+use crate::extended::{ExecuteError, MAX_ROP_BUFFER};
 use crate::ledger::{Client, LimitReached, Owner};
 use crate::processor::Processor;
 use crate::session::table::ConnectError;
 use crate::session::{Locale, Refused, SessionContext, Turn, Waiting};
+use crate::stats;
 
 type Reply = Response<ResponseBody>;
 
 /// Answers one request to the endpoint.
 pub async fn answer(shared: &Shared, connection: &Connection, request: Request<Incoming>) -> Reply {
+    let reply = respond(shared, connection, request).await;
+    if let Some(code) = response_code(&reply) {
+        stats::count(shared.processor.stats.code(code));
+    }
+    reply
+}
+
+async fn respond(shared: &Shared, connection: &Connection, request: Request<Incoming>) -> Reply {
+    let begun = Instant::now();
     let config = &shared.config;
     let (head, body) = request.into_parts();
     let expiration = config.options.limits.session_idle;
@@ -64,13 +75,23 @@ pub async fn answer(shared: &Shared, connection: &Connection, request: Request<I
         Ok(kind) => kind,
         Err(code) => return envelope.failure(code),
     };
+    let stats = &shared.processor.stats;
+    let length = body.size_hint().exact().unwrap_or(config.request_bytes as u64);
+    if length > config.request_bytes as u64 {
+        return envelope.failure(ResponseCode::TooLarge);
+    }
+    let room = length + answer_room(kind);
+    let Ok(permit) = shared.admission.admit(&caller.verified.part, room).await else {
+        stats::count(&stats.busy);
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.\n");
+    };
     let body = match read_body(shared, body).await {
         Ok(body) => body,
         Err(code) => return envelope.failure(code),
     };
     let cookies = cookies::read(&head.headers);
-    let call = Incomer { shared, envelope, caller, cookies, body };
-    match kind {
+    let call = Incomer { shared, envelope, caller, cookies, body, permit };
+    let reply = match kind {
         RequestType::Connect => {
             let client = Client { name: Client::clean(client()), peer: Some(connection.peer) };
             call.connect(client).await
@@ -81,8 +102,21 @@ pub async fn answer(shared: &Shared, connection: &Connection, request: Request<I
         RequestType::Ping => call.ping().await,
         // The others belong to the address book's endpoint.
         _ => call.envelope.failure(ResponseCode::InvalidRequestType),
+    };
+    stats.request(kind).took.count(begun.elapsed());
+    reply
+}
+
+/// Bytes that an answer may take without asking for more.
+fn answer_room(kind: RequestType) -> u64 {
+    match kind {
+        RequestType::Execute => ORDINARY_ANSWER,
+        _ => 2 << 10,
     }
 }
+
+/// Of the ROPs of an Execute: two full ROP buffers.
+const ORDINARY_ANSWER: u64 = 64 << 10;
 
 /// Who calls, and what he said to prove it.
 struct Caller {
@@ -133,6 +167,7 @@ struct Incomer<'a> {
     caller: Caller,
     cookies: Cookies,
     body: Bytes,
+    permit: Permit,
 }
 
 /// What a job on the pool came to: nothing, if the account is not any more what it was when its credentials
@@ -252,16 +287,19 @@ impl Incomer<'_> {
             Ok(turn) => turn,
             Err(code) => return self.envelope.failure(code),
         };
-        let Ok(request) = ExecuteRequest::from_wire(&self.body) else {
+        let Ok(mut request) = ExecuteRequest::from_wire(&self.body) else {
             return self.envelope.failure(ResponseCode::InvalidRequestBody);
         };
+        // The request has its own copy of the ROPs.
+        self.body = Bytes::new();
+        self.bound_answer(&mut request);
         let processor = &self.shared.processor;
         if self.caller.verified.is_fresh(&processor.store)
             && processor.is_light(&turn, &request.rop_buffer.bytes)
         {
             let body = execute(processor, &turn, &request);
             drop(turn);
-            return self.envelope.success(&body);
+            return self.envelope.success_kept(&body, self.permit);
         }
         let work = self.job(move |processor| {
             let body = execute(processor, &turn, &request);
@@ -270,18 +308,33 @@ impl Incomer<'_> {
             body
         });
         let mut work = Box::pin(work);
+        let period = self.shared.config.pending_period;
         // R1235: what is ready goes out whole.
         match tokio::time::timeout(self.shared.config.ready_within, work.as_mut()).await {
-            Ok(Ok(Some(body))) => self.envelope.success(&body),
+            Ok(Ok(Some(body))) => self.envelope.success_kept(&body, self.permit),
             Ok(Ok(None)) => self.stale().await,
             Ok(Err(code)) => self.envelope.failure(code),
-            Err(_) => stream(self.envelope, self.shared.config.pending_period, async move {
+            Err(_) => stream(self.envelope, Some(self.permit), period, async move {
                 match work.await {
                     Ok(Some(body)) => (ResponseCode::Success, body),
                     Ok(None) => (ResponseCode::ContextNotFound, Vec::new()),
                     Err(code) => (code, Vec::new()),
                 }
             }),
+        }
+    }
+
+    /// An answer longer than usual is admitted if there is room now; else it becomes no longer than usual, and
+    /// the client asks for the rest.
+    fn bound_answer(&mut self, request: &mut ExecuteRequest) {
+        let more = u64::from(request.max_rop_out).saturating_sub(ORDINARY_ANSWER);
+        let Incomer { shared, permit, caller, .. } = self;
+        // More than the largest answer is refused later.
+        if more == 0 || request.max_rop_out as usize > MAX_ROP_BUFFER {
+            return;
+        }
+        if !shared.admission.try_grow(permit, &caller.verified.part, more) {
+            request.max_rop_out = ORDINARY_ANSWER as u32;
         }
     }
 
@@ -359,7 +412,9 @@ impl Incomer<'_> {
         };
         drop(session);
         let config = &self.shared.config;
-        stream(self.envelope, config.pending_period, wait(waiting, config.notification_wait))
+        let work = wait(waiting, config.notification_wait);
+        // It may take minutes and answers with a few bytes.
+        stream(self.envelope, None, config.pending_period, work)
     }
 }
 
@@ -473,6 +528,7 @@ async fn wait(waiting: Waiting, limit: Duration) -> (ResponseCode, Vec<u8>) {
 /// (3.2.5.2 R1237 to R1244). Work goes on to its end if the client goes away; waiting does not.
 fn stream(
     envelope: Envelope,
+    permit: Option<Permit>,
     period: Duration,
     work: impl Future<Output = (ResponseCode, Vec<u8>)> + Send + 'static,
 ) -> Reply {
@@ -486,7 +542,12 @@ fn stream(
         loop {
             tokio::select! {
                 (code, body) = work.as_mut() => {
-                    let _ = pieces.send(envelope.done(code, &body)).await;
+                    let done = envelope.done(code, &body);
+                    let done = match permit {
+                        Some(permit) => permit.keep(done),
+                        None => done.into(),
+                    };
+                    let _ = pieces.send(done).await;
                     return;
                 }
                 _ = tokio::time::sleep(period) => {

@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, SET_COOKIE, USER_AGENT};
 use hyper::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use mapi_rop::http::{CONTENT_TYPE as MAPI_HTTP, FAILURE_CONTENT_TYPE, ResponseCode, done, whole};
 
+use super::admission::Permit;
 use super::body::ResponseBody;
 use super::cookies;
 use crate::session::Token;
@@ -32,6 +32,12 @@ pub const SERVER_APPLICATION: &str = "Exchange/15.00.0847.4040";
 pub fn client_name(headers: &HeaderMap) -> &str {
     let said = [X_CLIENT_APPLICATION, USER_AGENT].into_iter().find_map(|name| headers.get(name));
     said.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The X-ResponseCode of a response; None if it is none of MAPI.
+pub fn response_code(response: &Response<ResponseBody>) -> Option<ResponseCode> {
+    let value = response.headers().get(&X_RESPONSE_CODE)?.to_str().ok()?;
+    ResponseCode::parse(value)
 }
 
 /// What a response says of the request and the server, whatever becomes of the request.
@@ -81,6 +87,12 @@ impl Envelope {
         self.response(ResponseCode::Success, MAPI_HTTP, ResponseBody::whole(whole))
     }
 
+    /// The same, of a size that is admitted until it is sent.
+    pub fn success_kept(&self, body: &[u8], permit: Permit) -> Response<ResponseBody> {
+        let whole = permit.keep(whole(self.elapsed(), &http_date(self.started_at), body));
+        self.response(ResponseCode::Success, MAPI_HTTP, ResponseBody::whole(whole))
+    }
+
     /// A response whose body is written as the request is worked on.
     pub fn streamed(&self, body: ResponseBody) -> Response<ResponseBody> {
         self.response(ResponseCode::Success, MAPI_HTTP, body)
@@ -99,9 +111,9 @@ impl Envelope {
 
     /// The end of a streamed body (R1244, R2228 to R2231). A code other than success stands among the
     /// headers behind DONE.
-    pub fn done(&self, code: ResponseCode, body: &[u8]) -> Bytes {
+    pub fn done(&self, code: ResponseCode, body: &[u8]) -> Vec<u8> {
         let code = (code != ResponseCode::Success).then_some(code);
-        done(self.elapsed(), &http_date(self.started_at), code, body).into()
+        done(self.elapsed(), &http_date(self.started_at), code, body)
     }
 
     /// Milliseconds since the request came.

@@ -1,5 +1,7 @@
 //! From a path to what stands there.
 
+use std::sync::Arc;
+
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
@@ -18,7 +20,7 @@ pub struct Served {
 }
 
 pub async fn route(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     connection: &Connection,
     served: Served,
     request: Request<Incoming>,
@@ -28,7 +30,10 @@ pub async fn route(
             endpoint::answer(shared, connection, request).await
         }
         "/metrics" if served.metrics => match *request.method() {
-            Method::GET | Method::HEAD => metrics_page(shared).await,
+            Method::GET | Method::HEAD => {
+                connection.count_request();
+                metrics_page(shared).await
+            }
             _ => plain(StatusCode::METHOD_NOT_ALLOWED, "GET only.\n"),
         },
         _ => plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
@@ -36,11 +41,9 @@ pub async fn route(
 }
 
 /// Reads /proc and asks the store, so it is written on a thread of the pool.
-async fn metrics_page(shared: &Shared) -> Response<ResponseBody> {
-    let processor = shared.processor.clone();
-    let allocated = shared.config.allocated_bytes.clone();
-    let written = shared.work(move || metrics::text(&processor, allocated.as_ref())).await;
-    match written {
+async fn metrics_page(shared: &Arc<Shared>) -> Response<ResponseBody> {
+    let told = Arc::clone(shared);
+    match shared.work(move || metrics::text(&told)).await {
         Ok(text) => {
             let mut response = Response::new(ResponseBody::whole(text));
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

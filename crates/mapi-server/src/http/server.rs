@@ -17,10 +17,13 @@ use tokio::task::JoinSet;
 
 use store::Store;
 
-use super::auth::Authenticator;
+use super::admission::Admission;
+use super::auth::{Authenticator, QUEUE};
+use super::bounds::{self, Bounded};
 use super::config::Config;
-use super::connections::{ConnectionInfo, Connections};
+use super::connections::{Connection, ConnectionInfo, Connections};
 use super::credentials::Cache;
+use super::patient::Patient;
 use super::router::{Served, route};
 use crate::pool::{NoRoom, Pool};
 use crate::processor::Processor;
@@ -34,6 +37,7 @@ pub struct Shared {
     pub authenticator: Arc<Authenticator>,
     workers: Pool,
     pub connections: Arc<Connections>,
+    pub admission: Arc<Admission>,
     /// Becomes true when the server ends.
     ending: watch::Receiver<bool>,
 }
@@ -53,6 +57,11 @@ impl Shared {
             // A job that panicked sends nothing.
             receive.await.map_err(|_| NoRoom)
         }
+    }
+
+    /// Jobs that wait for a thread of the pool now.
+    pub fn queued(&self) -> usize {
+        self.workers.queued()
     }
 
     pub fn is_ending(&self) -> bool {
@@ -75,6 +84,11 @@ impl Watch {
         }
         connections.sort_unstable_by_key(|connection| connection.number);
         Some((Report::of(&shared.processor, user), connections))
+    }
+
+    /// Everything that may grow.
+    pub fn bounds(&self) -> Option<Vec<Bounded>> {
+        self.0.upgrade().map(|shared| bounds::of(&shared))
     }
 
     pub fn processor(&self) -> Option<Arc<Processor>> {
@@ -123,17 +137,23 @@ impl Server {
         }
 
         let cache = Cache::new(config.remembered_credentials).map_err(io::Error::other)?;
-        let verifiers = Pool::start("coffer-verify", config.verifiers, 256)?;
+        let verifiers = Pool::start("coffer-verify", config.verifiers, QUEUE)?;
+        let admission = Arc::new(Admission::new(config.request_memory));
         let (end, ending) = watch::channel(false);
-        let processor = Processor::new(store.clone(), config.options.clone());
-        let ledger = &processor.ledger;
-        let authenticator =
-            Authenticator::new(store, Arc::clone(ledger), cache, verifiers, config.realm.clone());
+        let processor = Processor::new(store, config.options.clone());
+        let authenticator = Authenticator::new(
+            Arc::clone(&processor),
+            Arc::clone(&admission),
+            cache,
+            verifiers,
+            config.realm.clone(),
+        );
         let shared = Arc::new(Shared {
             workers: Pool::start("coffer-rops", config.workers, config.queue)?,
             processor: Arc::clone(&processor),
             authenticator: Arc::new(authenticator),
-            connections: Connections::new(Arc::clone(ledger)),
+            connections: Connections::new(Arc::clone(&processor.ledger)),
+            admission,
             ending,
             config,
         });
@@ -262,6 +282,18 @@ async fn end_of(ending: &mut watch::Receiver<bool>) {
     let _ = ending.wait_for(|end| *end).await;
 }
 
+/// Bytes of a request's head, and of what is read of a body at a time. An Authorization header has 8 KiB at
+/// most.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// Ready when the time is up and nobody known was there.
+async fn stays_stranger(time: tokio::time::Sleep, connection: &Connection) {
+    time.await;
+    if connection.is_known() {
+        std::future::pending().await
+    }
+}
+
 async fn connection(
     shared: Arc<Shared>,
     stream: TcpStream,
@@ -270,6 +302,7 @@ async fn connection(
     _slot: OwnedSemaphorePermit,
 ) {
     let counted = shared.connections.open(peer);
+    let patience = shared.config.body_timeout;
     // A keep-alive tag has to leave at once (MS-OXCMAPIHTTP R2227).
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
@@ -284,15 +317,20 @@ async fn connection(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(shared.config.head_timeout)
-            .max_buf_size(64 * 1024)
-            .serve_connection(TokioIo::new(stream), service)
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(TokioIo::new(Patient::new(stream, patience)), service)
     );
     let mut ending = shared.ending.clone();
+    let stranger = tokio::time::sleep(shared.config.first_request_within);
     let result = tokio::select! {
         result = connection.as_mut() => result,
         () = end_of(&mut ending) => {
             connection.as_mut().graceful_shutdown();
             connection.as_mut().await
+        }
+        () = stays_stranger(stranger, &counted) => {
+            tracing::debug!(peer = %counted.peer, "a connection brought no request of a known user");
+            return;
         }
     };
     if let Err(error) = result {

@@ -211,3 +211,12 @@ pub fn logon_rops(account: &Account) -> Vec<u8> {
 
 /// No ROP at all, which is a valid buffer.
 pub const NOTHING: [u8; 2] = [2, 0];
+
+/// The metrics page.
+pub fn scrape(running: &Running) -> String {
+    let mut client = Client::new(running.metrics().expect("an address"), "", "");
+    client.raw(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let answer = client.receive();
+    assert_eq!(answer.status, 200);
+    String::from_utf8(answer.body).expect("text")
+}

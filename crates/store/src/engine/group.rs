@@ -69,6 +69,8 @@ struct State {
     gathering: usize,
     commits: u64,
     syncs: u64,
+    /// What writing and syncing took, in all.
+    sync_time: Duration,
     reopened: u64,
 }
 
@@ -215,6 +217,7 @@ impl<B: Backend> Engine for GroupCommit<B> {
             gauges.pending_bytes = state.pending_bytes as u64;
             gauges.commits = state.commits;
             gauges.syncs = state.syncs;
+            gauges.sync_time = state.sync_time;
             gauges.reopened = state.reopened;
             gauges.below_floor = state.below_floor;
         }
@@ -571,9 +574,12 @@ impl<B: Backend> Shared<B> {
                 self.room.release();
             }
             attempts += 1;
+            let begun = Instant::now();
             let failure = match self.backend.write(&writes) {
                 Ok(()) => {
-                    self.state.lock().syncs += 1;
+                    let mut state = self.state.lock();
+                    state.syncs += 1;
+                    state.sync_time += begun.elapsed();
                     return verdicts;
                 }
                 Err(failure) => failure,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 
 /// A key as read. Cheap to clone.
@@ -158,6 +160,8 @@ pub struct Gauges {
     pub commits: u64,
     /// Syncs done for them; group commit keeps it below `commits` under load.
     pub syncs: u64,
+    /// What these took: writing the journal and waiting for the disk.
+    pub sync_time: Duration,
     /// How often a failed write made the engine open its files again.
     pub reopened: u64,
     /// Whether writes that grow are refused now because of the free-space floor.

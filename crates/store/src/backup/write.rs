@@ -264,7 +264,7 @@ impl Run<'_, '_> {
         let mut gone = false;
         let repository = self.repository;
         for root in roots(repository, &saved.packs) {
-            let (root, owner) = root?;
+            let (root, owner) = root.map_err(damaged_before)?;
             if gone {
                 break;
             }
@@ -385,6 +385,20 @@ impl Run<'_, '_> {
             }
         }
         Ok(keys.last().cloned())
+    }
+}
+
+/// A pack that an earlier run wrote and that is damaged since: it must not be taken for good.
+fn damaged_before(error: BackupError) -> BackupError {
+    match error {
+        BackupError::Damaged { what, reason } => BackupError::Damaged {
+            what,
+            reason: format!(
+                "{reason}; an earlier backup wrote it. `coffer backup verify --set-aside` takes away what is \
+                 damaged, then back up again"
+            ),
+        },
+        other => other,
     }
 }
 

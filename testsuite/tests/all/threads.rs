@@ -55,6 +55,56 @@ on_both! {
         Ok(())
     }
 
+    /// A row that is there all the time is read, whatever other sessions do to the folder meanwhile.
+    fn a_reader_misses_no_row_while_others_change_the_folder(rig: &Rig) -> Result {
+        let inbox = rig.inbox()?;
+        let save = |inbox: &mapi_session::Folder, subject: &str| -> testsuite::Result<_> {
+            let message = inbox.create_message()?;
+            message.set(tags::SUBJECT, subject)?;
+            Ok(message.save()?)
+        };
+        let mut passing = Vec::new();
+        for _ in 0..40 {
+            save(&inbox, "stays")?;
+            passing.push(save(&inbox, "passes")?);
+        }
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let change = |ids: Vec<mapi::MessageId>| -> testsuite::Result {
+                let inbox = rig.inbox()?;
+                for id in ids {
+                    inbox.hard_delete_messages(&[id])?;
+                    save(&inbox, "passes")?;
+                }
+                Ok(())
+            };
+            let ids: Vec<Vec<_>> = passing.chunks(10).map(<[_]>::to_vec).collect();
+            let changing: Vec<_> =
+                ids.into_iter().map(|ids| scope.spawn(move || change(ids))).collect();
+            let reading = scope.spawn(|| -> testsuite::Result {
+                let inbox = rig.inbox()?;
+                while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                    let table = inbox.contents_table()?.with_columns(&[tags::SUBJECT])?;
+                    let mut stay = 0;
+                    loop {
+                        let rows = table.query_rows(7)?;
+                        let is = |row: &&mapi_session::Row| row.text(tags::SUBJECT).as_deref() == Some("stays");
+                        stay += rows.iter().filter(is).count();
+                        if rows.is_empty() {
+                            break;
+                        }
+                    }
+                    assert_eq!(stay, 40);
+                }
+                Ok(())
+            });
+            let changed: Vec<_> = changing.into_iter().map(|thread| thread.join()).collect();
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+            reading.join().map_err(|_| "the reader panicked")??;
+            changed.into_iter().try_for_each(|thread| thread.map_err(|_| "a thread panicked")?)
+        })
+    }
+
     /// First use from many threads at once (catalogue L05): each session is ended again.
     fn threads_log_on_at_once(rig: &Rig) -> Result {
         run_all(|_| {

@@ -261,6 +261,32 @@ pub fn query_rows(
 ) -> Result<QueryRowsResponse> {
     let room = call.room.saturating_sub(QUERY_ROWS_OVERHEAD);
     let reader = TableReader::new(call, input)?;
+    let mut attempts = 0;
+    let (response, cursor) = loop {
+        let before = reader.changed()?;
+        let read = read_rows(&reader, request, room)?;
+        // Other sessions may have changed the folder meanwhile. Then the positions in between were of
+        // different states, and rows that were there all the time would be left out.
+        attempts += 1;
+        if attempts == MOST_READS || reader.changed()? == before {
+            break read;
+        }
+    };
+    if !request.flags.contains(QueryRowsFlags::NO_ADVANCE) {
+        call.table(input)?.cursor = cursor;
+    }
+    Ok(response)
+}
+
+/// How often rows are read again because they changed while they were read.
+const MOST_READS: u32 = 20;
+
+/// Rows from the cursor on, and where the cursor stands behind them.
+fn read_rows(
+    reader: &TableReader<'_>,
+    request: &QueryRowsRequest,
+    room: usize,
+) -> Result<(QueryRowsResponse, Cursor)> {
     // MS-OXCTABL R476
     let columns = reader.columns()?;
     let (position, len) = (reader.position()?, reader.len()?);
@@ -318,11 +344,8 @@ pub fn query_rows(
         false if end == 0 => Bookmark::Beginning,
         _ => Bookmark::Current,
     };
-    if !request.flags.contains(QueryRowsFlags::NO_ADVANCE) {
-        let cursor = reader.cursor_at(end, len)?;
-        call.table(input)?.cursor = cursor;
-    }
-    Ok(QueryRowsResponse { origin, columns, rows })
+    let cursor = reader.cursor_at(end, len)?;
+    Ok((QueryRowsResponse { origin, columns, rows }, cursor))
 }
 
 /// RopQueryPosition ([MS-OXCTABL] 3.2.5.8).
@@ -519,6 +542,14 @@ impl<'a> TableReader<'a> {
             Some(source) => source.view.len()?,
             None => self.attachments.len(),
         })
+    }
+
+    /// Another number when the rows of a folder's table changed.
+    fn changed(&self) -> Result<u64> {
+        match &self.table.source {
+            Some(source) => Ok(source.view.changed()?),
+            None => Ok(0),
+        }
     }
 
     fn position(&self) -> Result<usize> {

@@ -255,6 +255,12 @@ impl View {
         Ok(self.state()?.rows.get(position).map(|entry| self.core.plan.row_key(entry)))
     }
 
+    /// Another number when rows came, went or changed: positions that were asked for before mean other rows
+    /// then.
+    pub fn changed(&self) -> Result<u64> {
+        Ok(self.state()?.changed)
+    }
+
     /// The position of a row, or of the next one if the row is gone; and whether the row is there.
     pub fn position_of(&self, key: &RowKey) -> Result<(usize, bool)> {
         Ok(self.position_in(&*self.state()?, key))

@@ -46,13 +46,13 @@ pub fn make_account(store: &Store, password: Option<&str>) -> Result {
     Ok(())
 }
 
-/// Looks at every record and every byte of the large values.
+/// Looks at every record and every byte of the large values; the number of messages.
 ///
 /// Errors: what is wrong.
-pub fn check(store: &Store) -> Result {
+pub fn check(store: &Store) -> Result<u64> {
     let report = store::check::store(store, &store::check::Options::default(), &mut |_| {})?;
     match report.is_clean() {
-        true => Ok(()),
+        true => Ok(report.messages),
         false => Err(format!("check finds {:#?}", report.left_in_words()).into()),
     }
 }

@@ -19,7 +19,7 @@ use crate::forget::{Control, Fault};
 use crate::letter::Letter;
 
 /// All of them.
-pub const OPERATIONS: [&str; 25] = [
+pub const OPERATIONS: [&str; 26] = [
     "save",
     "save-large",
     "stream",
@@ -44,6 +44,7 @@ pub const OPERATIONS: [&str; 25] = [
     "restore",
     "new",
     "open",
+    "migrate",
     "close",
 ];
 
@@ -112,7 +113,7 @@ pub fn run(
     at: u64,
 ) -> Result {
     let arm = move || control.arm(fault, at);
-    if let "new" | "open" = operation {
+    if let "new" | "open" | "migrate" = operation {
         say(&format!("0 try {operation} \n"))?;
         arm();
         let opened = open_store(data, BUDGET).and_then(|store| {

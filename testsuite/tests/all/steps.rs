@@ -55,6 +55,19 @@ fn every_step_may_fail() -> Result {
         read_all(&store)?
     };
     let empty = Image::read(tempfile::tempdir()?.path())?;
+    // A directory as an older program left it.
+    let older = tempfile::tempdir()?;
+    let data = older.path().join("data");
+    std::fs::create_dir(&data)?;
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/formats/1");
+    Image::read(&fixture)?.write(&data)?;
+    let older_image = Image::read(older.path())?;
+    let (older_before, older_messages) = {
+        let store = open_store(&data, 32 << 20)?;
+        make_account(&store, None)?;
+        (read_all(&store)?, check(&store)?)
+    };
+    assert!(older_messages > 5, "{older_messages} messages in {fixture:?}");
 
     let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
     let mut cases = Vec::new();
@@ -72,11 +85,12 @@ fn every_step_may_fail() -> Result {
                 loop {
                     let next = cases.lock().map(|mut cases| cases.next());
                     let Ok(Some((operation, fault))) = next else { return };
-                    let (image, before) = match operation {
-                        "new" => (&empty, Model::default()),
-                        _ => (&image, before.clone()),
+                    let (image, before, messages) = match operation {
+                        "new" => (&empty, Model::default(), 0),
+                        "migrate" => (&older_image, older_before.clone(), older_messages),
+                        _ => (&image, before.clone(), 0),
                     };
-                    let case = Case { operation, fault, image, before };
+                    let case = Case { operation, fault, image, before, messages };
                     if let Err(error) = case.all_steps(all, &runs)
                         && let Ok(mut failures) = failures.lock()
                     {
@@ -98,6 +112,8 @@ struct Case<'a> {
     fault: Fault,
     image: &'a Image,
     before: Model,
+    /// What is in mailboxes that the model does not tell of.
+    messages: u64,
 }
 
 impl Case<'_> {
@@ -175,12 +191,12 @@ impl Case<'_> {
             _ => Loss::draw(&mut Random(at)),
         };
         layer.lose(loss)?;
-        look(&data, &story).map_err(|error| format!("{loss:?}: {error}\n{said}"))?;
+        look(&data, &story, self.messages).map_err(|error| format!("{loss:?}: {error}\n{said}"))?;
         Ok(fired)
     }
 }
 
-fn look(data: &Path, story: &Story) -> Result {
+fn look(data: &Path, story: &Story, messages: u64) -> Result {
     let store = open_store(data, 4 << 20)?;
     // Where the making of the store was interrupted.
     make_account(&store, None)?;
@@ -188,7 +204,10 @@ fn look(data: &Path, story: &Story) -> Result {
     if !faults.is_empty() {
         return Err(format!("{faults:#?}").into());
     }
-    check(&store)?;
+    let there = check(&store)?;
+    if there < messages {
+        return Err(format!("{there} of {messages} messages are there").into());
+    }
     look_beside(&store, data, |operation| story.has_done(operation))?;
     store.close()?;
     Ok(())

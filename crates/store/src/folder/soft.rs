@@ -141,10 +141,7 @@ pub(crate) fn settle(mailbox: &Mailbox, top: FolderId) -> Result<()> {
     while let Some(id) = pending.pop() {
         // A folder is marked before what is in it is listed, so nothing new comes under it meanwhile.
         for children in child_ids(mailbox, mailbox.reader(), id)?.chunks(BATCH) {
-            writer::reclaim(mailbox, |tx| {
-                let above = tx.find_folder(top)?.map(|record| (record.state, record.deleted));
-                children.iter().try_for_each(|child| follow(tx, *child, id, above))
-            })?;
+            follow(mailbox, id, children)?;
             pending.extend(children);
         }
     }
@@ -154,21 +151,32 @@ pub(crate) fn settle(mailbox: &Mailbox, top: FolderId) -> Result<()> {
     })
 }
 
-/// Brings one folder into the state that the top of its tree implies.
-fn follow(
+/// Brings folders that were listed in another one into the state that it implies. Those that moved out of it
+/// since they were listed go their own way.
+fn follow(mailbox: &Mailbox, parent: FolderId, children: &[FolderId]) -> Result<()> {
+    writer::reclaim(mailbox, |tx| {
+        let above = tx.find_folder(parent)?.map(|record| (record.state, record.deleted));
+        let (state, deleted) = match above {
+            Some((FolderState::Present, _)) => (FolderState::Present, FileTime(0)),
+            Some((FolderState::Deleted | FolderState::Within, at)) => (FolderState::Within, at),
+            // It is being removed for good, with all below.
+            Some((FolderState::Detached, _)) | None => return Ok(()),
+        };
+        children.iter().try_for_each(|child| follow_one(tx, *child, parent, state, deleted))
+    })
+}
+
+fn follow_one(
     tx: &mut Tx<'_>,
     id: FolderId,
     parent: FolderId,
-    above: Option<(FolderState, FileTime)>,
+    state: FolderState,
+    deleted: FileTime,
 ) -> Result<()> {
-    let (state, deleted) = match above {
-        Some((FolderState::Present, _)) => (FolderState::Present, FileTime(0)),
-        Some((FolderState::Deleted | FolderState::Within, at)) => (FolderState::Within, at),
-        // It is being removed for good, with all below.
-        Some((FolderState::Detached, _)) | None => return Ok(()),
-    };
     let Some(record) = tx.find_folder(id)?.filter(|record| {
-        matches!(record.state, FolderState::Present | FolderState::Within) && record.state != state
+        record.parent == parent
+            && matches!(record.state, FolderState::Present | FolderState::Within)
+            && (record.state, record.deleted) != (state, deleted)
     }) else {
         return Ok(());
     };
@@ -266,6 +274,38 @@ mod tests {
     use crate::check;
     use crate::folder::{self, NewFolder};
     use crate::{NewAccount, Store, StoreOptions};
+
+    /// Another client takes a folder out of a tree between the moment at which the tree's deletion listed it and
+    /// the one at which it would have marked it.
+    #[test]
+    fn a_folder_that_moved_away_does_not_follow() {
+        let store = Store::in_memory(StoreOptions::default()).unwrap();
+        let account = NewAccount { address: "me@example.test".into(), ..NewAccount::default() };
+        let mailbox = store.mailbox(store.create_account(&account).unwrap().mailbox).unwrap();
+        let new = |parent, name: &str| {
+            let new = NewFolder { display_name: name.into(), ..NewFolder::default() };
+            folder::create(&mailbox, parent, &new).unwrap().id
+        };
+        let inbox = SpecialFolder::Inbox.id();
+        let (top, other) = (new(inbox, "top"), new(inbox, "other"));
+        let (moves, stays) = (new(top, "moves"), new(top, "stays"));
+        let below = new(moves, "below");
+        let listed = child_ids(&mailbox, mailbox.reader(), top).unwrap();
+        folder::move_to(&mailbox, moves, other, None).unwrap();
+        // As the deletion begins, without what follows.
+        let deleted = FileTime(1);
+        writer::write(&mailbox, |tx| {
+            let record = tx.find_folder(top)?.unwrap();
+            (record.state, record.deleted) = (FolderState::Deleted, deleted);
+            Ok(())
+        })
+        .unwrap();
+        follow(&mailbox, top, &listed).unwrap();
+        follow(&mailbox, moves, &[below]).unwrap();
+        let state = |id| folder::any(&mailbox, mailbox.reader(), id).unwrap().unwrap().state;
+        assert_eq!([state(moves), state(below)], [FolderState::Present; 2]);
+        assert_eq!(state(stays), FolderState::Within);
+    }
 
     /// A crash between the first batch and the job's end: the next start lets the folders below follow.
     #[test]

@@ -53,7 +53,7 @@ pub(crate) fn settles_folders(mailbox: MailboxNumber, reader: &dyn Reader) -> Re
 
 /// Folders of a mailbox whose removal has begun and not ended.
 pub(crate) fn folder_removals(mailbox: &Mailbox) -> Result<Vec<FolderId>> {
-    let prefix = [FOLDER, &mailbox.number().0.to_be_bytes()].concat();
+    let prefix = in_mailbox(FOLDER, mailbox.number());
     let found = jobs(&mailbox.store, &prefix)?;
     Ok(found
         .iter()
@@ -66,7 +66,8 @@ pub(crate) fn folder_removals(mailbox: &Mailbox) -> Result<Vec<FolderId>> {
 pub(crate) fn resume(store: &Store) -> Result<()> {
     for job in jobs(store, MAILBOX)? {
         if let Some(number) = job.get(2..10).and_then(|b| b.try_into().ok()) {
-            remove_mailbox(store, MailboxNumber(u64::from_be_bytes(number)))?;
+            let number = MailboxNumber(u64::from_be_bytes(number));
+            pass_over_damage(&job, remove_mailbox(store, number))?;
         }
     }
     each_folder(store, SETTLING, folder::settle)?;
@@ -84,27 +85,41 @@ fn each_folder(
             continue;
         };
         match store.mailbox(MailboxNumber(number)) {
-            Ok(mailbox) => finish(&mailbox, FolderId::new(replica, counter))?,
+            Ok(mailbox) => {
+                let done = finish(&mailbox, FolderId::new(replica, counter));
+                pass_over_damage(&job, done)?;
+            }
             // The mailbox was removed with all its folders.
             Err(StoreError::NotFound(_)) => {
                 let mut batch = Batch::reclaiming();
                 batch.delete(Space::Queue, job);
                 let _ = store.engine().commit(batch)?;
             }
-            Err(error) => return Err(error),
+            Err(error) => pass_over_damage(&job, Err(error))?,
         }
     }
     Ok(())
+}
+
+/// A damaged record keeps its job, for a time when it was repaired. It must not keep a store from its users.
+fn pass_over_damage(job: &[u8], done: Result<()>) -> Result<()> {
+    match done {
+        Err(StoreError::Corrupt(reason)) => {
+            tracing::warn!(job = %job.escape_ascii(), reason, "a job cannot go on; `coffer check` says more");
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// Removes all keys of a mailbox; its blobs are free for the collector then.
 pub(crate) fn remove_mailbox(store: &Store, mailbox: MailboxNumber) -> Result<()> {
     let all = KeyRange::prefix(keys::mailbox_prefix(mailbox));
     loop {
-        // Only keys are needed, but values come along: pages are small enough.
-        let page = store.engine().scan(Space::Mailbox, &all, Direction::Forward, BATCH)?;
+        // A damaged value goes like any other.
+        let page = store.engine().keys(Space::Mailbox, &all, Direction::Forward, BATCH)?;
         let mut batch = Batch::reclaiming();
-        page.iter().for_each(|(key, _)| batch.delete(Space::Mailbox, key.to_vec()));
+        page.iter().for_each(|key| batch.delete(Space::Mailbox, key.to_vec()));
         if page.len() < BATCH {
             batch.delete(Space::Queue, mailbox_job(mailbox));
         }
@@ -118,22 +133,29 @@ pub(crate) fn remove_mailbox(store: &Store, mailbox: MailboxNumber) -> Result<()
 
 /// Whether a key of the queue is a job on a mailbox or in it.
 pub(crate) fn is_of_mailbox(key: &[u8]) -> bool {
-    key.starts_with(MAILBOX) || key.starts_with(FOLDER)
+    [MAILBOX, FOLDER, SETTLING].iter().any(|kind| key.starts_with(kind))
 }
 
-/// What the jobs on folders of a mailbox begin with.
-pub(crate) fn folder_prefix(mailbox: MailboxNumber) -> Vec<u8> {
-    [FOLDER, &mailbox.0.to_be_bytes()].concat()
+/// What the jobs on folders of a mailbox begin with, in the order of keys.
+pub(crate) fn folder_prefixes(mailbox: MailboxNumber) -> [Vec<u8>; 2] {
+    [FOLDER, SETTLING].map(|kind| in_mailbox(kind, mailbox))
+}
+
+fn in_mailbox(kind: &[u8], mailbox: MailboxNumber) -> Vec<u8> {
+    [kind, &mailbox.0.to_be_bytes()].concat()
 }
 
 /// A job on a folder without the number of the mailbox, as a backup keeps it.
 pub(crate) fn without_mailbox(job: &[u8]) -> Vec<u8> {
-    [FOLDER, job.get(10..).unwrap_or_default()].concat()
+    let (kind, folder) = (job.get(..2), job.get(10..));
+    [kind.unwrap_or_default(), folder.unwrap_or_default()].concat()
 }
 
-/// The reverse of [`without_mailbox`].
-pub(crate) fn with_mailbox(job: &[u8], mailbox: MailboxNumber) -> Vec<u8> {
-    [&folder_prefix(mailbox)[..], job.get(2..).unwrap_or_default()].concat()
+/// The reverse of [`without_mailbox`]; None for what is no job on a folder.
+pub(crate) fn with_mailbox(job: &[u8], mailbox: MailboxNumber) -> Option<Vec<u8>> {
+    let (kind, folder) = job.split_at_checked(2)?;
+    let known = [FOLDER, SETTLING].contains(&kind) && folder.len() == 8;
+    known.then(|| [&in_mailbox(kind, mailbox)[..], folder].concat())
 }
 
 fn jobs(store: &Store, kind: &[u8]) -> Result<Vec<Vec<u8>>> {
@@ -151,13 +173,120 @@ fn jobs(store: &Store, kind: &[u8]) -> Result<Vec<Vec<u8>>> {
 }
 
 pub(crate) fn mailbox_job(mailbox: MailboxNumber) -> Vec<u8> {
-    [MAILBOX, &mailbox.0.to_be_bytes()].concat()
+    in_mailbox(MAILBOX, mailbox)
 }
 
 pub(crate) fn folder_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
-    [&folder_prefix(mailbox)[..], &keys::fid(id)].concat()
+    [&in_mailbox(FOLDER, mailbox)[..], &keys::fid(id)].concat()
 }
 
 fn settling_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
-    [SETTLING, &mailbox.0.to_be_bytes(), &keys::fid(id)].concat()
+    [&in_mailbox(SETTLING, mailbox)[..], &keys::fid(id)].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::MemoryEngine;
+    use crate::folder::NewFolder;
+    use crate::mailbox::writer;
+    use crate::record::folder::FolderState;
+    use crate::{NewAccount, SpecialFolder, StoreOptions, backup};
+
+    #[test]
+    fn a_backup_knows_every_job_that_is_of_a_mailbox() {
+        let (one, two) = (MailboxNumber(1), MailboxNumber(2));
+        let id = FolderId::own(300);
+        for job in [folder_job, settling_job] {
+            assert!(is_of_mailbox(&job(one, id)));
+            assert!(folder_prefixes(one).iter().any(|prefix| job(one, id).starts_with(prefix)));
+            let kept = without_mailbox(&job(one, id));
+            assert_eq!(with_mailbox(&kept, two), Some(job(two, id)));
+        }
+        assert!(folder_prefixes(one).is_sorted());
+        assert!(is_of_mailbox(&mailbox_job(one)));
+        // A repository may hold anything; a mailbox is not removed for it.
+        for bad in [&b"jm12345678"[..], b"jf", b"j", b"jf123456789"] {
+            assert_eq!(with_mailbox(bad, one), None);
+        }
+    }
+
+    /// One damaged record must not keep all users from their mail.
+    #[test]
+    fn a_store_opens_whose_jobs_meet_damage() {
+        let engine = Arc::new(MemoryEngine::new());
+        let open = || Store::with_engine(engine.clone(), StoreOptions::default());
+        let store = open().unwrap();
+        let new = |name: &str| {
+            let address = format!("{name}@example.test");
+            store.create_account(&NewAccount { address, ..NewAccount::default() }).unwrap()
+        };
+        let (me, gone) = (new("me"), new("gone"));
+        let mailbox = store.mailbox(me.mailbox).unwrap();
+        let folder = |parent, name: &str| {
+            let new = NewFolder { display_name: name.into(), ..NewFolder::default() };
+            folder::create(&mailbox, parent, &new).unwrap().id
+        };
+        let top = folder(SpecialFolder::Inbox.id(), "top");
+        let low = folder(top, "low");
+        writer::write(&mailbox, |tx| {
+            add_folder_settling(tx, top);
+            add_mailbox_removal(&mut tx.batch, gone.mailbox);
+            Ok(())
+        })
+        .unwrap();
+        let damaged = keys::folder(me.mailbox, low);
+        assert!(engine.corrupt(Space::Mailbox, &damaged));
+        let of_the_other = keys::folder(gone.mailbox, SpecialFolder::Inbox.id());
+        assert!(engine.corrupt(Space::Mailbox, &of_the_other));
+        let store = open().unwrap();
+        assert!(has_folder_settling(&store.mailbox(me.mailbox).unwrap(), top).unwrap());
+        // What is removed need not be whole.
+        let left = KeyRange::prefix(keys::mailbox_prefix(gone.mailbox));
+        assert!(engine.keys(Space::Mailbox, &left, Direction::Forward, 1).unwrap().is_empty());
+        assert!(!engine.contains(Space::Queue, &mailbox_job(gone.mailbox)).unwrap());
+    }
+
+    /// The job ends between the moment of the mailbox and that of the directory: what is restored must have
+    /// it all the same, or the folders that it did not reach yet are lost between two states.
+    #[test]
+    fn a_backup_has_the_jobs_of_the_moment_of_its_mailbox() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::in_memory(StoreOptions::default()).unwrap();
+        let new = NewAccount { address: "me@example.test".into(), ..NewAccount::default() };
+        let number = store.create_account(&new).unwrap().mailbox;
+        let mailbox = store.mailbox(number).unwrap();
+        let folder = |parent, name: &str| {
+            let new = NewFolder { display_name: name.into(), ..NewFolder::default() };
+            folder::create(&mailbox, parent, &new).unwrap().id
+        };
+        let top = folder(SpecialFolder::Inbox.id(), "top");
+        let low = folder(top, "low");
+        let mut content = mapi::MessageContent::default();
+        content.properties.set(mapi::tags::HTML, vec![7; 100_000]);
+        crate::message::import(&mailbox, low, content, &Default::default()).unwrap();
+        let all = folder::DeleteOptions { folders: true, ..Default::default() };
+        folder::delete(&mailbox, top, all).unwrap();
+        writer::write(&mailbox, |tx| {
+            let record = tx.find_folder(low)?.unwrap();
+            (record.state, record.deleted) = (FolderState::Present, mapi::FileTime(0));
+            add_folder_settling(tx, top);
+            Ok(())
+        })
+        .unwrap();
+        let repository = backup::Repository::create(&dir.path().join("repository")).unwrap();
+        // Called when the records of the mailbox are written, for its large value.
+        backup::run(&store, &repository, &mut |_| folder::settle(&mailbox, top).is_ok()).unwrap();
+        assert!(!has_folder_settling(&mailbox, top).unwrap());
+        let to = dir.path().join("copy");
+        let whole = backup::whole(&repository, &to, &Default::default(), &mut |_| true).unwrap();
+        assert!(whole.is_whole(), "{whole:?}");
+        let copy = Store::open(&to, StoreOptions::default()).unwrap();
+        let mailbox = copy.mailbox(number).unwrap();
+        let record = folder::any(&mailbox, mailbox.reader(), low).unwrap().unwrap();
+        assert_eq!(record.state, FolderState::Within);
+        assert!(!has_folder_settling(&mailbox, top).unwrap());
+    }
 }

@@ -98,8 +98,9 @@ impl<'a, 'w> Fill<'a, 'w> {
             for record in self.pack(pack, whose)? {
                 self.records += 1;
                 if record.space == Space::Queue as u8 {
-                    let job = jobs::with_mailbox(&record.key, number);
-                    self.put(Space::Queue, job, &record.value)?;
+                    if let Some(job) = jobs::with_mailbox(&record.key, number) {
+                        self.put(Space::Queue, job, &record.value)?;
+                    }
                     continue;
                 }
                 let key = [&prefix[..], &record.key].concat();

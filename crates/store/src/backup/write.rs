@@ -203,10 +203,11 @@ impl Run<'_, '_> {
         self.visit(&*snapshot, Space::Mailbox, &range, |run, key, value| {
             run.add(&mut list, Space::Mailbox, key.get(8..).unwrap_or_default(), &value, address)
         })?;
-        let prefix = jobs::folder_prefix(number);
-        self.visit(&*snapshot, Space::Queue, &KeyRange::prefix(prefix), |run, key, value| {
-            run.add(&mut list, Space::Queue, &jobs::without_mailbox(&key), &value, address)
-        })?;
+        for prefix in jobs::folder_prefixes(number) {
+            self.visit(&*snapshot, Space::Queue, &KeyRange::prefix(prefix), |run, key, value| {
+                run.add(&mut list, Space::Queue, &jobs::without_mailbox(&key), &value, address)
+            })?;
+        }
         self.finish(&mut list)?;
         Ok(Some(SavedMailbox {
             number,

@@ -5,8 +5,6 @@
 //! writes the mailbox's head. A crash at any place leaves mailboxes that are done and others that are not,
 //! and the next start goes on. The directory's FORMAT is raised when all are done.
 
-use std::ops::ControlFlow;
-
 use mapi::{FolderId, MessageId};
 
 use crate::engine::{Batch, Direction, Engine, KeyRange, Space};
@@ -37,40 +35,32 @@ pub(crate) fn mailbox(engine: &dyn Engine, mailbox: MailboxNumber, from: u32) ->
 /// and these have entries by which they are found by their time.
 fn add_sizes(engine: &dyn Engine, mailbox: MailboxNumber) -> Result<()> {
     let head_key = keys::key(mailbox, Kind::Head, &[]);
-    // The account of a mailbox whose removal has begun is gone.
-    let Some(bytes) = engine.get(Space::Mailbox, &head_key)? else { return Ok(()) };
-    let (mut head, sizes) = Head::read_any(&bytes)?;
+    // The account of a mailbox whose removal has begun is gone. One whose head is damaged says so when it is
+    // used.
+    let Some((mut head, sizes)) = get(engine, &head_key, Head::read_any)? else { return Ok(()) };
     if sizes.is_some() {
         return Ok(());
     }
     let mut sums = Sizes::default();
     let mut deleted_from = Vec::new();
-    let range = KeyRange::prefix(keys::key(mailbox, Kind::Folder, &[]));
-    let mut failure = None;
-    engine.visit(Space::Mailbox, &range, Direction::Forward, &mut |key, value| {
-        match (FolderRecord::read(&value), keys::tail_id(&key)) {
-            (Ok(record), Some((replica, counter))) => {
-                if record.soft_deleted > 0 {
+    let mut rest = KeyRange::prefix(keys::key(mailbox, Kind::Folder, &[]));
+    loop {
+        let page = engine.keys(Space::Mailbox, &rest, Direction::Forward, BATCH)?;
+        let Some(last) = page.last() else { break };
+        rest = rest.beyond(last, Direction::Forward);
+        for key in &page {
+            let Some(record) = get(engine, key, FolderRecord::read)? else { continue };
+            match keys::tail_id(key) {
+                Some((replica, counter)) if record.soft_deleted > 0 => {
                     deleted_from.push(FolderId::new(replica, counter));
-                } else {
-                    sums = sums.replace(Sizes::default(), record.sizes());
                 }
-                ControlFlow::Continue(())
-            }
-            // A damaged folder is no reason to keep the others from their owner: it says so when it is read.
-            _ => {
-                failure.get_or_insert(key.to_vec());
-                ControlFlow::Continue(())
+                _ => sums = sums.replace(Sizes::default(), record.sizes()),
             }
         }
-    })?;
-    if let Some(key) = failure {
-        tracing::warn!(?key, "a damaged folder was passed over; its messages do not count");
     }
     for id in deleted_from {
         let key = keys::folder(mailbox, id);
-        let Some(bytes) = engine.get(Space::Mailbox, &key)? else { continue };
-        let mut record = FolderRecord::read(&bytes)?;
+        let Some(mut record) = get(engine, &key, FolderRecord::read)? else { continue };
         record.deleted_size = index_deleted(engine, mailbox, id)?;
         sums = sums.replace(Sizes::default(), record.sizes());
         let mut batch = Batch::new();
@@ -91,17 +81,14 @@ fn index_deleted(engine: &dyn Engine, mailbox: MailboxNumber, folder: FolderId) 
             keys::key(mailbox, Kind::Summary, &[&keys::fid(folder), &[contents.to_byte()]]);
         let mut rest = KeyRange::prefix(prefix);
         loop {
-            let page = engine.scan(Space::Mailbox, &rest, Direction::Forward, BATCH)?;
-            let Some((last, _)) = page.last() else { break };
+            let page = engine.keys(Space::Mailbox, &rest, Direction::Forward, BATCH)?;
+            let Some(last) = page.last() else { break };
             rest = rest.beyond(last, Direction::Forward);
             let mut batch = Batch::new();
-            for (key, _) in &page {
+            for key in &page {
                 let Some((replica, counter)) = keys::tail_id(key) else { continue };
                 let id = MessageId::new(replica, counter);
-                let Some(hot) = engine.get(Space::Mailbox, &keys::hot(mailbox, id))? else {
-                    continue;
-                };
-                let hot = Hot::read(&hot)?;
+                let Some(hot) = get(engine, &keys::hot(mailbox, id), Hot::read)? else { continue };
                 size = size.saturating_add(hot.size);
                 let entry = keys::deleted_message(mailbox, hot.deleted, id);
                 batch.put(Space::Mailbox, entry, keys::fid(folder));
@@ -110,6 +97,24 @@ fn index_deleted(engine: &dyn Engine, mailbox: MailboxNumber, folder: FolderId) 
         }
     }
     Ok(size)
+}
+
+/// A record, if it is there. One that is damaged is passed over: it is no reason to keep the others from their
+/// owners, and it says so itself when it is read.
+fn get<T>(
+    engine: &dyn Engine,
+    key: &[u8],
+    read: impl Fn(&[u8]) -> Result<T, mapi::WireError>,
+) -> Result<Option<T>> {
+    let found = engine.get(Space::Mailbox, key).map_err(StoreError::from);
+    let record = found.and_then(|bytes| Ok(bytes.map(|bytes| read(&bytes)).transpose()?));
+    match record {
+        Err(StoreError::Corrupt(reason)) => {
+            tracing::warn!(reason, "a damaged record was passed over; what it says does not count");
+            Ok(None)
+        }
+        record => record,
+    }
 }
 
 /// Nothing else writes yet.
@@ -123,7 +128,7 @@ fn commit(engine: &dyn Engine, batch: Batch) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::MemoryEngine;
+    use crate::engine::{MemoryEngine, Reader};
     use crate::message::{self, ImportOptions};
     use crate::{NewAccount, SpecialFolder, Store, StoreOptions, quota};
     use std::sync::Arc;
@@ -196,5 +201,34 @@ mod tests {
         // Done is done.
         run(&*engine, 1).unwrap();
         compare();
+    }
+
+    /// A directory with damage in it, which an older program opened, opens with this one as well.
+    #[test]
+    fn damage_keeps_nobody_from_the_rest() {
+        let engine = Arc::new(MemoryEngine::new());
+        let store = Store::with_engine(engine.clone(), StoreOptions::default()).unwrap();
+        let new = NewAccount { address: "me@example.test".into(), ..NewAccount::default() };
+        let number = store.create_account(&new).unwrap().mailbox;
+        let mailbox = store.mailbox(number).unwrap();
+        let inbox = SpecialFolder::Inbox.id();
+        let ids = [(); 3].map(|()| {
+            let options = ImportOptions::default();
+            message::import(&mailbox, inbox, mapi::MessageContent::default(), &options).unwrap().id
+        });
+        message::delete(&mailbox, inbox, &ids, false).unwrap();
+        let before = quota::usage(&mailbox).unwrap();
+        let head_key = keys::key(number, Kind::Head, &[]);
+        let mut old = engine.get(Space::Mailbox, &head_key).unwrap().unwrap()[..25].to_vec();
+        old[0] = 1;
+        let mut batch = Batch::new();
+        batch.put(Space::Mailbox, head_key, old);
+        commit(&*engine, batch).unwrap();
+        for damaged in [keys::hot(number, ids[1]), keys::folder(number, SpecialFolder::Outbox.id())]
+        {
+            assert!(engine.corrupt(Space::Mailbox, &damaged));
+        }
+        run(&*engine, 1).unwrap();
+        assert_eq!(quota::usage(&mailbox).unwrap().deleted, before.deleted / 3 * 2);
     }
 }

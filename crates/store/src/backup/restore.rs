@@ -1,7 +1,7 @@
 //! Restoring a whole store into a new data directory.
 
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,6 +61,7 @@ pub fn whole(
     let _held = repository.read()?;
     let (name, snapshot) = repository.find(options.at.as_deref())?;
     check_data_format(&name, &snapshot)?;
+    let to = &place(to)?;
     if is_filled(to)? {
         return Err(BackupError::Exists(to.to_owned()));
     }
@@ -125,6 +126,33 @@ fn check_store(path: &Path) -> Result<Vec<String>> {
     let report = check::store(&store, &check::Options::default(), &mut |_| {})?;
     store.close()?;
     Ok(report.left_in_words())
+}
+
+/// The directory as it can be renamed to: by its own name, without a slash at the end. What could not be
+/// replaced in the end is refused before anything is done.
+fn place(to: &Path) -> Result<PathBuf> {
+    let place = match fs::canonicalize(to) {
+        Ok(place) => place,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => to.components().collect(),
+        Err(error) => return Err(BackupError::io("find", to)(error)),
+    };
+    let refuse = |why: &str| {
+        Err(BackupError::Refused(format!(
+            "{} {why}; name a directory in it that does not exist",
+            to.display()
+        )))
+    };
+    if place.file_name().is_none() {
+        return refuse("has no name of its own");
+    }
+    let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
+    let above = place.parent().filter(|above| !above.as_os_str().is_empty());
+    match device(&place) {
+        Some(own) if device(above.unwrap_or(Path::new("."))) != Some(own) => {
+            refuse("is a file system of its own, and nothing can take its place")
+        }
+        _ => Ok(place),
+    }
 }
 
 /// Whether something is in a directory that may not be there.
@@ -212,5 +240,46 @@ fn lock(file: &File, path: &Path) -> Result<()> {
             Err(BackupError::Busy { path: path.to_owned(), what: "another restore writes there" })
         }
         Err(fs::TryLockError::Error(error)) => Err(BackupError::io("lock", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn empty_repository(dir: &Path) -> Repository {
+        let store = Store::in_memory(StoreOptions::default()).unwrap();
+        let repository = Repository::create(&dir.join("repository")).unwrap();
+        crate::backup::run(&store, &repository, &mut |_| true).unwrap();
+        repository
+    }
+
+    #[test]
+    fn a_directory_is_restored_however_it_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let repository = empty_repository(dir.path());
+        fs::create_dir(dir.path().join("empty")).unwrap();
+        fs::create_dir(dir.path().join("real")).unwrap();
+        std::os::unix::fs::symlink("real", dir.path().join("link")).unwrap();
+        for name in ["new/", "empty/", "link", "deeper/new/./"] {
+            let to = dir.path().join(name);
+            whole(&repository, &to, &WholeOptions::default(), &mut |_| true)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(to.join("FORMAT").is_file(), "{name}");
+        }
+        assert!(dir.path().join("real/FORMAT").is_file());
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let repository = empty_repository(dir.path());
+        // Mounted, and never written: refused by its place.
+        for name in ["/", "/proc", "..", "no/.."] {
+            let error =
+                whole(&repository, Path::new(name), &WholeOptions::default(), &mut |_| true);
+            assert!(error.is_err(), "{name}");
+        }
+        assert!(matches!(place(Path::new("/proc")), Err(BackupError::Refused(_))));
     }
 }

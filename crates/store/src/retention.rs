@@ -7,7 +7,7 @@ use mapi::{FileTime, FolderId};
 use crate::engine::{Direction, KeyRange, Space};
 use crate::folder::DeleteOptions;
 use crate::keys::{self, Kind};
-use crate::{Mailbox, Result, folder, jobs, message};
+use crate::{Mailbox, Result, StoreError, folder, jobs, message};
 
 /// What one call of [`purge`] removed for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,19 +56,23 @@ pub fn purge(mailbox: &Mailbox, limit: usize) -> Result<Purged> {
     if purged.messages < limit {
         purged.messages += message::purge(mailbox, before, limit - purged.messages)?;
     }
-    let due = KeyRange {
+    let mut due = KeyRange {
         from: mailbox.key(Kind::DeletedFolder, &[]),
         to: Some(mailbox.key(Kind::DeletedFolder, &[&before.0.to_be_bytes()])),
     };
     let all = DeleteOptions { messages: true, folders: true, associated: true, hard: true };
     while purged.messages + purged.folders < limit {
         let first = mailbox.reader().scan(Space::Mailbox, &due, Direction::Forward, 1)?;
-        let Some((replica, counter)) = first.first().and_then(|(key, _)| keys::tail_id(key)) else {
-            break;
-        };
+        let Some((key, _)) = first.first() else { break };
+        due = due.beyond(key, Direction::Forward);
+        let Some((replica, counter)) = keys::tail_id(key) else { continue };
         let id = FolderId::new(replica, counter);
-        folder::begin_removal(mailbox, id, all)?;
-        remove(mailbox, id, limit, &mut purged)?;
+        match folder::begin_removal(mailbox, id, all) {
+            Ok(()) => remove(mailbox, id, limit, &mut purged)?,
+            // It goes with a folder above it whose removal has begun.
+            Err(StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(purged)
 }
@@ -85,4 +89,75 @@ fn remove(mailbox: &Mailbox, id: FolderId, limit: usize, purged: &mut Purged) ->
 fn ticks(days: u32) -> u64 {
     let day = Duration::from_secs(24 * 60 * 60).as_nanos() as u64 / 100;
     u64::from(days) * day
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::engine::MemoryEngine;
+    use crate::folder::NewFolder;
+    use crate::message::ImportOptions;
+    use crate::{NewAccount, SpecialFolder, Store, StoreOptions};
+
+    fn store(engine: Arc<MemoryEngine>) -> (Arc<Mailbox>, Arc<AtomicU64>) {
+        let now = Arc::new(AtomicU64::new(ticks(1000)));
+        let clock = now.clone();
+        let options = StoreOptions {
+            clock: Arc::new(move || FileTime(clock.load(Ordering::SeqCst))),
+            retention_days: 14,
+            ..StoreOptions::default()
+        };
+        let store = Store::with_engine(engine, options).unwrap();
+        let new = NewAccount { address: "me@example.test".into(), ..NewAccount::default() };
+        let mailbox = store.mailbox(store.create_account(&new).unwrap().mailbox).unwrap();
+        (mailbox, now)
+    }
+
+    #[test]
+    fn a_removal_that_has_begun_does_not_end_the_next_round() {
+        let (mailbox, now) = store(Arc::new(MemoryEngine::new()));
+        let new = |parent, name: &str| {
+            let new = NewFolder { display_name: name.into(), ..NewFolder::default() };
+            folder::create(&mailbox, parent, &new).unwrap().id
+        };
+        let top = new(SpecialFolder::Inbox.id(), "top");
+        let low = new(top, "low");
+        for _ in 0..3 {
+            let content = mapi::MessageContent::default();
+            message::import(&mailbox, low, content, &ImportOptions::default()).unwrap();
+        }
+        let all = DeleteOptions { messages: true, folders: true, associated: true, hard: false };
+        folder::delete(&mailbox, low, all).unwrap();
+        // The lower one is detached by the removal of the upper one, which a fault ends there.
+        folder::begin_removal(&mailbox, top, all).unwrap();
+        folder::remove_some(&mailbox, top, 1).unwrap();
+        now.fetch_add(ticks(15), Ordering::SeqCst);
+        for _ in 0..4 {
+            purge(&mailbox, 2).unwrap();
+        }
+        assert_eq!(folder::any(&mailbox, mailbox.reader(), top).unwrap(), None);
+        assert_eq!(folder::any(&mailbox, mailbox.reader(), low).unwrap(), None);
+    }
+
+    #[test]
+    fn a_damaged_message_does_not_keep_the_others() {
+        let engine = Arc::new(MemoryEngine::new());
+        let (mailbox, now) = store(engine.clone());
+        let inbox = SpecialFolder::Inbox.id();
+        let ids = [(); 5].map(|()| {
+            let content = mapi::MessageContent::default();
+            message::import(&mailbox, inbox, content, &ImportOptions::default()).unwrap().id
+        });
+        message::delete(&mailbox, inbox, &ids, false).unwrap();
+        let damaged = keys::hot(mailbox.number(), ids[1]);
+        assert!(engine.corrupt(Space::Mailbox, &damaged));
+        now.fetch_add(ticks(15), Ordering::SeqCst);
+        assert_eq!(purge(&mailbox, 100).unwrap(), Purged { messages: 4, folders: 0 });
+        assert_eq!(folder::info(&mailbox, inbox).unwrap().soft_deleted, 1);
+        // It is no work that is done again and again.
+        assert_eq!(purge(&mailbox, 100).unwrap(), Purged::default());
+    }
 }

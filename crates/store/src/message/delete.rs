@@ -53,14 +53,27 @@ pub fn purge(mailbox: &Mailbox, before: FileTime, limit: usize) -> Result<usize>
         }
         for (folder, ids) in by_folder {
             let (replica, counter) = keys::id_parts(folder);
-            match delete(mailbox, FolderId::new(replica, counter), &ids, true) {
-                Ok(missed) => purged += ids.len() - missed,
-                Err(StoreError::NotFound(_)) => {}
-                Err(error) => return Err(error),
-            }
+            purged += purge_some(mailbox, FolderId::new(replica, counter), &ids)?;
         }
     }
     Ok(purged)
+}
+
+/// Deletes messages of one folder for good; returns how many. One that is damaged stays, and keeps no other
+/// one.
+fn purge_some(mailbox: &Mailbox, folder: FolderId, ids: &[MessageId]) -> Result<usize> {
+    match (delete(mailbox, folder, ids, true), ids) {
+        (Ok(missed), _) => Ok(ids.len() - missed),
+        (Err(StoreError::NotFound(_)), _) => Ok(0),
+        (Err(StoreError::Corrupt(reason)), [id]) => {
+            tracing::warn!(%id, reason, "a soft-deleted message cannot be removed");
+            Ok(0)
+        }
+        (Err(StoreError::Corrupt(_)), _) => {
+            ids.iter().map(|id| purge_some(mailbox, folder, std::slice::from_ref(id))).sum()
+        }
+        (Err(error), _) => Err(error),
+    }
 }
 
 fn delete_batch(tx: &mut Tx<'_>, folder: FolderId, ids: &[MessageId], hard: bool) -> Result<usize> {

@@ -15,6 +15,8 @@ pub struct Purged {
     pub messages: usize,
     /// Soft-deleted folders, each with all below it.
     pub folders: usize,
+    /// There is more to remove; another call goes on.
+    pub more: bool,
 }
 
 /// Days that a setting may name at most: about a hundred years.
@@ -56,6 +58,7 @@ pub fn purge(mailbox: &Mailbox, limit: usize) -> Result<Purged> {
     if purged.messages < limit {
         purged.messages += message::purge(mailbox, before, limit - purged.messages)?;
     }
+    purged.more |= purged.messages >= limit;
     let mut due = KeyRange {
         from: mailbox.key(Kind::DeletedFolder, &[]),
         to: Some(mailbox.key(Kind::DeletedFolder, &[&before.0.to_be_bytes()])),
@@ -74,6 +77,7 @@ pub fn purge(mailbox: &Mailbox, limit: usize) -> Result<Purged> {
             Err(error) => return Err(error),
         }
     }
+    purged.more |= purged.messages + purged.folders >= limit;
     Ok(purged)
 }
 
@@ -82,13 +86,15 @@ fn remove(mailbox: &Mailbox, id: FolderId, limit: usize, purged: &mut Purged) ->
     let (messages, whole) = folder::remove_some(mailbox, id, left)?;
     purged.messages += messages;
     purged.folders += usize::from(whole);
+    purged.more |= !whole;
     Ok(())
 }
 
 /// Days in the units of a FILETIME, 100 ns.
 fn ticks(days: u32) -> u64 {
     let day = Duration::from_secs(24 * 60 * 60).as_nanos() as u64 / 100;
-    u64::from(days) * day
+    // More days than there are in a FILETIME keep everything.
+    u64::from(days).saturating_mul(day)
 }
 
 #[cfg(test)]
@@ -155,9 +161,46 @@ mod tests {
         let damaged = keys::hot(mailbox.number(), ids[1]);
         assert!(engine.corrupt(Space::Mailbox, &damaged));
         now.fetch_add(ticks(15), Ordering::SeqCst);
-        assert_eq!(purge(&mailbox, 100).unwrap(), Purged { messages: 4, folders: 0 });
+        assert_eq!(purge(&mailbox, 100).unwrap(), Purged { messages: 4, ..Purged::default() });
         assert_eq!(folder::info(&mailbox, inbox).unwrap().soft_deleted, 1);
         // It is no work that is done again and again.
         assert_eq!(purge(&mailbox, 100).unwrap(), Purged::default());
+    }
+
+    /// Folders lie up to 128 deep, and a step may be shorter than the way down.
+    #[test]
+    fn each_step_comes_further_in_a_deep_tree() {
+        let (mailbox, now) = store(Arc::new(MemoryEngine::new()));
+        let new = |parent, name: &str| {
+            let new = NewFolder { display_name: name.into(), ..NewFolder::default() };
+            folder::create(&mailbox, parent, &new).unwrap().id
+        };
+        let top = new(SpecialFolder::Inbox.id(), "top");
+        let lowest = (0..100).fold(top, |parent, _| new(parent, "below"));
+        let all = DeleteOptions { messages: true, folders: true, associated: true, hard: false };
+        folder::delete(&mailbox, top, all).unwrap();
+        now.fetch_add(ticks(15), Ordering::SeqCst);
+        let mut steps = 0;
+        while purge(&mailbox, 16).unwrap().more {
+            steps += 1;
+            assert!(steps < 100);
+        }
+        assert!(steps > 5, "{steps}");
+        for id in [top, lowest] {
+            assert_eq!(folder::any(&mailbox, mailbox.reader(), id).unwrap(), None);
+        }
+        assert_eq!(purge(&mailbox, 16).unwrap(), Purged::default());
+    }
+
+    #[test]
+    fn endless_days_keep_everything() {
+        let (mailbox, _) = store(Arc::new(MemoryEngine::new()));
+        mailbox.change_settings(|settings| settings.retention_days = Some(u32::MAX)).unwrap();
+        let inbox = SpecialFolder::Inbox.id();
+        let content = mapi::MessageContent::default();
+        let id = message::import(&mailbox, inbox, content, &ImportOptions::default()).unwrap().id;
+        message::delete(&mailbox, inbox, &[id], false).unwrap();
+        assert_eq!(purge(&mailbox, 16).unwrap(), Purged::default());
+        assert_eq!(ends(&mailbox, mailbox.store().now()), FileTime(u64::MAX));
     }
 }

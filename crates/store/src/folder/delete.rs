@@ -129,31 +129,32 @@ pub(crate) fn remove_detached(mailbox: &Mailbox, top: FolderId) -> Result<()> {
 }
 
 /// As [`remove_detached`], about `limit` messages and folders of it. Returns how many messages are gone, and
-/// whether all is done.
+/// whether all is done. Each call comes further, however deep the folders lie: what an earlier one detached is
+/// passed through for nothing.
 ///
 /// INVARIANT: a folder stays in its parent's list until nothing is left of it, so that it is found again.
 pub(crate) fn remove_some(mailbox: &Mailbox, top: FolderId, limit: usize) -> Result<(usize, bool)> {
-    let (mut messages, mut steps) = (0, 0);
+    let (mut messages, mut folders) = (0, 0);
     // From the top to the folder that is being removed.
     let mut path = vec![top];
     while let Some(id) = path.last().copied() {
-        if messages + steps >= limit {
+        if messages + folders >= limit {
             return Ok((messages, false));
         }
-        steps += 1;
         if let Some(child) = first_below(mailbox, id)? {
             // Folders that contain each other, or an entry without a folder: only the entry goes.
             let known = path.contains(&child);
-            let below = writer::reclaim(mailbox, |tx| {
+            let (below, changed) = writer::reclaim(mailbox, |tx| {
                 match tx.find_folder(child)?.map(|record| record.state) {
                     Some(_) if known => {}
-                    Some(FolderState::Detached) => return Ok(true),
-                    Some(_) => return detach(tx, child).map(|()| true),
+                    Some(FolderState::Detached) => return Ok((true, 0)),
+                    Some(_) => return detach(tx, child).map(|()| (true, 1)),
                     None => {}
                 }
                 delete_entries(tx, id, child)?;
-                Ok(false)
+                Ok((false, 1))
             })?;
+            folders += changed;
             if below {
                 path.push(child);
             }
@@ -184,6 +185,7 @@ pub(crate) fn remove_some(mailbox: &Mailbox, top: FolderId, limit: usize) -> Res
             }
             Ok(())
         })?;
+        folders += 1;
         path.pop();
     }
     Ok((messages, true))

@@ -51,6 +51,16 @@ fn read_all(bytes: &[u8]) {
 mod tests {
     use proptest::prelude::*;
 
+    /// Found by fuzzing: a summary whose text is no text was read, and could not be written again.
+    #[test]
+    fn a_summary_whose_text_is_none_is_refused() {
+        let mut bytes = vec![1; 90];
+        bytes.extend_from_slice(&[3, 0xff, 0xff, 0xff, 0, 0, 0]);
+        bytes[89] = 0;
+        super::records(&bytes);
+        assert!(crate::record::summary::Summary::read(&bytes).is_err());
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {

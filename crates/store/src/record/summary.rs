@@ -186,7 +186,12 @@ impl Summary {
         let texts = [&mut summary.class, &mut summary.subject, &mut summary.from, &mut summary.to];
         for (bit, slot) in texts.into_iter().enumerate() {
             let len = usize::from(u8::read(&mut r)?);
-            let text = WString::from_bytes(r.bytes(len, "a text of a summary")?);
+            let bytes = r.bytes(len, "a text of a summary")?;
+            let text = WString::from_bytes(bytes);
+            // What is no text would become longer when it is read, beyond what its size can say.
+            if text.as_bytes() != bytes {
+                return Err(r.bad("a text of a summary in WTF-8", len as u64, len));
+            }
             *slot = match (present >> (8 + bit) & 1 != 0, cut >> bit & 1 != 0) {
                 (false, _) => Text::Absent,
                 (true, false) => Text::Whole(text),

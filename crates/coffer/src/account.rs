@@ -3,11 +3,13 @@
 use anyhow::{Context, bail};
 use serde_json::json;
 use store::mailbox::special::SpecialFolder;
-use store::{Account, NewAccount, Store, StoreError, folder, retention};
+use store::quota::{Level, Usage};
+use store::{Account, NewAccount, Store, StoreError, folder, quota, retention};
 
-use crate::cli::{GrantArgs, RetentionArgs};
+use crate::cli::{GrantArgs, QuotaArgs, RetentionArgs};
 use crate::control::Output;
 use crate::password::Secret;
+use crate::size;
 
 /// The account of an address, or an error that says what to do.
 pub fn find(store: &Store, address: &str) -> anyhow::Result<Account> {
@@ -73,10 +75,13 @@ pub fn show(store: &Store, address: &str, json: bool, out: &mut dyn Output) -> a
     let mailbox = store.mailbox(account.mailbox)?;
     let inbox = folder::info(&mailbox, SpecialFolder::Inbox.id())?;
     let grantees = grantees(store, &account)?;
+    let usage = quota::usage(&mailbox)?;
     if json {
         let mut value = describe(&account);
         value["full_access"] = json!(grantees);
         value["inbox"] = json!({ "messages": inbox.contents, "unread": inbox.unread });
+        value["quota"] = describe_usage(&usage);
+        value["retention_days"] = json!(retention::days(&mailbox));
         out.line(serde_json::to_string_pretty(&value)?)?;
         return Ok(());
     }
@@ -86,9 +91,72 @@ pub fn show(store: &Store, address: &str, json: bool, out: &mut dyn Output) -> a
     out.line(format!("mailbox      {}", account.mailbox_guid))?;
     out.line(format!("disabled     {}", if account.disabled { "yes" } else { "no" }))?;
     out.line(format!("Inbox        {} messages, {} unread", inbox.contents, inbox.unread))?;
+    out.line(format!("holds        {}", words_of(&usage)))?;
+    let days = retention::days(&mailbox);
+    out.line(format!("deleted      {}, kept for {days} days", size::show(usage.deleted)))?;
     for grantee in grantees {
         out.line(format!("full access  {grantee}"))?;
     }
+    Ok(())
+}
+
+/// What a mailbox holds, and what follows from it.
+fn words_of(usage: &Usage) -> String {
+    let state = match usage.level() {
+        Level::Below => "",
+        Level::Warned => " (beyond the warning)",
+        Level::NoSending => " (may not send)",
+        Level::NoReceiving => " (full: only deleting works)",
+    };
+    format!("{}{state}", size::show(usage.used))
+}
+
+fn describe_usage(usage: &Usage) -> serde_json::Value {
+    json!({
+        "used": usage.used,
+        "deleted": usage.deleted,
+        "warn": usage.quota.warn,
+        "prohibit_send": usage.quota.prohibit_send,
+        "prohibit_receive": usage.quota.prohibit_receive,
+        "own": usage.own,
+        "level": match usage.level() {
+            Level::Below => "below",
+            Level::Warned => "warned",
+            Level::NoSending => "no-sending",
+            Level::NoReceiving => "no-receiving",
+        },
+    })
+}
+
+pub fn quota(store: &Store, args: &QuotaArgs, out: &mut dyn Output) -> anyhow::Result<()> {
+    let account = find(store, &args.address)?;
+    let mailbox = store.mailbox(account.mailbox)?;
+    let given = [args.warn, args.prohibit_send, args.prohibit_receive];
+    if args.default {
+        quota::set(&mailbox, None)?;
+    } else if given.iter().any(Option::is_some) {
+        // What is not named stays.
+        let mut quota = quota::usage(&mailbox)?.quota;
+        let limits = [&mut quota.warn, &mut quota.prohibit_send, &mut quota.prohibit_receive];
+        for (limit, given) in limits.into_iter().zip(given) {
+            if let Some(given) = given {
+                *limit = given.0;
+            }
+        }
+        quota::set(&mailbox, Some(quota))?;
+    }
+    let usage = quota::usage(&mailbox)?;
+    if args.json {
+        out.line(serde_json::to_string_pretty(&describe_usage(&usage))?)?;
+        return Ok(());
+    }
+    let whose = if usage.own { "set for this mailbox" } else { "the server's default" };
+    out.line(format!("holds             {}", words_of(&usage)))?;
+    out.line(format!("deleted           {}", size::show(usage.deleted)))?;
+    out.line(format!("warning           {}", size::show_limit(usage.quota.warn)))?;
+    out.line(format!("prohibit send     {}", size::show_limit(usage.quota.prohibit_send)))?;
+    out.line(format!("prohibit receive  {}", size::show_limit(usage.quota.prohibit_receive)))?;
+    out.line(format!("quota             {whose}"))?;
     Ok(())
 }
 

@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mapi_server::Limit;
 use serde::{Deserialize, Serialize};
 
+use crate::size::{Limit as SizeLimit, parse_limit as parse_size};
+
 /// An open, Exchange-compatible message store.
 #[derive(Debug, Parser)]
 #[command(name = "coffer", version, propagate_version = true, arg_required_else_help = true)]
@@ -33,6 +35,36 @@ pub struct Defaults {
     #[arg(env = "COFFER_RETENTION_DAYS")]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(store::retention::MAX_DAYS)))]
     pub retention_days: u32,
+    /// Bytes beyond which the log says so, such as 2GB; `none` for no limit. So for the other two.
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "SIZE",
+        default_value = "none"
+    )]
+    #[arg(env = "COFFER_QUOTA_WARN", value_parser = parse_size)]
+    pub quota_warn: SizeLimit,
+    /// Bytes beyond which a mailbox sends nothing.
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "SIZE",
+        default_value = "none"
+    )]
+    #[arg(env = "COFFER_QUOTA_SEND", value_parser = parse_size)]
+    pub quota_send: SizeLimit,
+    /// Bytes up to which a mailbox may grow.
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "SIZE",
+        default_value = "none"
+    )]
+    #[arg(env = "COFFER_QUOTA_RECEIVE", value_parser = parse_size)]
+    pub quota_receive: SizeLimit,
 }
 
 #[derive(Debug, Subcommand)]
@@ -42,7 +74,7 @@ pub enum Command {
     /// Add, show and change accounts.
     #[command(subcommand)]
     User(UserCommand),
-    /// Who else may open a mailbox, and how long it keeps what was deleted.
+    /// Who else may open a mailbox, how much it may hold, and how long it keeps what was deleted.
     #[command(subcommand)]
     Mailbox(MailboxCommand),
     /// Carry EML, mbox, Maildir, MSG and PST files into a mailbox.
@@ -59,6 +91,8 @@ pub enum Command {
     Ls(LsArgs),
     /// Show a message's properties with their names and types.
     Cat(CatArgs),
+    /// List what was soft-deleted in a mailbox, or bring it back.
+    Recover(RecoverArgs),
     /// Remove for good what is due, shorten change logs and take unreferenced values away, now. A server
     /// does all this by itself.
     Maintain(MaintainArgs),
@@ -183,6 +217,8 @@ pub enum MailboxCommand {
     Revoke(GrantArgs),
     /// Show or set how long soft-deleted messages and folders are kept.
     Retention(RetentionArgs),
+    /// Show or set how much a mailbox may hold.
+    Quota(QuotaArgs),
 }
 
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -196,6 +232,49 @@ pub struct RetentionArgs {
     /// Keep them as long as the server does for all.
     #[arg(long, conflicts_with = "days")]
     pub default: bool,
+}
+
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct QuotaArgs {
+    /// Whose mailbox.
+    pub address: String,
+    /// Beyond this size the log says so, such as 2GB; `none` for no limit. So for the other two.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub warn: Option<SizeLimit>,
+    /// Beyond this size nothing is sent.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub prohibit_send: Option<SizeLimit>,
+    /// Up to this size the mailbox may grow.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub prohibit_receive: Option<SizeLimit>,
+    /// Give the mailbox the server's quota again.
+    #[arg(long, conflicts_with_all = ["warn", "prohibit_send", "prohibit_receive"])]
+    pub default: bool,
+    /// Print what it holds and may hold as JSON, in bytes.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct RecoverArgs {
+    /// The account whose mailbox it is.
+    #[arg(long, value_name = "ADDRESS")]
+    pub mailbox: String,
+    /// Bring back all that can be.
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+    /// Only what was deleted since then: 2026-11-24, or 2026-11-24T18:30:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Bring it into this folder, given by its path or id, instead of where it was.
+    #[arg(long, value_name = "FOLDER")]
+    pub to: Option<String>,
+    /// Print JSON: an object a line for a list, else an array of what was brought back.
+    #[arg(long)]
+    pub json: bool,
+    /// Ids as the list has them: of messages (1-5/1-1a) and of folders (1-1b).
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]

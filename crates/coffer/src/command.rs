@@ -7,13 +7,17 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 
 use crate::check::CheckArgs;
-use crate::cli::{CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, MaintainArgs};
+use crate::cli::{
+    CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, MaintainArgs, RecoverArgs,
+};
 use crate::control::Output;
 use crate::manifest::ManifestArgs;
 use crate::password::Secret;
 use crate::restore::RestoreArgs;
 use crate::top::Served;
-use crate::{account, backup, check, export, import, maintain, manifest, restore, show, top};
+use crate::{
+    account, backup, check, export, import, maintain, manifest, recover, restore, show, top,
+};
 
 /// A command with everything that it needs; passwords have been asked for and paths are absolute.
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,6 +57,7 @@ pub enum Request {
     Ls(LsArgs),
     Cat(CatArgs),
     Maintain(MaintainArgs),
+    Recover(RecoverArgs),
     /// What the server holds, as a line of JSON.
     Top {
         user: Option<String>,
@@ -84,6 +89,8 @@ pub fn run(
         Request::Mailbox(MailboxCommand::Grant(args)) => account::grant(store, &args, out),
         Request::Mailbox(MailboxCommand::Revoke(args)) => account::revoke(store, &args, out),
         Request::Mailbox(MailboxCommand::Retention(args)) => account::retention(store, &args, out),
+        Request::Mailbox(MailboxCommand::Quota(args)) => account::quota(store, &args, out),
+        Request::Recover(args) => return recover::run(store, &args, out),
         Request::Maintain(args) => maintain::once(store, &args, out),
         Request::Import(args) => return import::run(store, &args, out),
         Request::Export(args) => return export::run(store, &args, out),

@@ -14,10 +14,12 @@ mod maintain;
 mod manifest;
 mod open;
 mod password;
+mod recover;
 mod restore;
 mod serve;
 mod show;
 mod signal;
+mod size;
 mod soak;
 mod terminal;
 mod top;
@@ -81,6 +83,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Top(args) => top::run(&data, &args)?,
         Command::Ls(args) => ask(&data, Request::Ls(args))?,
         Command::Cat(args) => ask(&data, Request::Cat(args))?,
+        Command::Recover(args) => ask(&data, Request::Recover(args))?,
         Command::Maintain(args) => ask(&data, Request::Maintain(args))?,
         Command::Check(args) => ask(&data, Request::Check(args))?,
     };

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use store::mailbox::changes;
-use store::{Mailbox, Store, StoreError, retention};
+use store::retention::{self, Purged};
+use store::{Mailbox, Store, StoreError};
 
 use crate::alloc;
 use crate::cli::MaintainArgs;
@@ -34,6 +35,7 @@ const LOG_ENTRIES: u64 = 65_536;
 struct Done {
     mailboxes: u64,
     messages: u64,
+    folders: u64,
     log_entries: u64,
     /// Mailboxes in which something failed; the log says what.
     failed: u64,
@@ -72,9 +74,10 @@ pub fn once(store: &Store, args: &MaintainArgs, out: &mut dyn Output) -> anyhow:
         let round = look_through(store, &mut |_| true)?;
         done.mailboxes = round.mailboxes;
         done.messages += round.messages;
+        done.folders += round.folders;
         done.log_entries += round.log_entries;
         done.failed = round.failed;
-        if round.messages == 0 && round.log_entries == 0 {
+        if round.messages + round.folders + round.log_entries == 0 {
             break;
         }
     }
@@ -84,6 +87,7 @@ pub fn once(store: &Store, args: &MaintainArgs, out: &mut dyn Output) -> anyhow:
             "mailboxes": done.mailboxes,
             "failed": done.failed,
             "messages": done.messages,
+            "folders": done.folders,
             "log_entries": done.log_entries,
             "values_removed": collected.removed,
             "values_marked": collected.condemned,
@@ -92,6 +96,7 @@ pub fn once(store: &Store, args: &MaintainArgs, out: &mut dyn Output) -> anyhow:
     } else {
         out.line(format!("mailboxes    {} ({} failed)", done.mailboxes, done.failed))?;
         out.line(format!("messages     {} removed for good", done.messages))?;
+        out.line(format!("folders      {} removed for good", done.folders))?;
         out.line(format!("change log   {} entries removed", done.log_entries))?;
         out.line(format!(
             "large values {} removed, {} marked",
@@ -160,8 +165,9 @@ fn turn(
         let purged = retention::purge(mailbox, STEP)?;
         let trimmed = changes::trim_to(mailbox, LOG_ENTRIES, changes::TRIM_BATCH)?;
         done.messages += purged.messages as u64;
+        done.folders += purged.folders as u64;
         done.log_entries += trimmed as u64;
-        if purged.messages == 0 && trimmed == 0 {
+        if purged == Purged::default() && trimmed == 0 {
             break;
         }
         if !go_on(begin.elapsed()) {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use mapi_server::budget::Budget;
+use store::quota::Quota;
 use store::{Store, StoreError, StoreOptions, engine};
 
 use crate::cli::Defaults;
@@ -25,6 +26,11 @@ pub fn store(data: &Path, memory_budget: u64) -> Result<Store, OpenError> {
     let mut options: StoreOptions = Budget::of(memory_budget).store_options();
     if let Some(defaults) = defaults {
         options.retention_days = defaults.retention_days;
+        options.quota = Quota {
+            warn: defaults.quota_warn.0,
+            prohibit_send: defaults.quota_send.0,
+            prohibit_receive: defaults.quota_receive.0,
+        };
     }
     Store::open(data, options).map_err(OpenError)
 }

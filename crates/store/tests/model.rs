@@ -2,14 +2,14 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{assert_whole, mailbox, plain};
 use mapi::{FolderId, MessageId, tags};
-use store::folder::{self, NewFolder};
+use store::folder::{self, DeleteOptions, NewFolder};
 use store::mailbox::changes;
 use store::message::{self, ImportOptions, SaveOptions};
-use store::{Mailbox, SpecialFolder};
+use store::{Mailbox, SpecialFolder, StoreError, quota};
 
 /// A small generator, so that a seed names a run.
 struct Random(u64);
@@ -47,10 +47,34 @@ fn run(mut random: Random, steps: usize) {
     }
     let mut model: BTreeMap<i64, Known> = BTreeMap::new();
     let mut gone: Vec<(FolderId, MessageId)> = Vec::new();
+    // Soft-deleted folders, with the one below each where it was.
+    let mut down: BTreeSet<i64> = BTreeSet::new();
     for step in 0..steps {
         let folder = folders[random.below(folders.len())];
         let picked = model.keys().copied().nth(random.below(model.len()));
-        match (random.below(9), picked) {
+        // In a soft-deleted folder nothing is written; only out of it something is moved.
+        if down.contains(&folder.to_i64()) {
+            let refused = message::import(&mailbox, folder, plain("x"), &ImportOptions::default());
+            assert!(matches!(refused, Err(StoreError::NotFound(_))));
+            restore_or_keep(&mailbox, &mut random, folder, &mut down);
+            continue;
+        }
+        let op = random.below(10);
+        if let Some(key) = picked
+            && down.contains(&model[&key].folder.to_i64())
+            && !matches!(op, 0..=2 | 5 | 6 | 9)
+        {
+            let read = message::set_read(&mailbox, MessageId::from_i64(key), true);
+            assert!(matches!(read, Err(StoreError::NotFound(_)) | Ok(false)));
+            continue;
+        }
+        match (op, picked) {
+            (9, _) if folders[2..].contains(&folder) => {
+                let all = DeleteOptions { messages: true, folders: true, ..Default::default() };
+                folder::delete(&mailbox, folder, all).unwrap();
+                down.insert(folder.to_i64());
+                compare(&mailbox, &folders, &model, &down);
+            }
             (0..=2, _) | (_, None) => {
                 let associated = random.below(8) == 0;
                 let read = random.below(2) == 0;
@@ -76,7 +100,7 @@ fn run(mut random: Random, steps: usize) {
             }
             (5, Some(key)) => {
                 let (id, known) = (MessageId::from_i64(key), model[&key].clone());
-                let hard = random.below(2) == 0;
+                let hard = random.below(2) == 0 || down.contains(&known.folder.to_i64());
                 let missed = message::delete(&mailbox, known.folder, &[id], hard).unwrap();
                 assert_eq!(missed, usize::from(known.deleted && !hard));
                 gone.push((known.folder, id));
@@ -101,10 +125,10 @@ fn run(mut random: Random, steps: usize) {
                 known.deleted = false;
                 model.insert(new.unwrap()[0].unwrap().to_i64(), known);
             }
-            (_, Some(_)) => compare(&mailbox, &folders, &model),
+            (_, Some(_)) => compare(&mailbox, &folders, &model, &down),
         }
     }
-    compare(&mailbox, &folders, &model);
+    compare(&mailbox, &folders, &model, &down);
     for (folder, id) in gone {
         let ranges = changes::deleted(&mailbox, folder).unwrap();
         let found = ranges.iter().any(|range| {
@@ -116,7 +140,34 @@ fn run(mut random: Random, steps: usize) {
     assert_eq!(report.messages, model.len() as u64);
 }
 
-fn compare(mailbox: &Mailbox, folders: &[FolderId], model: &BTreeMap<i64, Known>) {
+fn restore_or_keep(
+    mailbox: &Mailbox,
+    random: &mut Random,
+    folder: FolderId,
+    down: &mut BTreeSet<i64>,
+) {
+    if random.below(2) == 0 {
+        folder::restore(mailbox, folder, SpecialFolder::Inbox.id(), None).unwrap();
+        down.remove(&folder.to_i64());
+    }
+}
+
+fn compare(
+    mailbox: &Mailbox,
+    folders: &[FolderId],
+    model: &BTreeMap<i64, Known>,
+    down: &BTreeSet<i64>,
+) {
+    let (mut live, mut deleted) = (0, 0);
+    for (key, known) in model {
+        let size = message::open(mailbox, MessageId::from_i64(*key)).unwrap().size;
+        match known.deleted || down.contains(&known.folder.to_i64()) {
+            true => deleted += size,
+            false => live += size,
+        }
+    }
+    let usage = quota::usage(mailbox).unwrap();
+    assert_eq!((usage.used, usage.deleted), (live, deleted));
     for folder in folders {
         let of_folder = || model.values().filter(|known| known.folder == *folder);
         let normal = || of_folder().filter(|known| !known.deleted && !known.associated);

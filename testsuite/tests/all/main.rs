@@ -17,6 +17,7 @@ mod mailboxes;
 mod messages;
 mod properties;
 mod q237174;
+mod quota;
 mod resume;
 #[cfg(target_os = "linux")]
 mod steps;

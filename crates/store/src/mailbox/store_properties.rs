@@ -19,6 +19,11 @@ const VALID_FOLDERS: i32 = 0xff;
 /// Display type of a mailbox user in an address book entry id ([MS-OXCDATA] 2.2.5.2).
 const MAIL_USER: u32 = 0;
 
+/// PidTagStorageQuotaLimit, which [MS-OXPROPS] lacks: where the user is warned.
+const STORAGE_QUOTA_LIMIT: PropertyTag = PropertyTag::new(0x3ff5_0003);
+/// PR_DELETED_MESSAGE_SIZE_EXTENDED: what can be recovered.
+const DELETED_MESSAGE_SIZE: PropertyTag = PropertyTag::new(0x669b_0014);
+
 /// Computed properties of the store object.
 const COMPUTED: &[PropertyTag] = &[
     tags::ACCESS,
@@ -34,9 +39,14 @@ const COMPUTED: &[PropertyTag] = &[
     tags::MAILBOX_OWNER_ENTRY_ID,
     tags::MAILBOX_OWNER_NAME,
     tags::MAPPING_SIGNATURE,
+    tags::MAXIMUM_SUBMIT_MESSAGE_SIZE,
+    DELETED_MESSAGE_SIZE,
     tags::MESSAGE_SIZE,
     tags::MESSAGE_SIZE_EXTENDED,
     tags::OBJECT_TYPE,
+    tags::PROHIBIT_RECEIVE_QUOTA,
+    tags::PROHIBIT_SEND_QUOTA,
+    STORAGE_QUOTA_LIMIT,
     tags::RECORD_KEY,
     tags::STORE_ENTRY_ID,
     tags::STORE_PROVIDER,
@@ -63,6 +73,14 @@ pub fn get(mailbox: &Mailbox, tags: &[PropertyTag]) -> Result<Vec<Option<Value>>
 /// Every property that the store object has.
 pub fn tags(mailbox: &Mailbox) -> Result<Vec<PropertyTag>> {
     let mut tags = COMPUTED.to_vec();
+    // A quota that is not set is a property that is not there.
+    let quota = quota::usage(mailbox)?.quota;
+    tags.retain(|tag| match *tag {
+        STORAGE_QUOTA_LIMIT => quota.warn.is_some(),
+        tags::PROHIBIT_SEND_QUOTA => quota.prohibit_send.is_some(),
+        tags::PROHIBIT_RECEIVE_QUOTA => quota.prohibit_receive.is_some(),
+        _ => true,
+    });
     let stored = read(mailbox, mailbox.reader())?.0;
     tags.extend(stored.tags().filter(|tag| !is_computed(*tag)));
     Ok(tags)
@@ -155,6 +173,16 @@ fn computed(mailbox: &Mailbox, tag: PropertyTag) -> Result<Option<Value>> {
                 false => i32::try_from(size).unwrap_or(i32::MAX).into(),
             }
         }
+        DELETED_MESSAGE_SIZE => (quota::usage(mailbox)?.deleted as i64).into(),
+        // [MS-OXCSTOR] 2.2.2.1.1: in units of 1,024 bytes; one that is not set is no limit.
+        STORAGE_QUOTA_LIMIT => return Ok(quota::usage(mailbox)?.quota.warn.map(kibibytes)),
+        tags::PROHIBIT_SEND_QUOTA => {
+            return Ok(quota::usage(mailbox)?.quota.prohibit_send.map(kibibytes));
+        }
+        tags::PROHIBIT_RECEIVE_QUOTA => {
+            return Ok(quota::usage(mailbox)?.quota.prohibit_receive.map(kibibytes));
+        }
+        tags::MAXIMUM_SUBMIT_MESSAGE_SIZE => kibibytes(mailbox.store.inner.options.max_submit),
         tags::DISPLAY_NAME | tags::MAILBOX_OWNER_NAME => match owner(mailbox)? {
             Some(owner) if tag.id() == tags::DISPLAY_NAME.id() => {
                 format!("Mailbox - {}", owner.display_name).into()
@@ -168,6 +196,10 @@ fn computed(mailbox: &Mailbox, tag: PropertyTag) -> Result<Option<Value>> {
         },
         _ => return Ok(None),
     }))
+}
+
+fn kibibytes(bytes: u64) -> Value {
+    i32::try_from(bytes.div_ceil(1024)).unwrap_or(i32::MAX).into()
 }
 
 /// The entry id by which the store is opened ([MS-OXCDATA] 2.2.4.3).

@@ -22,6 +22,8 @@ use crate::{
 /// A command with everything that it needs; passwords have been asked for and paths are absolute.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Request {
+    /// Brings the engine's memory and files to what the data need; for `coffer soak`.
+    Compact,
     UserAdd {
         address: String,
         display_name: Option<String>,
@@ -89,6 +91,7 @@ pub fn run(
         Request::Mailbox(MailboxCommand::Grant(args)) => account::grant(store, &args, out),
         Request::Mailbox(MailboxCommand::Revoke(args)) => account::revoke(store, &args, out),
         Request::Mailbox(MailboxCommand::Retention(args)) => account::retention(store, &args, out),
+        Request::Compact => store.compact().map_err(Into::into),
         Request::Mailbox(MailboxCommand::Quota(args)) => account::quota(store, &args, out),
         Request::Recover(args) => return recover::run(store, &args, out),
         Request::Maintain(args) => maintain::once(store, &args, out),

@@ -92,6 +92,19 @@ pub struct SoakArgs {
     #[arg(long, value_name = "FILE")]
     pub svg: Option<std::path::PathBuf>,
 
+    /// Run a burst of 64 clients, and see whether resident memory is back a minute later.
+    #[arg(long, conflicts_with_all = ["scenario", "all", "control", "controls", "cut", "abandon", "fault"])]
+    pub burst: bool,
+
+    /// With --burst: what the server's caches may hold, which is its --memory-budget.
+    #[arg(long, value_name = "MIB", default_value_t = 32)]
+    pub cache_mib: u32,
+
+    /// With a Coffer of this machine: its data directory. Before it is measured, its engine is told through
+    /// the control socket to give back what it holds; scenarios that write need it.
+    #[arg(long, value_name = "DIR")]
+    pub server_data: Option<std::path::PathBuf>,
+
     /// Print the rows of the catalogue and the scenarios that watch them, as the table of docs/soak.md has
     /// them.
     #[arg(long)]

@@ -49,16 +49,20 @@ impl Verdict {
     }
 }
 
-/// Growth below this many bytes over a whole run is not held against allocated bytes, as long as nothing
-/// says that it goes on.
+/// A slope that is worth this many bytes over the run is growth, if it goes on in the second half.
 const ALLOCATED_NOISE: f64 = 1024.0;
+/// What may stay in all: more is growth, whatever the slope.
+const ALLOCATED_GROWTH: i64 = 4096;
 /// When the interval is wider than this, the samples are too noisy to call the process flat.
 const ALLOCATED_UNSURE: f64 = 65536.0;
+/// In a run of this many cycles the interval has to be narrower: 0.01 bytes a cycle.
+const LONG: f64 = 900_000.0;
 /// Resident bytes come in pages and arenas, and what was freed is not always given back.
 const RESIDENT_NOISE: f64 = 1_048_576.0;
 
 /// Judges one process by its samples, the first of which is the base line after the warm-up.
-pub fn judge(samples: &[Sample]) -> Verdict {
+/// `engine_budget` is what its engine may hold, in bytes.
+pub fn judge(samples: &[Sample], engine_budget: Option<i64>) -> Verdict {
     let cycles = match (samples.first(), samples.last()) {
         (Some(first), Some(last)) => (last.cycles - first.cycles) as f64,
         _ => 0.0,
@@ -68,23 +72,36 @@ pub fn judge(samples: &[Sample]) -> Verdict {
     let mut growing = Vec::new();
 
     let allocated = line(Sample::own_allocated);
-    if let Some(fit) = allocated {
-        let allowed = ALLOCATED_UNSURE.max(0.01 * cycles);
-        if fit.lower() * cycles > ALLOCATED_NOISE {
+    let allocated_half = fit_of(&samples[samples.len() / 2..], Sample::own_allocated);
+    let stays = floor_growth(samples, Sample::own_allocated);
+    if let (Some(fit), Some(half), Some(stays)) = (allocated, allocated_half, stays) {
+        let allowed = if cycles < LONG { ALLOCATED_UNSURE } else { 0.01 * cycles };
+        // What fills up once stands still in the second half; what is freed late comes down again.
+        let goes_on = half.lower() * cycles / 2.0 > ALLOCATED_NOISE / 4.0;
+        let rises = fit.lower() * cycles > ALLOCATED_NOISE && goes_on;
+        if rises && stays as f64 > ALLOCATED_NOISE / 4.0 {
             growing.push(format!(
                 "allocated bytes grow by {:.2} a cycle (95 %: {:.2} to {:.2})",
                 fit.slope,
                 fit.lower(),
                 fit.upper()
             ));
+        } else if stays >= ALLOCATED_GROWTH {
+            growing.push(format!("{stays} allocated bytes stay"));
         } else if fit.upper() * cycles > allowed {
             growing.push(format!(
-                "allocated bytes move too much to be called flat (95 %: {:.2} to {:.2} a cycle): \
+                "allocated bytes move too much to be called flat (95 %: {:.4} to {:.4} a cycle): \
                  run more cycles, or on a target that nobody else uses",
                 fit.lower(),
                 fit.upper()
             ));
         }
+    }
+    let engine = samples.iter().filter_map(|sample| sample.engine).max();
+    if let (Some(engine), Some(budget)) = (engine, engine_budget)
+        && engine > budget
+    {
+        growing.push(format!("the engine holds {engine} bytes, and {budget} are its budget"));
     }
 
     // A process that has found its working set stays level in the second half; a leak does not.
@@ -122,8 +139,8 @@ pub fn judge(samples: &[Sample]) -> Verdict {
         descriptors,
         threads,
         objects_left,
-        allocated_growth: grown(Sample::own_allocated),
-        engine: samples.iter().filter_map(|s| s.engine).max(),
+        allocated_growth: stays,
+        engine,
         resident_growth: grown(|s| s.resident),
         descriptors_left,
         threads_left,
@@ -133,6 +150,14 @@ pub fn judge(samples: &[Sample]) -> Verdict {
 
 fn fit_of(samples: &[Sample], of: fn(&Sample) -> Option<i64>) -> Option<Fit> {
     fit(samples.iter().filter_map(move |s| Some((s.cycles as f64, of(s)? as f64))))
+}
+
+/// How much the floor of the last third lies above that of the first: memory that is freed late makes teeth
+/// on top of what stays, and the floor is what stays.
+fn floor_growth(samples: &[Sample], of: fn(&Sample) -> Option<i64>) -> Option<i64> {
+    let third = samples.len().div_ceil(3);
+    let floor = |part: &[Sample]| part.iter().filter_map(of).min();
+    Some(floor(&samples[samples.len().saturating_sub(third)..])? - floor(samples.get(..third)?)?)
 }
 
 fn growth(samples: &[Sample], of: fn(&Sample) -> Option<i64>) -> Option<i64> {
@@ -160,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_level_process_is_flat() {
-        let verdict = judge(&samples(200, 500, |_| level()));
+        let verdict = judge(&samples(200, 500, |_| level()), None);
         assert!(verdict.is_flat(), "{verdict:?}");
         assert_eq!(verdict.objects_left, Some(0));
     }
@@ -169,7 +194,7 @@ mod tests {
     fn forty_bytes_a_cycle_are_caught_in_a_hundred_cycles() {
         let leak =
             |cycles: u64| Sample { allocated: Some(1_000_000 + 40 * cycles as i64), ..level() };
-        let verdict = judge(&samples(90, 1, leak));
+        let verdict = judge(&samples(90, 1, leak), None);
         assert!(!verdict.is_flat());
         assert!((verdict.allocated.unwrap().slope - 40.0).abs() < 1e-6);
     }
@@ -180,12 +205,12 @@ mod tests {
             resident: Some(8_000_000 + if cycles > 2_000 { 3_000_000 } else { 0 }),
             ..level()
         };
-        assert!(judge(&samples(200, 500, step)).is_flat());
+        assert!(judge(&samples(200, 500, step), None).is_flat());
         let leak = |cycles: u64| Sample {
             resident: Some(8_000_000 + (cycles as i64 * 40) / 4096 * 4096),
             ..level()
         };
-        assert!(!judge(&samples(200, 500, leak)).is_flat());
+        assert!(!judge(&samples(200, 500, leak), None).is_flat());
     }
 
     #[test]
@@ -198,7 +223,7 @@ mod tests {
         ];
         for change in changes {
             let last = |cycles: u64| change(level(), i64::from(cycles == 99 * 500));
-            assert!(!judge(&samples(100, 500, last)).is_flat());
+            assert!(!judge(&samples(100, 500, last), None).is_flat());
         }
     }
 
@@ -210,13 +235,47 @@ mod tests {
             ),
             ..level()
         };
-        assert!(!judge(&samples(100, 500, noisy)).is_flat());
+        assert!(!judge(&samples(100, 500, noisy), None).is_flat());
     }
 
     #[test]
     fn what_is_not_known_is_not_judged() {
         let foreign = |_| Sample { resident: Some(1), ..Sample::default() };
-        let verdict = judge(&samples(100, 500, foreign));
+        let verdict = judge(&samples(100, 500, foreign), None);
         assert!(verdict.is_flat() && verdict.allocated.is_none() && verdict.objects_left.is_none());
+    }
+
+    #[test]
+    fn teeth_of_memory_that_is_freed_late_are_not_growth_but_a_floor_that_rises_is() {
+        let teeth = |cycles: u64| Sample {
+            allocated: Some(1_000_000 + (cycles as i64 / 500 % 20) * 1000),
+            ..level()
+        };
+        assert!(judge(&samples(200, 500, teeth), None).is_flat());
+        let rising = |cycles: u64| Sample {
+            allocated: Some(1_000_000 + (cycles as i64 / 500 % 20) * 1000 + cycles as i64 / 10),
+            ..level()
+        };
+        assert!(!judge(&samples(200, 500, rising), None).is_flat());
+    }
+
+    #[test]
+    fn what_fills_up_once_may_have_four_kilobytes() {
+        let filled = |bytes: i64| {
+            move |cycles: u64| Sample {
+                allocated: Some(1_000_000 + bytes.min(cycles as i64)),
+                ..level()
+            }
+        };
+        assert!(judge(&samples(200, 500, filled(3000)), None).is_flat());
+        let verdict = judge(&samples(200, 500, filled(40_000)), None);
+        assert!(!verdict.is_flat(), "{verdict:?}");
+    }
+
+    #[test]
+    fn the_engine_stays_within_its_budget() {
+        let held = |_| Sample { engine: Some(5000), ..level() };
+        assert!(judge(&samples(100, 500, held), Some(5000)).is_flat());
+        assert!(!judge(&samples(100, 500, held), Some(4999)).is_flat());
     }
 }

@@ -4,6 +4,7 @@
 //! through what the processes hold, and fails if anything grows.
 
 mod args;
+mod burst;
 mod catalogue;
 mod control;
 mod crew;
@@ -41,8 +42,9 @@ use report::{ControlReport, ProcessReport, Report};
 use scenario::{Needs, SCENARIOS, Scenario};
 use target::{Purpose, Target};
 
-/// How many times everything is measured after the warm-up.
+/// How many times everything is measured after the warm-up; fewer where each time the engine is compacted.
 const SAMPLES: u64 = 200;
+const SAMPLES_OF_WRITES: u64 = 60;
 
 /// What a run is.
 #[derive(Clone, Copy)]
@@ -66,6 +68,9 @@ struct Outcome {
 pub fn run(args: &SoakArgs) -> Result<ExitCode> {
     if args.catalogue {
         return print_catalogue();
+    }
+    if args.burst {
+        return burst::run(args);
     }
     if args.controls {
         return run_controls(args);
@@ -312,7 +317,8 @@ fn measure(run: Run, ground: Arc<Ground>, probes: &mut [Probe]) -> Result<Measur
     let crew = Crew::start(cycles, run.patience).context("no thread for the cycles")?;
 
     // Room for the samples before the first is taken, so that they are not measured themselves.
-    let rounds = SAMPLES.min(run.cycles - warm_up);
+    let rounds = if run.scenario.writes { SAMPLES_OF_WRITES } else { SAMPLES };
+    let rounds = rounds.min(run.cycles - warm_up);
     let mut samples: Vec<Vec<Sample>> =
         probes.iter().map(|_| Vec::with_capacity(rounds as usize + 1)).collect();
     let measure = |probes: &mut [Probe], samples: &mut [Vec<Sample>], cycles: u64| -> Result<()> {
@@ -365,7 +371,12 @@ fn judged(
         .iter()
         .zip(&measured.samples)
         .map(|(probe, samples)| {
-            ProcessReport::new(probe.name(), probe.pid(), samples.len(), judge(samples))
+            ProcessReport::new(
+                probe.name(),
+                probe.pid(),
+                samples.len(),
+                judge(samples, probe.engine_budget()),
+            )
         })
         .collect();
     let flat = measured.failure.is_none() && processes.iter().all(|process| process.flat);

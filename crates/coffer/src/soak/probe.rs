@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use mapi_server::Processor;
-use store::Store;
+use store::{Store, StoreOptions};
 
 use super::judge::Sample;
 use super::metrics::Metrics;
@@ -45,6 +45,14 @@ impl Probe {
             Probe::Own(_) => Some(std::process::id()),
             Probe::Metrics { pid, .. } => *pid,
             Probe::Process(pid) => Some(*pid),
+        }
+    }
+
+    /// What the engine may hold, where that is known.
+    pub fn engine_budget(&self) -> Option<i64> {
+        match self {
+            Probe::Own(Some(_)) => Some(StoreOptions::default().memory_budget as i64),
+            _ => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the soak runs against: a store in this process, or a server.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,9 @@ use super::faults::Faulty;
 use super::judge::Sample;
 use super::metrics::Metrics;
 use super::probe::{LocalStore, Probe};
-use crate::password;
+use crate::command::Request;
+use crate::terminal::Terminal;
+use crate::{control, password};
 
 pub enum Target {
     Local(Box<Local>),
@@ -47,6 +49,8 @@ pub struct Remote {
     metrics: Option<Metrics>,
     /// What the server held before the first session.
     base: Option<Sample>,
+    /// Its data directory, to be told to give memory back.
+    data: Option<PathBuf>,
     /// How long a server that does not tell may take to end abandoned sessions.
     expiry: Duration,
 }
@@ -214,7 +218,15 @@ impl Target {
     /// Waits until connections are closed on the server's side. With `compact` the engine gives back what
     /// it holds; the result is what was allocated before that.
     pub fn settle(&self, compact: bool, patience: Duration) -> Result<Option<i64>> {
-        let Target::Local(local) = self else { return Ok(None) };
+        let local = match self {
+            Target::Local(local) => local,
+            Target::Remote(remote) => {
+                if let (true, Some(data)) = (compact, &remote.data) {
+                    remote.compact(data)?;
+                }
+                return Ok(None);
+            }
+        };
         if let Way::Http(running) = &local.way {
             let started = Instant::now();
             let open = || running.processor().ledger.live(Kind::Connection);
@@ -404,7 +416,16 @@ impl Remote {
         let metrics = find_metrics(args).ok();
         let base = metrics.as_ref().and_then(|metrics| metrics.sample(0).ok());
         let expiry = Duration::from_secs(u64::from(args.expiry));
-        Ok(Remote { service, server, others: args.other.clone(), metrics, base, expiry })
+        let (others, data) = (args.other.clone(), args.server_data.clone());
+        Ok(Remote { service, server, others, metrics, base, data, expiry })
+    }
+
+    fn compact(&self, data: &Path) -> Result<()> {
+        let status = control::run(data, Request::Compact, &mut Terminal::default())?;
+        match status {
+            0 => Ok(()),
+            status => bail!("the server's engine could not be compacted: status {status}"),
+        }
     }
 
     /// How many objects more than at the start the server has; a server that does not tell is given its

@@ -471,7 +471,7 @@ fn must_fail<T>(outcome: mapi_session::Result<T>, what: &str) -> Result<()> {
 }
 
 /// A session of the default store with a folder opened in it.
-fn open_folder(session: &Session, id: FolderId) -> Result<mapi_session::Folder> {
+pub fn open_folder(session: &Session, id: FolderId) -> Result<mapi_session::Folder> {
     Ok(session.open_default_msg_store()?.open_folder(id)?)
 }
 

@@ -34,7 +34,7 @@ use args::Control;
 pub use args::SoakArgs;
 use crew::{Crew, Failure};
 use ground::Ground;
-use judge::{Sample, judge};
+use judge::{Sample, Terms, judge};
 use mode::Mode;
 use plot::Series;
 use probe::Probe;
@@ -307,7 +307,12 @@ fn soak(args: &SoakArgs, run: Run) -> Result<Outcome> {
 
 fn measure(run: Run, ground: Arc<Ground>, probes: &mut [Probe]) -> Result<Measured> {
     // At most 1,000 cycles, and it leaves nine tenths to look at; but every thread has its turn.
-    let warm_up = (run.cycles / 10).min(1000).max(2 * run.threads as u64).min(run.cycles / 2);
+    let warm_up = match run.mode {
+        Mode::Plain | Mode::Abandon => run.cycles / 10,
+        // Cycles that reach their end are rare.
+        Mode::Cut | Mode::Fault => run.cycles / 4,
+    };
+    let warm_up = warm_up.min(1000).max(2 * run.threads as u64).min(run.cycles / 2);
     let stage = (run.scenario.set)(&ground)?;
     let cycles = (0..run.threads).map(|thread| mode::cycles(&ground, &stage.act, thread));
     let mut cycles = cycles.collect::<Result<Vec<_>>>()?;
@@ -367,6 +372,10 @@ fn judged(
     probes: &[Probe],
     measured: &Measured,
 ) -> Report {
+    let terms = |probe: &Probe| Terms {
+        engine_budget: probe.engine_budget(),
+        compacted: run.scenario.writes,
+    };
     let processes: Vec<ProcessReport> = probes
         .iter()
         .zip(&measured.samples)
@@ -375,7 +384,7 @@ fn judged(
                 probe.name(),
                 probe.pid(),
                 samples.len(),
-                judge(samples, probe.engine_budget()),
+                judge(samples, terms(probe)),
             )
         })
         .collect();

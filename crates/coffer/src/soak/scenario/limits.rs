@@ -9,7 +9,7 @@ use mapi_server::{Limits, Options};
 use mapi_session::{Error, Loopback, Profile, Session};
 
 use super::Stage;
-use crate::soak::ground::{Ground, Visit};
+use crate::soak::ground::{Ground, Visit, meet};
 use crate::soak::target::{USER, other};
 
 /// A session has room for 256 logons ([MS-OXCROPS] 3.1.4.2: LogonId is one byte).
@@ -41,6 +41,7 @@ pub fn object_limit(ground: &Ground) -> Result<Stage> {
     let options = Options { limits, ..Options::default() };
     let store = ground.target.local()?.store.clone();
     let service = Loopback::with_options(store, USER, options)?;
+    meet(&Profile::new(service.clone()))?;
     Stage::new(move |_| {
         let session = Session::logon(Profile::new(service.clone()))?;
         let store = session.open_default_msg_store()?;
@@ -72,6 +73,7 @@ pub fn session_limit(ground: &Ground) -> Result<Stage> {
     let options = Options { limits, ..Options::default() };
     let store = ground.target.local()?.store.clone();
     let service = Loopback::with_options(store, USER, options)?;
+    meet(&Profile::new(service.clone()))?;
     let another = service.as_user(&other(0))?;
     // Threads would see each other's sessions.
     let one_at_a_time = Mutex::new(());

@@ -285,11 +285,26 @@ impl Drop for Ground {
     }
 }
 
-/// Makes some sessions before anything is measured: a server's table of sessions has many parts, and each takes
-/// its room when a session falls into it for the first time.
+/// Makes some sessions before anything is measured, several at once: a server's table of sessions has many
+/// parts, and each takes its room when a session falls into it for the first time; and each of its threads keeps
+/// something for itself from its first request on.
 pub fn meet(profile: &Profile) -> Result<()> {
-    const SESSIONS: usize = 300;
-    (0..SESSIONS).try_for_each(|_| Ok(Session::logon(profile.clone())?.logoff()?))
+    const AT_ONCE: usize = 8;
+    const SESSIONS: usize = 40;
+    let meet = || -> Result<()> {
+        for _ in 0..SESSIONS {
+            let session = Session::logon(profile.clone())?;
+            session.open_default_msg_store()?.inbox()?.contents_table()?.row_count()?;
+            session.logoff()?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(meet)).collect();
+        threads.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a session panicked")))
+        })
+    })
 }
 
 /// A message with an attachment of bytes and one of a message, in which others are embedded.

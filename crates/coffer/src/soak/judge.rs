@@ -58,8 +58,10 @@ pub struct Terms {
     pub compacted: bool,
 }
 
-/// A slope that is worth this many bytes over the run is growth, if it goes on in the second half.
+/// In a short run a slope that is worth this many bytes is growth, if it goes on in the second half: forty bytes
+/// a cycle in a hundred cycles.
 const ALLOCATED_NOISE: f64 = 1024.0;
+const SHORT: f64 = 10_000.0;
 /// What may stay in all: more is growth, whatever the slope.
 const ALLOCATED_GROWTH: i64 = 4096;
 /// When the interval is wider than this, the samples are too noisy to call the process flat.
@@ -92,9 +94,10 @@ pub fn judge(samples: &[Sample], terms: Terms) -> Verdict {
             false => 0.01 * cycles,
         };
         // In a long run less than 0.01 bytes a cycle is no leak, but what the busiest moment so far needed.
-        let (noise, may_stay) = match cycles < LONG {
-            true => (ALLOCATED_NOISE, ALLOCATED_GROWTH),
-            false => (0.01 * cycles, ALLOCATED_GROWTH.max((0.01 * cycles) as i64)),
+        let (noise, may_stay) = match cycles {
+            short if short < SHORT => (ALLOCATED_NOISE, ALLOCATED_GROWTH),
+            long if long < LONG => (ALLOCATED_GROWTH as f64, ALLOCATED_GROWTH),
+            long => (0.01 * long, (0.01 * long) as i64),
         };
         // What fills up once stands still in the second half; what is freed late comes down again.
         let goes_on = half.lower() * cycles / 2.0 > noise / 4.0;

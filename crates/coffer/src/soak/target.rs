@@ -1,6 +1,7 @@
 //! What the soak runs against: a store in this process, or a server.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -229,6 +230,12 @@ impl Target {
         };
         if let Way::Http(running) = &local.way {
             let started = Instant::now();
+            // Accepted in their order: after this one, no earlier one is still to come.
+            let mut last = TcpStream::connect(address_of(running))?;
+            last.set_read_timeout(Some(patience))?;
+            last.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+            last.read_to_end(&mut Vec::new())?;
+            drop(last);
             let open = || running.processor().ledger.live(Kind::Connection);
             while open() > local.kept_connections() {
                 if started.elapsed() > patience {

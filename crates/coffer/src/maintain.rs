@@ -133,6 +133,7 @@ fn run(store: &Store, stopped: &Receiver<()>) {
 /// One turn for each mailbox. `go_on` is told after each step how long it took, and ends the work with false.
 fn look_through(store: &Store, go_on: &mut dyn FnMut(Duration) -> bool) -> anyhow::Result<Done> {
     let mut done = Done::default();
+    store.finish_removals()?;
     for account in store.accounts()? {
         let mailbox = match store.mailbox(account.mailbox) {
             Ok(mailbox) => mailbox,

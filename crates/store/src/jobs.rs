@@ -64,14 +64,17 @@ pub(crate) fn folder_removals(mailbox: &Mailbox) -> Result<Vec<FolderId>> {
 
 /// Finishes what a crash or a stop interrupted.
 pub(crate) fn resume(store: &Store) -> Result<()> {
-    for job in jobs(store, MAILBOX)? {
-        if let Some(number) = job.get(2..10).and_then(|b| b.try_into().ok()) {
-            let number = MailboxNumber(u64::from_be_bytes(number));
-            pass_over_damage(&job, remove_mailbox(store, number))?;
-        }
+    for mailbox in mailbox_removals(store)? {
+        pass_over_damage(&mailbox_job(mailbox), remove_mailbox(store, mailbox))?;
     }
     each_folder(store, SETTLING, folder::settle)?;
     each_folder(store, FOLDER, folder::remove_detached)
+}
+
+/// Mailboxes whose removal has begun and not ended.
+pub(crate) fn mailbox_removals(store: &Store) -> Result<Vec<MailboxNumber>> {
+    let number = |job: &Vec<u8>| job.get(2..10)?.try_into().ok().map(u64::from_be_bytes);
+    Ok(jobs(store, MAILBOX)?.iter().filter_map(number).map(MailboxNumber).collect())
 }
 
 fn each_folder(

@@ -2,7 +2,10 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{account, options};
+use store::engine::{Fault, Faults, FaultyEngine, MemoryEngine};
 use store::{NewAccount, Store, StoreError};
 
 #[test]
@@ -18,6 +21,32 @@ fn accounts_are_found_by_all_their_names() {
     let bad = NewAccount { address: "nobody".into(), ..NewAccount::default() };
     assert!(matches!(store.create_account(&bad), Err(StoreError::Invalid(_))));
     assert_eq!(store.accounts().unwrap(), [made]);
+}
+
+#[test]
+fn a_removal_that_failed_at_any_step_is_finished_later() {
+    let faults = Faults::default();
+    let engine = FaultyEngine::new(Arc::new(MemoryEngine::new()), faults.clone());
+    let store = Store::with_engine(Arc::new(engine), options()).unwrap();
+    let mut broken = 0;
+    for step in 0.. {
+        let made = account(&store, "me@example.test");
+        let before = faults.struck();
+        faults.arm(Fault::Io, step);
+        let outcome = store.remove_account(made.id);
+        faults.disarm();
+        if faults.struck() == before {
+            outcome.unwrap();
+            break;
+        }
+        if store.account(made.id).is_ok() {
+            store.remove_account(made.id).unwrap();
+        }
+        broken += store.finish_removals().unwrap();
+        assert_eq!(store.finish_removals().unwrap(), 0);
+        assert!(matches!(store.mailbox(made.mailbox), Err(StoreError::NotFound(_))));
+    }
+    assert!(broken > 0);
 }
 
 #[test]

@@ -212,6 +212,17 @@ impl Store {
         jobs::remove_mailbox(self, mailbox)
     }
 
+    /// Goes on with removals of mailboxes that a failure broke off: until then what they hold stays on disk. Returns
+    /// how many there were. One under way at the same time is not disturbed.
+    pub fn finish_removals(&self) -> Result<usize> {
+        let broken = jobs::mailbox_removals(self)?;
+        for mailbox in &broken {
+            close_to_writers(self, *mailbox)?;
+            jobs::remove_mailbox(self, *mailbox)?;
+        }
+        Ok(broken.len())
+    }
+
     /// Compares a password; an unknown user costs as much time as a known one.
     ///
     /// Errors: [`StoreError::BadCredentials`], [`StoreError::Disabled`] (only after the right password).

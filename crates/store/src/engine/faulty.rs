@@ -213,7 +213,9 @@ impl Engine for FaultyEngine {
         if !batch.reclaiming && self.faults.strikes(Fault::DiskFull) {
             return Ok(ended(Err(Error::DiskFull { free: 0, floor: 1 })));
         }
-        if self.faults.strikes(Fault::Conflict) {
+        // Without a check and a basis nothing can be in its way.
+        let checked = !batch.checks.is_empty() || batch.basis.is_some();
+        if checked && self.faults.strikes(Fault::Conflict) {
             return Ok(ended(Ok(Outcome::Conflict { check: batch.checks.len() })));
         }
         self.inner.enqueue(batch)
@@ -275,7 +277,9 @@ mod tests {
         let faults = Faults::default();
         let engine = FaultyEngine::new(Arc::new(MemoryEngine::new()), faults.clone());
         faults.arm(Fault::Conflict, 0);
-        assert!(!engine.commit(put(b"a")).unwrap().is_committed());
+        let mut checked = put(b"a");
+        checked.check_absent(Space::Queue, *b"a");
+        assert!(!engine.commit(checked).unwrap().is_committed());
         faults.arm(Fault::DiskFull, 0);
         // What makes room goes through.
         assert!(engine.commit(Batch::reclaiming()).is_ok());

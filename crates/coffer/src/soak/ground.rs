@@ -170,6 +170,14 @@ impl Ground {
             || self.scenario.sessions == Sessions::Abandoned
     }
 
+    /// Waits until the server has ended what cycles abandoned.
+    pub fn end_sessions(&self) -> Result<()> {
+        match self.abandons() {
+            true => self.target.wait_for_the_end_of_sessions(self.patience),
+            false => Ok(()),
+        }
+    }
+
     /// Makes a quiescent point: what waits to be released is released, abandoned sessions are gone, and what
     /// broken cycles left in the mailbox is deleted. If the engine was made to give back what it holds, the
     /// result is what was allocated before.
@@ -177,9 +185,7 @@ impl Ground {
         for session in &self.sessions {
             session.flush()?;
         }
-        if self.abandons() {
-            self.target.wait_for_the_end_of_sessions(self.patience)?;
-        }
+        self.end_sessions()?;
         if self.scenario.writes {
             if self.mode != Mode::Plain {
                 self.clean_work()?;

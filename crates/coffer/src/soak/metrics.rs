@@ -81,7 +81,10 @@ fn sample_of(page: &str, cycles: u64) -> Result<Sample> {
         cycles,
         objects: value("coffer_live_objects"),
         allocated: value("coffer_allocated_bytes"),
-        engine: value("coffer_engine_bytes"),
+        engine: ["memtable", "cache", "pending"]
+            .iter()
+            .filter_map(|part| value(&format!("coffer_engine_{part}_bytes")))
+            .reduce(|sum, more| sum + more),
         resident: value("coffer_resident_bytes").or_else(|| value("process_resident_memory_bytes")),
         descriptors: value("coffer_descriptors").or_else(|| value("process_open_fds")),
         threads: value("coffer_threads").or_else(|| value("process_threads")),

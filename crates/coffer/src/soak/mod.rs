@@ -46,6 +46,9 @@ use target::{Purpose, Target};
 const SAMPLES: u64 = 200;
 const SAMPLES_OF_WRITES: u64 = 60;
 
+/// After so many cycles whose sessions are abandoned, the server has to have ended them.
+const ABANDONED: u64 = 100;
+
 /// What a run is.
 #[derive(Clone, Copy)]
 struct Run {
@@ -337,15 +340,28 @@ fn measure(run: Run, ground: Arc<Ground>, probes: &mut [Probe]) -> Result<Measur
     measure(probes, &mut samples, 0)?;
     samples.iter_mut().for_each(Vec::clear);
 
+    // A server bounds what abandoned sessions may hold before they are ended.
+    let step = if ground.abandons() { ABANDONED } else { u64::MAX };
+    let run_to = |mut at: u64, bound: u64| -> Result<Option<Failure>> {
+        while at < bound {
+            at = bound.min(at.saturating_add(step));
+            if let Err(failure) = crew.run_to(at) {
+                return Ok(Some(failure));
+            }
+            ground.end_sessions()?;
+        }
+        Ok(None)
+    };
+
     let started = Instant::now();
-    let mut failure = crew.run_to(warm_up).err();
+    let mut failure = run_to(0, warm_up)?;
     let mut done = warm_up;
     if failure.is_none() {
         measure(probes, &mut samples, warm_up)?;
         for round in 1..=rounds {
             let bound = warm_up + (run.cycles - warm_up) * round / rounds;
-            if let Err(early) = crew.run_to(bound) {
-                failure = Some(early);
+            failure = run_to(done, bound)?;
+            if failure.is_some() {
                 break;
             }
             done = bound;

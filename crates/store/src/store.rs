@@ -225,6 +225,11 @@ impl Store {
         Ok(opened)
     }
 
+    /// A mailbox, if it is open.
+    pub(crate) fn opened(&self, number: MailboxNumber) -> Option<Arc<Mailbox>> {
+        self.inner.mailboxes.lock().get(&number).and_then(Weak::upgrade)
+    }
+
     /// A place for values that are written piece by piece and not saved yet. What it holds is dropped
     /// with it. `limit` bounds its bytes.
     pub fn staging(&self, limit: u64) -> Staging {

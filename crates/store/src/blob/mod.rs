@@ -16,7 +16,6 @@
 //! checks that its mark is still the one that it read before it looked for markers. The writer
 //! thread puts the two batches in an order, and either fails by the other.
 
-#[allow(dead_code)] // Until the repair is there.
 pub(crate) mod check;
 mod collector;
 pub(crate) mod node;

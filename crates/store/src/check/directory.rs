@@ -22,6 +22,8 @@ pub(super) struct DirectoryPass<'a> {
     pub(super) damaged: BTreeSet<u64>,
     pub(super) counters: record::Counters,
     pub(super) max: record::Counters,
+    /// Those that an account says are its own.
+    pub(super) mailboxes: BTreeSet<u64>,
 }
 
 /// How an account is found to be.
@@ -32,7 +34,8 @@ enum Found {
 }
 
 impl DirectoryPass<'_> {
-    pub(super) fn run(mut self) -> Result<()> {
+    /// Gives the mailboxes that belong to accounts.
+    pub(super) fn run(mut self) -> Result<BTreeSet<u64>> {
         self.fixed_records()?;
         let mut cursor = Cursor::new(self.reader, Space::Directory, KeyRange::all());
         while let Some(pair) = cursor.next()? {
@@ -55,7 +58,7 @@ impl DirectoryPass<'_> {
             let fix = Fix::Numbers { account: max.account, mailbox: max.mailbox };
             self.sink.found(vec![problem], Some(fix))?;
         }
-        Ok(())
+        Ok(self.mailboxes)
     }
 
     fn found(&mut self, what: What, key: &[u8], detail: &str, fix: Option<Fix>) -> Result<()> {
@@ -145,6 +148,7 @@ impl DirectoryPass<'_> {
             Found::Missing => return Ok(()),
         };
         self.max.mailbox = self.max.mailbox.max(account.mailbox.0);
+        self.mailboxes.insert(account.mailbox.0);
         for index in index_keys(&account) {
             let entry = self.reader.get(Space::Directory, &index);
             let detail = match entry {
@@ -157,8 +161,7 @@ impl DirectoryPass<'_> {
             let fix = Fix::AccountIndex { key: index.clone(), id };
             self.found(What::AccountIndex, &index, &detail, Some(fix))?;
         }
-        let mailbox = KeyRange::prefix(keys::mailbox_prefix(account.mailbox));
-        if self.reader.keys(Space::Mailbox, &mailbox, Direction::Forward, 1)?.is_empty() {
+        if !self.has_records(account.mailbox)? {
             let detail = format!("{}, mailbox {}", account.address, account.mailbox.0);
             self.found(What::MissingMailbox, key, &detail, None)?;
         }
@@ -253,9 +256,7 @@ impl DirectoryPass<'_> {
                 "it would remove the mailbox of an account"
             }
             (Some(b"jf"), Some(mailbox), 18) => {
-                let gone = KeyRange::prefix(keys::mailbox_prefix(mailbox));
-                let gone =
-                    self.reader.keys(Space::Mailbox, &gone, Direction::Forward, 1)?.is_empty();
+                let gone = !self.has_records(mailbox)?;
                 let folder = keys::key(mailbox, keys::Kind::Folder, &[&key[10..]]);
                 let folder = self.reader.get(Space::Mailbox, &folder);
                 match (read_as(folder, FolderRecord::read)?, gone) {
@@ -266,8 +267,16 @@ impl DirectoryPass<'_> {
                     (Err(_), _) => "its folder does not exist or is damaged",
                 }
             }
-            // It changes nothing where nothing is to be changed.
-            (Some(b"js"), Some(_), 18) => return Ok(()),
+            (Some(b"js"), Some(mailbox), 18) => {
+                let folder = keys::key(mailbox, keys::Kind::Folder, &[&key[10..]]);
+                if self.reader.contains(Space::Mailbox, &folder)?
+                    || self.is_removed(mailbox)?
+                    || !self.has_records(mailbox)?
+                {
+                    return Ok(());
+                }
+                "its folder does not exist"
+            }
             _ => {
                 let problem = Problem::new(What::UnknownRecord, "").record(Space::Queue, key);
                 return self.sink.found(vec![problem], None);
@@ -277,6 +286,11 @@ impl DirectoryPass<'_> {
         problem.mailbox = mailbox;
         let fix = Fix::Remove { space: Space::Queue, key: key.to_vec(), was: Some(Value::new()) };
         self.sink.found(vec![problem], Some(fix))
+    }
+
+    fn has_records(&self, mailbox: MailboxNumber) -> Result<bool> {
+        let own = KeyRange::prefix(keys::mailbox_prefix(mailbox));
+        Ok(!self.reader.keys(Space::Mailbox, &own, Direction::Forward, 1)?.is_empty())
     }
 
     fn is_removed(&self, mailbox: MailboxNumber) -> Result<bool> {

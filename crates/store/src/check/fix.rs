@@ -48,6 +48,14 @@ pub(super) enum Fix {
     Child {
         key: Vec<u8>,
     },
+    /// An entry of a folder that was soft-deleted, or not.
+    DeletedFolder {
+        key: Vec<u8>,
+    },
+    /// Lets all below a folder follow its state.
+    Settle {
+        top: FolderId,
+    },
     /// A deleted folder without a job.
     Detached {
         id: FolderId,

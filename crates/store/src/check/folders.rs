@@ -66,9 +66,7 @@ impl Pass<'_> {
             self.folders.insert(number(special.id()), Folder::default());
         }
         self.folder_properties()?;
-        self.children()?;
-        self.deleted_children()?;
-        self.deleted_folders()
+        self.children()
     }
 
     /// Numbers of a folder's record against the head.
@@ -199,21 +197,16 @@ impl Pass<'_> {
                 return pass.found(problem.record(Space::Mailbox, key), fix);
             };
             let parent_known = pass.folder_mut(parent).is_some();
-            // What is being removed stays in its lists until nothing is left of it.
-            let above = pass.state_of(parent);
-            let parent_goes = above == Some(FolderState::Detached);
+            let above = pass.folder_mut(parent).and_then(|f| f.record.as_ref()).map(|r| r.state);
             let own = match pass.folder_mut(child) {
                 None => Err("there is no such folder"),
                 Some(Folder { record: None, .. }) => Ok(true),
+                // What a job is about to remove stays in its lists until it is gone.
+                Some(_) if above == Some(FolderState::Detached) => Ok(true),
                 Some(Folder { record: Some(record), .. })
-                    if record.state == FolderState::Detached && !parent_goes =>
+                    if matches!(record.state, FolderState::Detached | FolderState::Deleted) =>
                 {
                     Err("that folder is deleted")
-                }
-                Some(Folder { record: Some(record), .. })
-                    if record.state == FolderState::Deleted =>
-                {
-                    Err("that folder is soft-deleted")
                 }
                 Some(Folder { record: Some(record), .. }) => {
                     let (at, name) = (record.parent, record.name.clone());
@@ -243,101 +236,6 @@ impl Pass<'_> {
         })
     }
 
-    fn state_of(&mut self, id: FolderId) -> Option<FolderState> {
-        Some(self.folder_mut(id)?.record.as_ref()?.state)
-    }
-
-    /// Every entry leads to a folder that was soft-deleted in that folder.
-    fn deleted_children(&mut self) -> Result<()> {
-        self.each(Kind::DeletedChild, |pass, (key, _)| {
-            let (Some(parent), Some(child)) = (id_at(&key, 9), id_at(&key, 17)) else {
-                return Ok(());
-            };
-            let parent_goes = pass.state_of(parent) == Some(FolderState::Detached);
-            let fits = match pass.folder_mut(child).map(|child| child.record.as_ref()) {
-                None => false,
-                Some(None) => true,
-                Some(Some(record)) => match record.state {
-                    FolderState::Deleted => record.parent == parent,
-                    FolderState::Detached => parent_goes,
-                    FolderState::Present | FolderState::Within => false,
-                },
-            };
-            if !fits {
-                let detail = "it was not soft-deleted there";
-                let problem = pass.problem(What::DeletedFolder, detail).folder(child);
-                return pass.found(problem.record(Space::Mailbox, &key), None);
-            }
-            if let Some(folder) = pass.folder_mut(child) {
-                folder.listed = true;
-            }
-            if let Some(folder) = pass.folder_mut(parent) {
-                folder.counted.deleted_children += 1;
-            }
-            Ok(())
-        })
-    }
-
-    /// Every entry leads to a folder that was soft-deleted then.
-    fn deleted_folders(&mut self) -> Result<()> {
-        self.each(Kind::DeletedFolder, |pass, (key, _)| {
-            let Some(id) = id_at(&key, 17) else { return Ok(()) };
-            let fits = match pass.folder_mut(id).map(|folder| folder.record.as_ref()) {
-                None => false,
-                Some(None) => true,
-                Some(Some(record)) => match record.state {
-                    FolderState::Deleted => keys::deleted_at(&key) == Some(record.deleted),
-                    FolderState::Detached => true,
-                    FolderState::Present | FolderState::Within => false,
-                },
-            };
-            if fits {
-                return Ok(());
-            }
-            let detail = "it was not soft-deleted then";
-            let problem = pass.problem(What::DeletedFolder, detail).folder(id);
-            pass.found(problem.record(Space::Mailbox, &key), None)
-        })
-    }
-
-    /// A folder is soft-deleted, or there, as the one above it; and one that was deleted by itself is found by
-    /// its time.
-    fn folder_states(&mut self) -> Result<()> {
-        let settling = jobs::settles_folders(self.number, self.reader)?;
-        let mut wrong = Vec::new();
-        let mut lost = Vec::new();
-        for (at, folder) in &self.folders {
-            let Some(record) = &folder.record else { continue };
-            let above = self.folders.get(&number(record.parent)).and_then(|f| f.record.as_ref());
-            let fits = match (record.state, above.map(|above| (above.state, above.deleted))) {
-                (_, None | Some((FolderState::Detached, _))) => true,
-                (FolderState::Present, Some((above, _))) => above == FolderState::Present,
-                (FolderState::Within, Some((above, time))) => {
-                    above.is_soft_deleted() && record.deleted == time
-                }
-                (FolderState::Deleted | FolderState::Detached, _) => true,
-            };
-            if !fits && !settling {
-                wrong.push(id_of(*at));
-            }
-            let entry = keys::deleted_folder(self.number, record.deleted, id_of(*at));
-            if record.state == FolderState::Deleted
-                && !self.reader.contains(Space::Mailbox, &entry)?
-            {
-                lost.push(id_of(*at));
-            }
-        }
-        for id in wrong {
-            let problem = self.problem(What::FolderState, "").folder(id);
-            self.found(problem, None)?;
-        }
-        for id in lost {
-            let problem = self.problem(What::DeletedFolder, "by its time").folder(id);
-            self.found(problem, None)?;
-        }
-        Ok(())
-    }
-
     /// Every folder hangs on the root, and is listed where it hangs.
     pub(super) fn hierarchy(&mut self) -> Result<()> {
         let parents: BTreeMap<u64, (u64, bool)> = self
@@ -360,21 +258,108 @@ impl Pass<'_> {
                 let detail = format!("its parent would be {}", id_of(*parent));
                 let problem = self.problem(What::OrphanFolder, detail).folder(id);
                 self.found(problem, Fix::Attach { id })?;
-            } else if id != ROOT
-                && !listed(self, *at)
-                && self.state_of(id) == Some(FolderState::Deleted)
-            {
-                let detail = format!("under {}", id_of(*parent));
-                let problem = self.problem(What::DeletedFolder, detail).folder(id);
-                self.found(problem, None)?;
+            } else if self.is_deleted(*at) {
+                self.deleted_folder(id, id_of(*parent))?;
             } else if id != ROOT && !listed(self, *at) {
                 let detail = format!("under {}", id_of(*parent));
                 let problem = self.problem(What::ChildName, detail).folder(id);
                 self.found(problem, Fix::Folder { id })?;
             }
         }
-        self.folder_states()?;
+        self.states(&parents)?;
         self.cycles(&parents)
+    }
+
+    fn is_deleted(&self, at: u64) -> bool {
+        let record = self.folders.get(&at).and_then(|folder| folder.record.as_ref());
+        record.is_some_and(|record| record.state == FolderState::Deleted)
+    }
+
+    /// A soft-deleted folder is found under its parent and by its time.
+    fn deleted_folder(&mut self, id: FolderId, parent: FolderId) -> Result<()> {
+        let at = self.folder_mut(id).and_then(|folder| folder.record.as_ref()).map(|r| r.deleted);
+        let at = at.unwrap_or(mapi::FileTime(0));
+        let below = keys::deleted_child(self.number, parent, id);
+        let by_time = keys::deleted_folder(self.number, at, id);
+        for key in [below, by_time] {
+            let there = self.reader.contains(Space::Mailbox, &key)?;
+            if !there || at.0 == 0 {
+                let problem = self.problem(What::DeletedEntry, "of a folder").folder(id);
+                return self.found(problem.record(Space::Mailbox, &key), Fix::Folder { id });
+            }
+        }
+        Ok(())
+    }
+
+    /// Every entry of a soft-deleted folder leads to one.
+    pub(super) fn deleted_folders(&mut self) -> Result<()> {
+        for kind in [Kind::DeletedChild, Kind::DeletedFolder] {
+            self.each(kind, |pass, pair| {
+                let key = pair.0.clone();
+                let (Some(id), Some(first)) = (id_at(&key, 17), id_at(&key, 9)) else {
+                    return Ok(());
+                };
+                let state = pass.folder_mut(id).and_then(|folder| folder.record.as_ref());
+                let own = match state.map(|record| (record.state, record.parent, record.deleted)) {
+                    // What is damaged is made again, and what a job removes takes its entries along.
+                    None => pass.folder_mut(id).is_some(),
+                    Some((FolderState::Detached, ..)) => true,
+                    Some((FolderState::Deleted, parent, _)) if kind == Kind::DeletedChild => {
+                        parent == first
+                    }
+                    Some((FolderState::Deleted, _, at)) => keys::deleted_at(&key) == Some(at),
+                    Some(_) => false,
+                };
+                if own
+                    && kind == Kind::DeletedChild
+                    && let Some(parent) = pass.folder_mut(first)
+                {
+                    parent.counted.deleted_children += 1;
+                }
+                let row = super::kinds::find(kind as u8);
+                let whole = row.is_none_or(|row| row.check(&pair.0, &pair.1).is_ok());
+                if own && whole {
+                    return Ok(());
+                }
+                let detail = if own { "it is damaged" } else { "that folder was not deleted then" };
+                let problem = pass.problem(What::StrayDeleted, detail).folder(id);
+                let fix = Fix::DeletedFolder { key: key.to_vec() };
+                pass.found(problem.record(Space::Mailbox, &key), fix)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What lies in a folder is there, or deleted, as the folder is.
+    fn states(&mut self, parents: &BTreeMap<u64, (u64, bool)>) -> Result<()> {
+        if self.settling {
+            return Ok(());
+        }
+        for (at, (above, _)) in parents {
+            let state = |at: &u64| {
+                let record = self.folders.get(at)?.record.as_ref()?;
+                Some((record.state, record.deleted))
+            };
+            let (Some((own, deleted)), Some((above_state, time))) = (state(at), state(above))
+            else {
+                continue;
+            };
+            let right = match (own, above_state) {
+                (FolderState::Detached | FolderState::Deleted, _) | (_, FolderState::Detached) => {
+                    true
+                }
+                (FolderState::Present, FolderState::Present) => deleted.0 == 0,
+                (FolderState::Within, FolderState::Deleted | FolderState::Within) => {
+                    deleted == time
+                }
+                _ => false,
+            };
+            if !right {
+                let problem = self.problem(What::FolderState, "").folder(id_of(*at));
+                self.found(problem, Fix::Settle { top: id_of(*above) })?;
+            }
+        }
+        Ok(())
     }
 
     fn cycles(&mut self, parents: &BTreeMap<u64, (u64, bool)>) -> Result<()> {
@@ -443,7 +428,7 @@ impl Pass<'_> {
                 continue;
             }
             let (kept, counted, uid_next) = (Counts::of(record), folder.counted, record.uid_next);
-            if kept != counted {
+            if !counted.explain(&kept, self.unplaced) {
                 let detail = format!("it says {kept:?} and holds {counted:?}");
                 let problem = self.problem(What::Counters, detail).folder(id);
                 self.found(problem, Fix::Count { id })?;

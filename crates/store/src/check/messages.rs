@@ -5,7 +5,7 @@ use mapi::{FolderId, MessageId, PropertyValue, tags};
 use super::body::{self, gather};
 use super::cursor::{Cursor, each_key};
 use super::fix::Fix;
-use super::pass::{Folder, Pass, read_as};
+use super::pass::{Pass, read_as};
 use super::problem::{Problem, What};
 use super::report::Progress;
 use crate::engine::{KeyRange, Scanned, Space};
@@ -15,7 +15,6 @@ use crate::message::{MessageBody, summary_flags};
 use crate::record::hot::Hot;
 use crate::record::node;
 use crate::record::summary::{Summary, Text};
-use crate::table::Contents;
 use crate::value::Value;
 use crate::{Result, large};
 
@@ -68,6 +67,7 @@ impl Pass<'_> {
             None => Err("it is missing".into()),
         };
         let hot = hot.map_err(|detail| wrong.push((What::Hot, detail))).ok();
+        self.unplaced += u64::from(hot.is_none());
         let body = match nodes.is_empty() {
             true => Err("they are missing".into()),
             false => gather(&nodes, |_| None).whole().map_err(|error| error.to_string()),
@@ -176,7 +176,7 @@ impl Pass<'_> {
             wrong.push((What::OrphanMessage, format!("the folder would be {}", hot.folder)));
             return Ok(());
         };
-        count(folder, hot);
+        folder.counted.add(hot);
         if hot.uid <= folder.last_uid {
             folder.unordered = true;
         }
@@ -205,13 +205,9 @@ impl Pass<'_> {
             if body.size() != hot.size {
                 wrong.push((What::Size, format!("{} instead of {}", hot.size, body.size())));
             }
-            let mut expected = expected_summary(hot, body);
-            if let Ok(stored) = &stored {
-                // Summaries are not written anew for what later versions know besides.
-                expected.sent_by_from &= stored.sent_by_from;
-            }
+            let expected = expected_summary(hot, body);
             match &stored {
-                Ok(stored) if *stored == expected => {}
+                Ok(stored) if says_the_same(stored, &expected) => {}
                 Ok(stored) => wrong.push((What::Summary, difference(stored, &expected))),
                 Err(detail) => wrong.push((What::Summary, detail.clone())),
             }
@@ -310,30 +306,20 @@ impl Pass<'_> {
     }
 }
 
-/// Counts a message into what its folder must say.
-fn count(folder: &mut Folder, hot: &Hot) {
-    let counted = &mut folder.counted;
-    match hot.contents {
-        Contents::Normal => {
-            counted.contents += 1;
-            counted.unread += u32::from(!read_state::is_read(hot));
-        }
-        Contents::Associated => counted.associated += 1,
-        Contents::SoftDeleted | Contents::SoftDeletedAssociated => counted.soft_deleted += 1,
-    }
-    let size = match hot.contents.is_deleted() {
-        true => &mut counted.deleted_size,
-        false => &mut counted.size,
-    };
-    *size = size.saturating_add(hot.size);
-}
-
 /// The summary that a message must have.
 pub(super) fn expected_summary(hot: &Hot, body: &MessageBody) -> Summary {
     let associated = hot.contents.is_associated();
     let attachments = !body.attachments.is_empty();
     let flags = summary_flags(hot.flags, read_state::is_read(hot), associated, attachments);
     Summary::of(body, hot, flags)
+}
+
+/// Whether a stored summary is as good as the one that would be written now: it may know less, since those
+/// of older versions stay.
+pub(super) fn says_the_same(stored: &Summary, expected: &Summary) -> bool {
+    let mut expected = expected.clone();
+    expected.sent_by_from &= stored.sent_by_from;
+    *stored == expected
 }
 
 fn difference(stored: &Summary, expected: &Summary) -> String {

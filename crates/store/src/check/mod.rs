@@ -9,8 +9,6 @@
 //! A repair decides nothing by the snapshot. Each looks again under the mailbox's writer (or the lock of the
 //! directory), so that it mends what is there now.
 
-#![allow(dead_code)] // Until the repair is there.
-
 mod body;
 mod cursor;
 mod directory;
@@ -21,6 +19,7 @@ mod kinds;
 mod messages;
 mod pass;
 mod problem;
+mod repair;
 mod report;
 
 use std::collections::HashSet;
@@ -30,6 +29,7 @@ use self::directory::DirectoryPass;
 use self::fix::Fix;
 use self::pass::{Known, Pass, Sink};
 pub use self::problem::{Problem, Severity, What};
+use self::repair::{Mended, Mender};
 pub use self::report::{MAX_PROBLEMS, Options, Progress, Report};
 use crate::blob;
 use crate::directory::record;
@@ -74,10 +74,19 @@ fn run(
     only: Option<MailboxNumber>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report> {
-    if options.repair {
-        return Err(StoreError::NotImplemented("repair"));
+    let mut look = |mend: bool| round(store, &Options { repair: mend, ..*options }, only, progress);
+    let mut report = look(options.repair)?;
+    if !options.repair || report.found == 0 {
+        return Ok(report);
     }
-    round(store, options, only, progress)
+    // What was mended first may be what others need, and may have brought to light what was hidden.
+    let second = look(true)?;
+    if second.found == 0 && report.left() == 0 {
+        return Ok(report);
+    }
+    report.absorb(second);
+    report.settle(look(false)?);
+    Ok(report)
 }
 
 /// One look at everything, or at one mailbox.
@@ -93,16 +102,19 @@ fn round(
         one(store, options, number, &mut known, progress, &mut report)?;
         return Ok(report);
     }
+    let mut found = Report::default();
     if options.blobs {
         let (looked, damaged) = again(|| blobs(store, progress))?;
         known.damaged = (looked.problems.len() < MAX_PROBLEMS).then_some(damaged);
-        report.merge(looked);
+        found = looked;
     }
-    let (looked, numbers) = again(|| accounts(store, progress))?;
+    let (looked, numbers) = again(|| accounts(store, options, progress))?;
     report.merge(looked);
     for number in numbers {
         one(store, options, number, &mut known, progress, &mut report)?;
     }
+    // Now that no message refers to what is damaged.
+    report.merge(if options.repair { remove_blobs(store, options, found)? } else { found });
     Ok(report)
 }
 
@@ -128,10 +140,11 @@ fn one(
     let looked = again(|| {
         let snapshot = store.engine().snapshot()?;
         let mut report = Report::default();
-        let mut sink = Collect { report: Report::default(), progress };
         if !is_there(&*snapshot, number)? {
             return Ok(report);
         }
+        let mender = options.repair.then(|| Mender::new(store, Some(number), *options));
+        let mut sink = Collect { report: Report::default(), progress, mender };
         let pass = Pass {
             number,
             reader: &*snapshot,
@@ -150,8 +163,13 @@ fn one(
             max_number: 0,
             max_sequence: 0,
             total: 0,
+            settling: jobs::settles_folders(number, &*snapshot)?,
+            unplaced: 0,
         };
         pass.run()?;
+        if let Some(mender) = &mut sink.mender {
+            mender.finish()?;
+        }
         report.merge(sink.report);
         Ok(report)
     })?;
@@ -170,7 +188,7 @@ fn is_there(reader: &dyn Reader, number: MailboxNumber) -> Result<bool> {
 fn blobs(store: &Store, progress: &mut dyn FnMut(Progress)) -> Result<(Report, HashSet<Vec<u8>>)> {
     const STEP: u64 = 256;
     let snapshot = store.engine().snapshot()?;
-    let mut sink = Collect { report: Report::default(), progress };
+    let mut sink = Collect { report: Report::default(), progress, mender: None };
     let mut damaged = HashSet::new();
     let mut records = 0u64;
     let mut cursor = cursor::Cursor::new(&*snapshot, Space::Blobs, KeyRange::all());
@@ -196,26 +214,46 @@ fn blobs(store: &Store, progress: &mut dyn FnMut(Progress)) -> Result<(Report, H
     Ok((report, damaged))
 }
 
+/// Removes what is still damaged of what was found in the blob space.
+fn remove_blobs(store: &Store, options: &Options, found: Report) -> Result<Report> {
+    let mut report = Report { records: found.records, ..Report::default() };
+    let extra = found.found - found.problems.len() as u64;
+    let mut mender = Mender::new(store, None, *options);
+    for mut problem in found.problems {
+        if let Some((_, key)) = &problem.record {
+            let mended = mender.mend(&Fix::Blob { key: key.clone() })?;
+            say(&mut problem, &mended, true);
+        }
+        report.add(problem);
+    }
+    report.found += extra;
+    Ok(report)
+}
+
 /// Looks at the directory and the jobs. Gives the numbers of all mailboxes, too.
 fn accounts(
     store: &Store,
+    options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Report, Vec<MailboxNumber>)> {
     let snapshot = store.engine().snapshot()?;
     let mut report = Report::default();
-    let mut sink = Collect { report: Report::default(), progress };
-    DirectoryPass {
+    let mender = options.repair.then(|| Mender::new(store, None, *options));
+    let mut sink = Collect { report: Report::default(), progress, mender };
+    let owned = DirectoryPass {
         reader: &*snapshot,
         sink: &mut sink,
         report: &mut report,
         damaged: Default::default(),
         counters: Default::default(),
         max: Default::default(),
+        mailboxes: Default::default(),
     }
     .run()?;
     let numbers = mailboxes(&*snapshot)?;
     for number in &numbers {
-        let owned = snapshot.contains(Space::Directory, &record::mailbox_key(*number))?;
+        let owned = owned.contains(&number.0)
+            || snapshot.contains(Space::Directory, &record::mailbox_key(*number))?;
         if !owned && is_there(&*snapshot, *number)? {
             let mut problem = Problem::new(What::StrayMailbox, "");
             problem.mailbox = Some(*number);
@@ -251,14 +289,26 @@ fn mailboxes(reader: &dyn Reader) -> Result<Vec<MailboxNumber>> {
     }
 }
 
-/// Notes what is found.
+/// Notes what is found, and mends it where it is to be mended.
 struct Collect<'a> {
     report: Report,
     progress: &'a mut dyn FnMut(Progress),
+    mender: Option<Mender<'a>>,
 }
 
 impl Sink for Collect<'_> {
-    fn found(&mut self, problems: Vec<Problem>, _: Option<Fix>) -> Result<()> {
+    fn found(&mut self, mut problems: Vec<Problem>, fix: Option<Fix>) -> Result<()> {
+        if let Some(mender) = &mut self.mender {
+            let mended = match &fix {
+                Some(fix) => mender.mend(fix)?,
+                None => Mended::Cannot("there is no repair for it".into()),
+            };
+            // What is lost is said once, with the problem that is about data.
+            let first = problems.iter().position(|p| p.severity() == Severity::Data).unwrap_or(0);
+            for (index, problem) in problems.iter_mut().enumerate() {
+                say(problem, &mended, index == first);
+            }
+        }
         problems.into_iter().for_each(|problem| self.report.add(problem));
         Ok(())
     }
@@ -266,5 +316,18 @@ impl Sink for Collect<'_> {
     fn progress(&mut self, progress: Progress) -> Result<()> {
         (self.progress)(progress);
         Ok(())
+    }
+}
+
+fn say(problem: &mut Problem, mended: &Mended, first: bool) {
+    match mended {
+        Mended::Done { lost } => {
+            problem.repaired = true;
+            if first {
+                problem.lost.clone_from(lost);
+            }
+        }
+        Mended::Fine => problem.repaired = true,
+        Mended::Cannot(why) => problem.left = Some(why.clone()),
     }
 }

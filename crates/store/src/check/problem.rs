@@ -96,15 +96,13 @@ kinds! {
         "listed again, under another name if its own is taken";
     ChildEntry, "child-entry", Derived, "an entry in a folder's list of subfolders that leads nowhere or to another folder",
         "removed";
-    FolderState, "folder-state", Derived, "a folder is not soft-deleted, or there, as the one above it, and no job brings it there",
-        "left alone";
-    DeletedFolder, "deleted-folder", Derived, "a soft-deleted folder cannot be found by its parent or by its time",
-        "left alone";
     Counters, "counters", Derived, "the counters of a folder are not what it holds", "counted again";
     Sizes, "sizes", Derived, "the mailbox's size is not that of its folders", "added up again";
     UidNext, "uid-next", Data, "a folder would give an IMAP UID a second time", "raised";
     DoubleUid, "double-uid", Data, "two messages of a folder have the same IMAP UID",
         "the later one gets a new one";
+    FolderState, "folder-state", Data, "a folder that is deleted, or there, while the one above it is not",
+        "follows the one above it";
     StrayDetached, "stray-detached", Leftover, "a deleted folder that no job removes",
         "removed if it is empty, else put under \"Lost and found\"";
     Hot, "hot", Data, "the record with a message's folder and state is missing or damaged",
@@ -113,13 +111,14 @@ kinds! {
         "what can be read is kept; what is lost is named";
     OrphanMessage, "orphan-message", Data, "a message whose folder does not exist",
         "put under \"Lost and found\"";
-    Size, "size", Derived, "the size of a message is not that of its properties", "computed again";
+    Size, "size", Data, "the size of a message is not that of its properties: one may be missing",
+        "computed again";
     Summary, "summary", Derived, "the summary of a message is missing, damaged or says something else",
         "made again";
     StraySummary, "stray-summary", Derived, "a folder lists a message that it does not hold", "removed";
-    DeletedEntry, "deleted-entry", Derived, "a soft-deleted message that is not found by its time",
+    DeletedEntry, "deleted-entry", Derived, "something soft-deleted that is not found where it was, or by its time",
         "written again";
-    StrayDeleted, "stray-deleted", Derived, "an entry of a message that was not soft-deleted then",
+    StrayDeleted, "stray-deleted", Derived, "an entry of something that was not soft-deleted then",
         "removed";
     State, "state", Data, "the state of a message makes no sense", "set right";
     UnknownId, "unknown-id", Data, "a property id or replica in use that the mailbox does not know",
@@ -218,15 +217,15 @@ impl Problem {
         self.what.severity()
     }
 
-    /// Whether two runs found the same thing.
-    pub(crate) fn is_same(&self, other: &Problem) -> bool {
-        self.what == other.what
-            && self.mailbox == other.mailbox
-            && self.folder == other.folder
-            && self.message == other.message
-            && self.record == other.record
+    /// By which two looks know that they found the same thing.
+    pub(crate) fn name(&self) -> Name {
+        (self.what, self.mailbox, self.folder, self.message, self.record.clone())
     }
 }
+
+/// What a problem is about, without words.
+pub(crate) type Name =
+    (What, Option<MailboxNumber>, Option<FolderId>, Option<MessageId>, Option<(Space, Vec<u8>)>);
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

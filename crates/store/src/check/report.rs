@@ -1,6 +1,8 @@
 //! What a check looked at and what it found.
 
-use super::problem::Problem;
+use std::collections::{HashMap, HashSet};
+
+use super::problem::{Name, Problem};
 
 /// Problems that are put into words; there may be more.
 pub const MAX_PROBLEMS: usize = 10_000;
@@ -91,25 +93,44 @@ impl Report {
         self.problems.extend(other.problems.into_iter().take(room));
     }
 
-    /// Counts what a last look found again after it was thought to be mended, and what it found anew.
-    pub(crate) fn settle(&mut self, left: Report) {
-        for mut problem in left.problems {
-            let before = self.problems.iter_mut().find(|before| before.is_same(&problem));
-            match before {
-                Some(before) => {
-                    if std::mem::take(&mut before.repaired) {
-                        self.repaired -= 1;
-                    }
-                    if before.left.is_none() {
-                        before.left = Some("it is still there after the repair".into());
-                    }
-                }
-                None => {
-                    problem.repaired = false;
-                    self.add(problem);
-                }
+    /// Adds what a second look found and did: of the same problem, the later word holds.
+    pub(crate) fn absorb(&mut self, later: Report) {
+        let mut known: HashMap<Name, usize> =
+            self.problems.iter().enumerate().map(|(index, p)| (p.name(), index)).collect();
+        self.found += later.found - later.problems.len() as u64;
+        for problem in later.problems {
+            let Some(index) = known.remove(&problem.name()) else {
+                self.add(problem);
+                continue;
+            };
+            let before = &mut self.problems[index];
+            if !problem.lost.is_empty() && before.lost != problem.lost {
+                let both = [&before.lost[..], &problem.lost[..]];
+                before.lost =
+                    both.into_iter().filter(|lost| !lost.is_empty()).collect::<Vec<_>>().join("; ");
             }
+            before.repaired = problem.repaired;
+            before.left = problem.left;
         }
-        self.mailboxes = self.mailboxes.max(left.mailboxes);
+    }
+
+    /// Lets a last look, which mended nothing, say what is left.
+    pub(crate) fn settle(&mut self, last: Report) {
+        let left: HashSet<Name> = last.problems.iter().map(Problem::name).collect();
+        let mut known = HashSet::new();
+        for problem in &mut self.problems {
+            let name = problem.name();
+            problem.repaired = !left.contains(&name);
+            match (problem.repaired, &problem.left) {
+                (true, _) => problem.left = None,
+                (false, None) => problem.left = Some("it is still there after the repair".into()),
+                _ => {}
+            }
+            known.insert(name);
+        }
+        let found = last.found;
+        last.problems.into_iter().filter(|p| !known.contains(&p.name())).for_each(|p| self.add(p));
+        self.found = self.found.max(found);
+        self.repaired = self.found - found;
     }
 }

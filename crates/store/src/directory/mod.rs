@@ -489,7 +489,7 @@ fn new_credential(password: &str) -> Result<Vec<u8>> {
     Ok(record::write_credential(&password::hash(password)?))
 }
 
-fn site(reader: &(impl Reader + ?Sized)) -> Result<Site> {
+pub(crate) fn site(reader: &(impl Reader + ?Sized)) -> Result<Site> {
     let bytes = reader.get(Space::Directory, record::SITE)?.ok_or(StoreError::NotFound("site"))?;
     Ok(Site::read(&bytes)?)
 }
@@ -499,7 +499,7 @@ fn group_dn(site: &Site) -> String {
 }
 
 /// A DN of its own for each account, also for one that gets the address of a removed one.
-fn recipient_dn(site: &Site, address: &str) -> String {
+pub(crate) fn recipient_dn(site: &Site, address: &str) -> String {
     let unique: String = Guid::random().0.iter().map(|byte| format!("{byte:02x}")).collect();
     let alias = dn_part(address.split('@').next().unwrap_or_default());
     format!("{}/cn=Recipients/cn={unique}-{alias}", group_dn(site))

@@ -6,6 +6,7 @@ use super::{DeleteOptions, FolderKind, child_ids, deleted_child_ids, record, sof
 use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
+use crate::mailbox::receive;
 use crate::mailbox::special::SpecialFolder;
 use crate::mailbox::writer::{self, Tx};
 use crate::record::folder::{FolderRecord, FolderState};
@@ -118,7 +119,7 @@ fn detach(tx: &mut Tx<'_>, id: FolderId) -> Result<()> {
     let mut entry = Change::of_folder(ChangeKind::FolderDeleted, id, change);
     entry.old_folder = record.parent;
     tx.log(entry)?;
-    Ok(())
+    receive::leave_folder(tx, id)
 }
 
 /// Removes a detached folder and all below it, in bounded batches. Safe to run again after a crash at any

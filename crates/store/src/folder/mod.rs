@@ -163,7 +163,7 @@ pub fn create(mailbox: &Mailbox, parent: FolderId, new: &NewFolder) -> Result<Cr
 }
 
 /// Adds a folder under a parent that has no child of that name.
-fn insert(
+pub(crate) fn insert(
     tx: &mut Tx<'_>,
     parent: FolderId,
     name: &str,

@@ -96,6 +96,10 @@ impl Mailbox {
         self.info.created
     }
 
+    pub(crate) fn info(&self) -> Info {
+        self.info
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         *self.settings.read()
     }
@@ -112,6 +116,16 @@ impl Mailbox {
         let mut held = self.settings.write();
         *held = read_settings(self.store.engine(), self.number)?;
         Ok(())
+    }
+
+    /// Lets go of all that is remembered of what is stored, after a repair.
+    pub(crate) fn forget(&self) {
+        *self.names.write() = None;
+        *self.replicas.write() = None;
+        if let Ok(settings) = read_settings(self.store.engine(), self.number) {
+            *self.settings.write() = settings;
+        }
+        crate::table::registry::forget_rows(self);
     }
 
     /// Hands every durable change to a new subscription from now on.

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use mapi::{FileTime, FolderId, Wire};
 
-use super::writer;
+use super::special::{RECEIVE, SpecialFolder};
+use super::writer::{self, Tx};
 use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::Kind;
 use crate::record::folder::FolderState;
@@ -113,6 +114,31 @@ pub(crate) fn to_bytes(entry: &ReceiveFolder) -> Vec<u8> {
     entry.modified.write(&mut w);
     w.extend_from_slice(entry.class.as_bytes());
     w
+}
+
+/// Where messages of a class go that every mailbox has an entry for.
+pub(crate) fn default_folder(class: &[u8]) -> Option<SpecialFolder> {
+    let known = RECEIVE.iter().find(|(name, _)| name.to_ascii_lowercase().as_bytes() == class);
+    known.map(|(_, folder)| *folder)
+}
+
+/// Lets nothing be delivered to a folder that goes for good: what every mailbox has an entry for goes where
+/// it went first, the others go.
+pub(crate) fn leave_folder(tx: &mut Tx<'_>, id: FolderId) -> Result<()> {
+    let range = KeyRange::prefix(tx.mailbox.key(Kind::Receive, &[]));
+    let entries = tx.reader().scan_each(Space::Mailbox, &range, MAX_ENTRIES + RECEIVE.len())?;
+    for (key, value) in entries {
+        let entry = value.ok().and_then(|value| from_bytes(&value).ok());
+        let Some(entry) = entry.filter(|entry| entry.folder == id) else { continue };
+        match default_folder(key.get(9..).unwrap_or_default()) {
+            Some(default) => {
+                let entry = ReceiveFolder { folder: default.id(), modified: tx.now, ..entry };
+                tx.put(key.to_vec(), to_bytes(&entry));
+            }
+            None => tx.delete(key.to_vec()),
+        }
+    }
+    Ok(())
 }
 
 /// Whether a record is what [`set_folder`] writes.

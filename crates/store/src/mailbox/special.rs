@@ -115,7 +115,7 @@ pub(crate) fn build(batch: &mut Batch, mailbox: MailboxNumber, info: &Info) {
 }
 
 /// The receive folder table of a new mailbox.
-const RECEIVE: &[(&str, SpecialFolder)] = &[
+pub(crate) const RECEIVE: &[(&str, SpecialFolder)] = &[
     ("", SpecialFolder::Inbox),
     ("IPM", SpecialFolder::Inbox),
     ("REPORT.IPM", SpecialFolder::Inbox),
@@ -155,7 +155,7 @@ fn record(folder: SpecialFolder, change: ChangeNumber, now: FileTime) -> FolderR
     }
 }
 
-fn folder_properties(folder: SpecialFolder, info: &Info) -> Properties {
+pub(crate) fn folder_properties(folder: SpecialFolder, info: &Info) -> Properties {
     let mut properties = Properties::new();
     if let Some(class) = folder.container_class() {
         properties.set(tags::CONTAINER_CLASS, class);

@@ -187,6 +187,27 @@ impl<'a> Tx<'a> {
         Ok(FolderId::own(self.take_numbers(1)?))
     }
 
+    /// Puts and deletes so far, without the folders, the log and the head.
+    pub(crate) fn writes(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// The head with what this batch took of it until now.
+    pub(crate) fn last_numbers(&self) -> Head {
+        self.head
+    }
+
+    /// For repairs: raises the last numbers to what is in use.
+    pub(crate) fn raise_numbers(&mut self, counter: u64, sequence: u64) {
+        self.head.counter = self.head.counter.max(counter);
+        self.head.sequence = self.head.sequence.max(sequence);
+    }
+
+    /// For repairs: sets the sizes to what the folders' records add up to, without those of this batch.
+    pub(crate) fn set_sizes(&mut self, sizes: Sizes) {
+        self.head.sizes = sizes;
+    }
+
     /// The sequence that the next call of [`Tx::log`] will use.
     pub(crate) fn next_sequence(&self) -> u64 {
         self.head.sequence + 1

@@ -30,6 +30,7 @@ pub(crate) use open::{read as read_in, read_hot};
 pub use read::{set_read, set_read_many, set_status};
 pub(crate) use relocate::copy_across;
 pub use relocate::{copy_to, move_to};
+pub(crate) use save::next_uid;
 pub use save::{SaveOptions, Saved, save};
 
 /// How deep messages may be embedded in messages.

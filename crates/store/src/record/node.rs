@@ -132,6 +132,72 @@ fn read_message(r: &mut Reader<'_>) -> Result<MessageBody, WireError> {
     })
 }
 
+/// What can be read of the damaged record of a message; and whether that is all.
+pub(crate) fn read_message_partly(bytes: &[u8]) -> (MessageBody, bool) {
+    let mut r = Reader::new(bytes);
+    match super::version(&mut r, VERSION) {
+        Ok(_) => read_body_partly(&mut r),
+        Err(_) => (MessageBody::default(), false),
+    }
+}
+
+/// As [`read_message_partly`], for an attachment and the message that it may hold.
+pub(crate) fn read_attachment_partly(bytes: &[u8]) -> (Properties, Option<MessageBody>, bool) {
+    let mut r = Reader::new(bytes);
+    if super::version(&mut r, VERSION).is_err() {
+        return (Properties::new(), None, false);
+    }
+    let (properties, whole) = properties::read_partly(&mut r);
+    match (whole, bool::read(&mut r)) {
+        (true, Ok(false)) => (properties, None, true),
+        (true, Ok(true)) => {
+            let (embedded, whole) = read_body_partly(&mut r);
+            (properties, Some(embedded), whole)
+        }
+        _ => (properties, None, false),
+    }
+}
+
+fn read_body_partly(r: &mut Reader<'_>) -> (MessageBody, bool) {
+    let mut body = MessageBody::default();
+    let (properties, mut whole) = properties::read_partly(r);
+    body.properties = properties;
+    let count = if whole { u32::read(r).ok() } else { None };
+    for _ in 0..count.unwrap_or(0) {
+        let Ok(row) = u32::read(r) else {
+            whole = false;
+            break;
+        };
+        let (properties, read) = properties::read_partly(r);
+        body.recipients.push(Recipient { row, properties });
+        if !read {
+            whole = false;
+            break;
+        }
+    }
+    if !whole || count.is_none() {
+        return (body, false);
+    }
+    let mut rest = || -> Result<(u32, Option<Mime>), WireError> {
+        let next = u32::read(r)?;
+        Ok((
+            next,
+            match u8::read(r)? {
+                MIME_NONE => None,
+                MIME_KEPT => Some(Mime::read(r)?),
+                form => return Err(r.bad("a known form of MIME", u64::from(form), 1)),
+            },
+        ))
+    };
+    match rest() {
+        Ok((next, mime)) => {
+            (body.next_attachment, body.mime) = (next, mime);
+            (body, true)
+        }
+        Err(_) => (body, false),
+    }
+}
+
 /// The key of a node without its part.
 pub(crate) fn key(mailbox: MailboxNumber, message: mapi::MessageId, path: &[u32]) -> Vec<u8> {
     let numbers: Vec<u8> = path.iter().flat_map(|number| number.to_be_bytes()).collect();

@@ -55,6 +55,24 @@ pub(crate) fn read(r: &mut Reader<'_>) -> Result<Properties, WireError> {
     Ok(properties)
 }
 
+/// What can be read of damaged bytes, up to the first value that makes no sense; and whether that is all.
+pub(crate) fn read_partly(r: &mut Reader<'_>) -> (Properties, bool) {
+    let mut properties = Properties::new();
+    let Ok(count) = u32::read(r) else { return (properties, false) };
+    let mut last = None;
+    for _ in 0..count {
+        let Ok(id) = u16::read(r) else { return (properties, false) };
+        // They were written in the order of their ids.
+        if last.is_some_and(|last| id <= last) {
+            return (properties, false);
+        }
+        let Ok(value) = read_value(r) else { return (properties, false) };
+        properties.set_id(id, value);
+        last = Some(id);
+    }
+    (properties, true)
+}
+
 pub(crate) fn read_value(r: &mut Reader<'_>) -> Result<Value, WireError> {
     let property_type = PropertyType::read(r)?;
     match u8::read(r)? {

@@ -153,6 +153,14 @@ pub(crate) fn shrink(mailbox: &Mailbox, keep: &Arc<Core>) {
     }
 }
 
+/// Lets the rows of all views of a mailbox go, also of those in use; they are built again when they are asked
+/// for.
+pub(crate) fn forget_rows(mailbox: &Mailbox) {
+    let cores: Vec<Arc<Core>> =
+        mailbox.views.slots.lock().values().map(|slot| slot.core.clone()).collect();
+    cores.iter().for_each(|core| core.forget());
+}
+
 impl Views {
     /// Takes a view out that nobody uses.
     fn take_idle(&self, name: &[u8]) -> Option<Slot> {

@@ -497,6 +497,13 @@ impl Core {
         }
     }
 
+    /// Lets the rows go, once nobody works on them.
+    pub(crate) fn forget(&self) {
+        let mut slot = self.slot.lock();
+        slot.state = None;
+        self.count(&mut slot.bytes, 0);
+    }
+
     /// Lets the rows go, if nobody is working on them; they are built again when they are asked for.
     pub(crate) fn evict(&self) -> bool {
         let Some(mut slot) = self.slot.try_lock() else { return false };

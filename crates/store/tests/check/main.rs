@@ -8,3 +8,16 @@ mod directory;
 mod fixture;
 mod online;
 mod random;
+
+/// The table of problems in the documentation is that of the program.
+#[test]
+fn every_problem_is_documented() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/check.md");
+    let text = std::fs::read_to_string(path).expect("docs/check.md");
+    for what in store::check::What::ALL {
+        let severity = what.severity().name();
+        let row =
+            format!("| `{}` | {severity} | {} | {} |", what.code(), what.words(), what.repair());
+        assert!(text.contains(&row), "docs/check.md lacks:\n{row}");
+    }
+}

@@ -99,3 +99,44 @@ fn beside_writers(engine: Arc<dyn Engine>, looks: usize) {
     let report = check::store(&store, &ALL, &mut |_| {}).unwrap();
     assert_eq!(report.left_in_words(), Vec::<String>::new());
 }
+
+/// What a check costs, in the time of the processor; in memory, so that no disk counts.
+/// `CHECK_MESSAGES=100000 cargo test -p store --test check -- --ignored --nocapture cost`
+#[test]
+#[ignore = "prints what a check of many messages costs; run by hand"]
+fn cost() {
+    let wanted = std::env::var("CHECK_MESSAGES").ok().and_then(|n| n.parse().ok());
+    let most: usize = wanted.unwrap_or(100_000);
+    let store = Store::in_memory(options()).unwrap();
+    let mailbox = store.mailbox(account(&store, "me@example.test").mailbox).unwrap();
+    let mut there = 0;
+    for goal in [most / 100, most / 10, most] {
+        while there < goal {
+            let group = (0..message::MAX_IMPORTED_TOGETHER.min(goal - there))
+                .map(|n| {
+                    (INBOX, plain(&format!("message {}", there + n)), ImportOptions::default())
+                })
+                .collect::<Vec<_>>();
+            there += group.len();
+            assert!(message::import_all(&mailbox, group).unwrap().iter().all(Result::is_ok));
+        }
+        let before = processor_seconds();
+        let report = check::mailbox(&mailbox, &ALL).unwrap();
+        let seconds = processor_seconds() - before;
+        assert!(report.is_clean());
+        println!(
+            "{} messages, {} records: {seconds:.2} s, {:.0} records/s",
+            report.messages,
+            report.records,
+            report.records as f64 / seconds
+        );
+    }
+}
+
+/// Of this thread, as Linux tells it in ticks of a hundredth of a second.
+fn processor_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
+    (ticks(11) + ticks(12)) / 100.0
+}

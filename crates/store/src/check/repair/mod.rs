@@ -84,15 +84,19 @@ impl<'a> Mender<'a> {
         let Ok(mailbox) = self.store.mailbox(number) else { return Ok(()) };
         for at in std::mem::take(&mut self.touched) {
             let (replica, counter) = keys::id_parts(at);
-            let counted = folder::count(&mailbox, FolderId::new(replica, counter));
-            // Of other errors the next look at the mailbox says what is still wrong.
-            if let Err(error @ (StoreError::Closed | StoreError::DiskFull)) = counted {
-                return Err(error);
-            }
+            self.count(|| folder::count(&mailbox, FolderId::new(replica, counter)))?;
         }
-        folder::sizes(&mailbox)?;
+        self.count(|| folder::sizes(&mailbox))?;
         mailbox.forget();
         Ok(())
+    }
+
+    /// Errors: as those of [`mend`](Self::mend). Of others the next look at the mailbox says what is wrong.
+    fn count(&self, count: impl FnOnce() -> Result<Mended>) -> Result<()> {
+        match count() {
+            Err(error @ (StoreError::Closed | StoreError::DiskFull)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn try_mend(&mut self, fix: &Fix) -> Result<Mended> {

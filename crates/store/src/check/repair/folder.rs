@@ -582,6 +582,7 @@ pub(super) fn detached(
     id: FolderId,
     touched: &mut BTreeSet<u64>,
 ) -> Result<Mended> {
+    let _trees = mailbox.trees.lock();
     let (mended, folders) = writer::write(mailbox, |tx| {
         let Some(Ok(before)) = record(tx, id)? else { return Ok((Mended::Fine, Vec::new())) };
         let job = jobs::folder_job(tx.mailbox.number(), id);
@@ -610,12 +611,11 @@ pub(super) fn detached(
         tx.log(Change::of_folder(ChangeKind::FolderCreated, id, change))?;
         Ok((Mended::done(), vec![id, parent]))
     })?;
-    touched.extend(folders.into_iter().map(number_of));
     // An empty one goes by the job that it has now.
-    let engine = mailbox.store().engine();
-    if engine.contains(Space::Queue, &jobs::folder_job(mailbox.number(), id))? {
+    if mended != Mended::Fine && folders.is_empty() {
         folder::remove_detached(mailbox, id)?;
     }
+    touched.extend(folders.into_iter().map(number_of));
     Ok(mended)
 }
 

@@ -103,7 +103,8 @@ pub(crate) fn over_budget(mailbox: &Mailbox) -> bool {
     store.gauges.view_bytes.get() > store.options.view_budget
 }
 
-/// Lets views go until those of all mailboxes keep to the budget, except `keep`, which was used just now.
+/// Lets views go until those of all mailboxes keep to the budget, except `keep`, which was used just now; if it
+/// has no rows, except the one that was used last.
 ///
 /// Views that nobody uses go first, the one that was used longest ago before the others. Then rows of those
 /// in use, which are built again when they are asked for: of the mailbox that holds the most, what it used
@@ -117,18 +118,28 @@ pub(crate) fn shrink(mailbox: &Mailbox, keep: &Arc<Core>) {
     let goal = budget - budget / 8;
     let within = || store.gauges.view_bytes.get() <= goal;
     let open = mailbox.store().open_mailboxes();
-    let mut idle = Vec::new();
-    let mut busy = Vec::new();
+    let mut all = Vec::new();
     for (index, mailbox) in open.iter().enumerate() {
         for (name, slot) in mailbox.views.slots.lock().iter() {
-            let core = slot.core.clone();
-            if core.held() == 0 || Arc::ptr_eq(&core, keep) {
-                continue;
+            if slot.core.held() > 0 {
+                all.push((index, name.clone(), slot.core.clone(), slot.users));
             }
-            match slot.users {
-                0 => idle.push((core.used(), index, name.clone())),
-                _ => busy.push((index, core)),
-            }
+        }
+    }
+    // Whoever opens a table makes a view without rows before he sorts it. That one needs nothing, and must not
+    // drive out what he reads from: a view that is larger than the budget would be built for each page anew.
+    let kept = match keep.held() {
+        0 => all.iter().map(|(_, _, core, _)| core).max_by_key(|core| core.used()).cloned(),
+        _ => Some(keep.clone()),
+    };
+    let is_kept = |core: &Arc<Core>| kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, core));
+    let mut idle = Vec::new();
+    let mut busy = Vec::new();
+    for (index, name, core, users) in all {
+        match users {
+            _ if is_kept(&core) => {}
+            0 => idle.push((core.used(), index, name)),
+            _ => busy.push((index, core)),
         }
     }
     idle.sort_unstable();

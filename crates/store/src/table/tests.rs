@@ -667,6 +667,30 @@ fn views_keep_to_the_budget() {
 }
 
 #[test]
+fn a_view_beyond_the_budget_stays_until_another_one_is_read() {
+    let options = StoreOptions { view_budget: 1 << 10, ..StoreOptions::default() };
+    let store = Store::in_memory(options).expect("a store in memory");
+    let mailbox = mailbox_in(&store);
+    (0..100).for_each(|n| _ = add_subject(&mailbox, INBOX, &n.to_string()));
+    // As clients do: a table as it comes, its sort order, rows, the end.
+    let page = |tag| {
+        let plain = open(&mailbox, contents(INBOX, &[], None)).expect("open");
+        let sorted = open(&mailbox, contents(INBOX, &[up(tag)], None)).expect("open");
+        drop(plain);
+        assert_eq!(keys(&sorted).len(), 100);
+    };
+    page(tags::SUBJECT);
+    let evicted = store.gauges().views_evicted;
+    page(tags::SUBJECT);
+    page(tags::SUBJECT);
+    assert_eq!(store.gauges().views_evicted, evicted, "it was not built again");
+    let held = store.gauges().view_bytes;
+    page(tags::IMPORTANCE);
+    assert!(store.gauges().views_evicted > evicted);
+    assert!(store.gauges().view_bytes <= held, "one of them is there");
+}
+
+#[test]
 fn views_of_all_mailboxes_keep_to_one_budget_and_the_greatest_pays_first() {
     let budget = 64 << 10;
     let options = StoreOptions { view_budget: budget, ..StoreOptions::default() };

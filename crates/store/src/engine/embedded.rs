@@ -208,10 +208,13 @@ impl FjallBackend {
     }
 
     fn with_open<T>(&self, work: impl FnOnce(&Open) -> Result<T>) -> Result<T> {
-        match &*self.open.read() {
-            Some(open) => work(open),
-            None if self.state.lock().shut_down => Err(Error::Closed),
-            None => Err(failure("it could not be opened again yet; see the log")),
+        if let Some(open) = &*self.open.read() {
+            return work(open);
+        }
+        // INVARIANT: nobody waits for the state while holding the files: who opens them takes the state first.
+        match self.state.lock().shut_down {
+            true => Err(Error::Closed),
+            false => Err(failure("it could not be opened again yet; see the log")),
         }
     }
 
@@ -475,8 +478,9 @@ impl Backend for FjallBackend {
     fn reclaim(&self, free: u64) -> Result<()> {
         self.flush()?;
         let _writing = self.writing.lock();
-        if let Some(open) = &*self.open.read() {
-            self.state.lock().keep_below = Some(open.newest().seqno());
+        let newest = self.open.read().as_ref().map(|open| open.newest().seqno());
+        if newest.is_some() {
+            self.state.lock().keep_below = newest;
         }
         self.close_files()?;
         // A fresh database knows of no snapshot that holds back the removal of old versions.

@@ -11,7 +11,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fjall::config::{BlockSizePolicy, CompressionPolicy, PartitioningPolicy};
 use fjall::{
@@ -133,6 +133,8 @@ struct FjallSnapshot {
     generation: u64,
 }
 
+/// How long the lock of a database that was closed may stay.
+const LOCKED: Duration = Duration::from_secs(10);
 /// How long the writer sleeps while it waits for flushes and compactions.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Sealed memtables of a space beyond which the writer waits.
@@ -177,17 +179,27 @@ impl FjallBackend {
     }
 
     fn open_database(&self) -> Result<(Database, Vec<Keyspace>)> {
-        let database = Database::builder(&self.path)
-            .cache_size(self.sizes.cache)
-            // Large values are compressed before they come here.
-            .journal_compression(CompressionType::None)
-            .manual_journal_persist(true)
-            .max_journaling_size(64 << 20)
-            .max_cached_files(Some(128))
-            // With two, one spins while the other compacts.
-            .worker_threads(1)
-            .open()
-            .map_err(|error| self.error(error))?;
+        let open = || {
+            Database::builder(&self.path)
+                .cache_size(self.sizes.cache)
+                // Large values are compressed before they come here.
+                .journal_compression(CompressionType::None)
+                .manual_journal_persist(true)
+                .max_journaling_size(64 << 20)
+                .max_cached_files(Some(128))
+                // With two, one spins while the other compacts.
+                .worker_threads(1)
+                .open()
+        };
+        let mut opened = open();
+        // A thread of the database that was closed just now may hold its lock for a moment longer. Another
+        // process cannot: it would need the lock of the data directory.
+        let closed = Instant::now();
+        while matches!(opened, Err(fjall::Error::Locked)) && closed.elapsed() < LOCKED {
+            std::thread::sleep(PAUSE);
+            opened = open();
+        }
+        let database = opened.map_err(|error| self.error(error))?;
         let spaces = Space::ALL.map(|space| {
             database
                 .keyspace(space.name(), || create_options(space))

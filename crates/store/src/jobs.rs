@@ -47,7 +47,7 @@ pub(crate) fn has_folder_settling(mailbox: &Mailbox, id: FolderId) -> Result<boo
 
 /// Whether a folder of the mailbox has to be followed yet.
 pub(crate) fn settles_folders(mailbox: MailboxNumber, reader: &dyn Reader) -> Result<bool> {
-    let range = KeyRange::prefix([SETTLING, &mailbox.0.to_be_bytes()].concat());
+    let range = KeyRange::prefix(in_mailbox(SETTLING, mailbox));
     Ok(!reader.scan(Space::Queue, &range, Direction::Forward, 1)?.is_empty())
 }
 
@@ -69,6 +69,12 @@ pub(crate) fn resume(store: &Store) -> Result<()> {
     }
     each_folder(store, SETTLING, folder::settle)?;
     each_folder(store, FOLDER, folder::remove_detached)
+}
+
+/// As [`resume`], for the folders of one mailbox: it came back from a backup that was taken amidst a job.
+pub(crate) fn resume_in(store: &Store, mailbox: MailboxNumber) -> Result<()> {
+    each_folder(store, &in_mailbox(SETTLING, mailbox), folder::settle)?;
+    each_folder(store, &in_mailbox(FOLDER, mailbox), folder::remove_detached)
 }
 
 /// Mailboxes whose removal has begun and not ended.

@@ -90,6 +90,9 @@ pub struct Store {
     pub(crate) inner: Arc<StoreInner>,
 }
 
+/// What this process holds of a mailbox's lease; none until it has taken it.
+type Lease = Arc<Mutex<Option<Epoch>>>;
+
 pub(crate) struct StoreInner {
     pub(crate) options: StoreOptions,
     pub(crate) engine: Arc<dyn Engine>,
@@ -105,7 +108,7 @@ pub(crate) struct StoreInner {
     /// Open mailboxes. An entry leaves with its mailbox.
     mailboxes: Mutex<HashMap<MailboxNumber, Weak<Mailbox>>>,
     /// Leases taken by this process: taken at a mailbox's first write, kept until it is removed.
-    epochs: Mutex<HashMap<MailboxNumber, Epoch>>,
+    epochs: Mutex<HashMap<MailboxNumber, Lease>>,
     /// Held while the directory is read, checked and written.
     pub(crate) directory: Mutex<()>,
     /// How often the directory was changed since the store was opened.
@@ -312,13 +315,13 @@ impl Store {
 
     /// The epoch under which this process writes a mailbox; the first call leases it.
     pub(crate) fn epoch(&self, mailbox: MailboxNumber) -> Result<Epoch> {
-        let mut epochs = self.inner.epochs.lock();
-        if let Some(epoch) = epochs.get(&mailbox) {
-            return Ok(*epoch);
+        let lease = Arc::clone(self.inner.epochs.lock().entry(mailbox).or_default());
+        // A lease waits for the disk: only those who write this mailbox wait with it.
+        let mut lease = lease.lock();
+        if let Some(epoch) = *lease {
+            return Ok(epoch);
         }
-        let epoch = self.inner.engine.lease(mailbox)?;
-        epochs.insert(mailbox, epoch);
-        Ok(epoch)
+        Ok(*lease.insert(self.inner.engine.lease(mailbox)?))
     }
 
     pub(crate) fn forget_epoch(&self, mailbox: MailboxNumber) {

@@ -48,6 +48,7 @@ pub fn adopt(
         }
     };
     restore_grants(opened, &saved, &account, target)?;
+    jobs::resume_in(target, number)?;
     let report = check::mailbox_by_number(target, number, &check::Options::default(), &mut |_| {})?;
     let problems = report.left_in_words();
     Ok(Adopted { account, records, damaged, problems })

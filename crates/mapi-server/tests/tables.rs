@@ -24,7 +24,7 @@ use mapi_rop::table::{
 use mapi_rop::{
     Empty, Handle, HandleIndex, LogonId, Request, ResponseContext, RopId, RopRequest, RopResponse,
 };
-use mapi_server::{ExecuteError, Options, Processor};
+use mapi_server::{ExecuteError, Limits, Options, Processor};
 use store::SpecialFolder;
 use support::{Client, code, processor};
 
@@ -215,6 +215,35 @@ fn rows_are_restricted_and_found() {
     assert_eq!(restrict(Some(text)), ["m03"]);
     assert_eq!(restrict(Some(important)), ["m02", "m05"]);
     assert_eq!(restrict(None).len(), 6);
+}
+
+/// A thousand tables of a session, each with a restriction as long as a buffer holds, would be hundreds of
+/// megabytes.
+#[test]
+fn what_a_table_is_restricted_by_counts_as_memory() {
+    let limits = Limits { bytes_per_session: 256 << 10, ..Limits::default() };
+    let (processor, accounts) = processor(1, Options { limits, ..Options::default() });
+    let mut client = Client::connect(&processor, &accounts[0]);
+    let folder = client.inbox();
+    let exist =
+        |id| Restriction::Exist { tag: PropertyTag::from_parts(id, PropertyType::INTEGER32) };
+    let long = Restriction::Or((1..400).map(exist).collect());
+    let restrict = |client: &mut Client, table, restriction| {
+        let restriction = SizedRestriction(restriction);
+        let request = RestrictRequest { flags: AsyncFlags::NONE, restriction };
+        client.call(table, RopRequest::Restrict(request)).map(drop)
+    };
+    let before = processor.ledger.bytes();
+    let tables: Vec<Handle> = (0..20).map(|_| client.contents(folder)).collect();
+    let done: Vec<_> =
+        tables.iter().map(|table| restrict(&mut client, *table, Some(long.clone()))).collect();
+    let held = done.iter().take_while(|done| done.is_ok()).count();
+    assert!((1..10).contains(&held), "{held}");
+    assert!(done[held..].iter().all(|done| *done == Err(ErrorCode::NOT_ENOUGH_MEMORY)));
+    assert_eq!(restrict(&mut client, tables[0], None), Ok(()));
+    assert_eq!(restrict(&mut client, tables[19], Some(long)), Ok(()));
+    tables.iter().for_each(|table| client.release(*table));
+    assert_eq!(processor.ledger.bytes(), before);
 }
 
 #[test]

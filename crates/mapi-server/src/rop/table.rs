@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use mapi::wire::Counted;
+use mapi::wire::{Counted, Wire};
 use mapi::{
     Cell, ErrorCode, PropertyRow, PropertyTag, PropertyType, PropertyValue, Restriction,
     SortOrderSet, tags,
@@ -25,7 +25,7 @@ use crate::convert::{TextWish, cell_of, stored_tag, to_client, truncate};
 use crate::error::Result;
 use crate::handles::NodeId;
 use crate::ledger::Kind;
-use crate::object::{Cursor, Object, Table, TableKind, TableSource};
+use crate::object::{BASE_BYTES, Cursor, Object, Table, TableKind, TableSource};
 
 /// RopGetHierarchyTable ([MS-OXCFOLD] 3.2.5.13).
 pub fn get_hierarchy_table(
@@ -211,12 +211,21 @@ pub fn restrict(
     let table = call.table(input)?;
     let Some(source) = &mut table.source else { return Err(ErrorCode::NOT_SUPPORTED.into()) };
     let restriction = request.restriction.0.clone().map(|r| stored_restriction(r, code_page));
+    // The next one counts for this one: a table holds one at a time.
+    table.entry.resize(BASE_BYTES + restriction.as_ref().map_or(0, restriction_bytes))?;
     source.view =
         view_of(&mailbox, source.folder, source.rows, &source.sort, restriction.as_ref())?;
     source.restriction = restriction;
     // MS-OXCTABL R453
     table.cursor = Cursor::Beginning;
     Ok(COMPLETE)
+}
+
+/// Bytes of memory that a restriction takes at most: it stands in the table, in the view, and as bytes in the
+/// view's name, and its shortest condition, of five bytes, takes a whole node.
+fn restriction_bytes(restriction: &Restriction) -> u64 {
+    const NODE: usize = size_of::<Restriction>();
+    (restriction.to_wire().len() * (2 * NODE.div_ceil(5) + 1)) as u64
 }
 
 /// RopGetStatus ([MS-OXCTABL] 3.2.5.7). Everything is done when it is answered, so nothing is under way.
@@ -245,6 +254,8 @@ pub fn reset_table(call: &mut Call<'_>, input: NodeId) -> Result<()> {
         source.view = view_of(&mailbox, source.folder, source.rows, &sort, None)?;
         source.sort = sort;
         source.restriction = None;
+        // Less is never refused.
+        table.entry.resize(BASE_BYTES)?;
     }
     Ok(())
 }

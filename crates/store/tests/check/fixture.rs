@@ -56,7 +56,7 @@ impl Fixture {
         receive::set_folder(&mailbox, "IPM.Test", Some(work)).unwrap();
         let keyed = |key: &str| ImportOptions {
             key: Some(key.as_bytes().to_vec()),
-            read: Some(key.len() % 2 == 0),
+            read: Some(key.len().is_multiple_of(2)),
             ..ImportOptions::default()
         };
         let import = |folder, content, options: &ImportOptions| {

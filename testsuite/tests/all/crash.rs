@@ -138,7 +138,7 @@ impl Served {
             .arg("--data")
             .arg(&data)
             .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
-            .args(["--memory-budget", "8"])
+            .args(["--memory-budget", "48"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;

@@ -69,6 +69,9 @@ const ALLOCATED_UNSURE: f64 = 65536.0;
 /// The same where the engine is compacted before each sample: it frees some of what it held late, which makes
 /// teeth, and the floor below them decides.
 const ALLOCATED_TEETH: f64 = 524_288.0;
+/// How far apart two such floors may stand by chance. Two threads of the engine end with each compaction, and the
+/// collector of its memtables keeps 2,304 bytes for each until it has 64 of them to free.
+const TOOTH_STEP: i64 = 2 * 2304;
 /// In a run of this many cycles the interval has to be narrower: 0.01 bytes a cycle.
 const LONG: f64 = 900_000.0;
 /// Resident bytes come in pages and arenas, and what was freed is not always given back.
@@ -99,10 +102,15 @@ pub fn judge(samples: &[Sample], terms: Terms) -> Verdict {
             long if long < LONG => (ALLOCATED_GROWTH as f64, ALLOCATED_GROWTH),
             long => (0.01 * long, (0.01 * long) as i64),
         };
+        // Of teeth the floor alone says something.
+        let (may_stay, least) = match terms.compacted {
+            true => (may_stay + TOOTH_STEP, (may_stay + TOOTH_STEP) as f64),
+            false => (may_stay, noise / 4.0),
+        };
         // What fills up once stands still in the second half; what is freed late comes down again.
         let goes_on = half.lower() * cycles / 2.0 > noise / 4.0;
         let rises = fit.lower() * cycles > noise && goes_on;
-        if rises && stays as f64 > noise / 4.0 {
+        if rises && stays as f64 > least {
             growing.push(format!(
                 "allocated bytes grow by {:.2} a cycle (95 %: {:.2} to {:.2})",
                 fit.slope,

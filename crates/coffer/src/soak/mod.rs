@@ -44,7 +44,7 @@ use target::{Purpose, Target};
 
 /// How many times everything is measured after the warm-up; fewer where each time the engine is compacted.
 const SAMPLES: u64 = 200;
-const SAMPLES_OF_WRITES: u64 = 60;
+const SAMPLES_OF_WRITES: u64 = 160;
 
 /// After so many cycles whose sessions are abandoned, the server has to have ended them.
 const ABANDONED: u64 = 100;

@@ -388,9 +388,10 @@ pub static SCENARIOS: &[Scenario] = &[
         name: "reopen",
         about: "opens a data directory, reads in it, writes into it, and closes it",
         rows: &[15],
+        writes: true,
         needs: Needs::Store,
         sessions: Sessions::Own,
-        share: 20,
+        share: 10,
         set: local::reopen,
         breaks: Breaks::Nowhere,
         ..PLAIN
@@ -415,7 +416,7 @@ pub static SCENARIOS: &[Scenario] = &[
         writes: true,
         needs: Needs::Store,
         sessions: Sessions::Own,
-        share: 20,
+        share: 10,
         set: local::import_export,
         breaks: Breaks::InTheStore,
         ..PLAIN
@@ -425,9 +426,10 @@ pub static SCENARIOS: &[Scenario] = &[
         about: "backs the store up, verifies the repository, reads a mailbox in the backup, and prunes; every \
                 fourth time restores the whole store into a directory and removes it",
         rows: &[19],
+        writes: true,
         needs: Needs::Store,
         sessions: Sessions::Own,
-        share: 100,
+        share: 10,
         set: backup::backup,
         breaks: Breaks::InTheStore,
         ..PLAIN

@@ -6,7 +6,7 @@ use crate::calls::{self, PASS};
 use crate::{give_up, watch};
 
 /// The calls that are trapped. None of them uses its sixth argument, which tells ours from the program's.
-const TRAPPED: [libc::c_long; 27] = [
+const TRAPPED: [libc::c_long; 28] = [
     libc::SYS_open,
     libc::SYS_openat,
     libc::SYS_creat,
@@ -29,6 +29,7 @@ const TRAPPED: [libc::c_long; 27] = [
     libc::SYS_mkdirat,
     libc::SYS_fsync,
     libc::SYS_fdatasync,
+    libc::SYS_syncfs,
     libc::SYS_statfs,
     libc::SYS_fstatfs,
     // Refused, so that the program reads and writes instead.

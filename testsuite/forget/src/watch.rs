@@ -107,6 +107,7 @@ pub fn handle(call: c_long, arguments: [usize; 5]) -> isize {
         libc::SYS_mkdir => watch.make_directory(call, arguments, (HERE, a)),
         libc::SYS_mkdirat => watch.make_directory(call, arguments, (a, b)),
         libc::SYS_fsync | libc::SYS_fdatasync => watch.sync(call, a),
+        libc::SYS_syncfs => watch.sync_all(a),
         libc::SYS_statfs | libc::SYS_fstatfs => watch.space(call, arguments),
         libc::SYS_copy_file_range => error(libc::EXDEV),
         libc::SYS_sendfile => error(libc::EINVAL),
@@ -511,14 +512,7 @@ impl Watch {
                 }
             }
         };
-        let result = match self.sync_micros {
-            Some(micros) => {
-                // SAFETY: takes a number.
-                unsafe { libc::usleep(micros) };
-                0
-            }
-            None => raw(call, arguments),
-        };
+        let result = self.make_sync(call, arguments);
         let mut state = self.lock();
         let record = match result {
             0 => Record::Synced { inode, until },
@@ -527,6 +521,35 @@ impl Watch {
         self.log(&mut state, record);
         self.done(fault);
         result
+    }
+
+    /// syncfs: all files and names of the file system that it is asked for.
+    fn sync_all(&self, descriptor: usize) -> isize {
+        let arguments = [descriptor, 0, 0, 0, 0];
+        if stat_of(descriptor).is_none_or(|stat| stat.st_dev != self.device) {
+            return raw(libc::SYS_syncfs, arguments);
+        }
+        let (until, fault) = {
+            let state = self.lock();
+            match self.step(Kind::Other) {
+                Ok(fault) => (state.records, fault),
+                Err(code) => return code,
+            }
+        };
+        let result = self.make_sync(libc::SYS_syncfs, arguments);
+        let mut state = self.lock();
+        if result == 0 {
+            self.log(&mut state, Record::Synced { inode: 0, until });
+        }
+        self.done(fault);
+        result
+    }
+
+    fn make_sync(&self, call: c_long, arguments: [usize; 5]) -> isize {
+        let Some(micros) = self.sync_micros else { return raw(call, arguments) };
+        // SAFETY: takes a number.
+        unsafe { libc::usleep(micros) };
+        0
     }
 
     /// statfs and fstatfs: a disk that is full by the control page says so.

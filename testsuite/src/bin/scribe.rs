@@ -47,6 +47,13 @@ fn follow(words: &[&str]) -> Result {
         }
         ["copy", from, to] => drop(fs::copy(from, to)?),
         ["sync", path] => File::open(path)?.sync_all()?,
+        ["syncfs", path] => {
+            let file = File::open(path)?;
+            // SAFETY: an open descriptor; no pointers.
+            if unsafe { libc::syncfs(file.as_raw_fd()) } != 0 {
+                return Err(std::io::Error::last_os_error().into());
+            }
+        }
         ["rename", from, to] => fs::rename(from, to)?,
         // As the database does it: by system calls of its own.
         ["replace", path, count, letter] => {

@@ -32,7 +32,22 @@ pub fn open_store(dir: &Path, memory_budget: u64) -> Result<Store> {
         FileTime::from_system(start + passed * HASTE)
     };
     let options = StoreOptions { memory_budget, clock: Arc::new(clock), ..StoreOptions::default() };
-    Ok(Store::open(dir, options)?)
+    unlocked(|| Ok(Store::open(dir, options.clone())?))
+}
+
+/// Tries again what a lock of this very process is in the way of: a child that another thread forks has a copy
+/// of it until it executes its program.
+pub fn unlocked<T>(work: impl Fn() -> Result<T>) -> Result<T> {
+    let own = format!("in use by process {};", std::process::id());
+    for _ in 0..100 {
+        match work() {
+            Err(error) if error.to_string().contains(&own) => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            done => return done,
+        }
+    }
+    work()
 }
 
 pub fn make_account(store: &Store, password: Option<&str>) -> Result {

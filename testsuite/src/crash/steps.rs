@@ -342,8 +342,9 @@ pub fn look_beside(store: &Store, data: &Path, acknowledged: impl Fn(&str) -> bo
         if snapshots < least {
             return Err(format!("{snapshots} snapshots of {least} are left in {name}").into());
         }
-        if !backup::verify(&repository, false, &mut |_| true)?.is_clean() {
-            return Err(format!("the backup in {name} is damaged").into());
+        let verified = backup::verify(&repository, false, &mut |_| true)?;
+        if !verified.is_clean() {
+            return Err(format!("the backup in {name} is damaged: {:#?}", verified.faults).into());
         }
         if acknowledged(operation) || name == NEW_REPOSITORY {
             backup::run(store, &repository, &mut |_| true)?;
@@ -365,7 +366,8 @@ pub fn look_beside(store: &Store, data: &Path, acknowledged: impl Fn(&str) -> bo
 
 fn restore(data: &Path, repository: &Repository, name: &str) -> Result {
     let to = data.with_file_name(name);
-    let restored = backup::whole(repository, &to, &WholeOptions::default(), &mut |_| true)?;
+    let whole = || Ok(backup::whole(repository, &to, &WholeOptions::default(), &mut |_| true)?);
+    let restored = super::unlocked(whole)?;
     match restored.is_whole() {
         true => Ok(()),
         false => Err(format!("restored by half: {:?}", restored.problems).into()),

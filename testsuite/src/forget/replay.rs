@@ -182,6 +182,10 @@ impl<'a> Replay<'a> {
             }
             Record::Synced { inode, until } => {
                 self.syncs += 1;
+                if inode == 0 {
+                    (0..self.durable.nodes.len()).for_each(|node| self.sync(node, until));
+                    return Ok(());
+                }
                 let node = self.node(inode)?;
                 self.sync(node, until);
             }

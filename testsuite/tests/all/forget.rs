@@ -105,6 +105,8 @@ fn what_was_not_synced_is_lost() -> Result {
     expect(&[make, write, "sync new"], Loss::All, &[old])?;
     expect(&[make, write, "sync ."], Loss::All, &[("new", ""), old])?;
     expect(&[make, write, "sync new", "sync ."], Loss::All, &[("new", "xxx"), old])?;
+    let all = ["mkdir sub", "make sub/a", "append sub/a 2 a", "syncfs .", "append sub/a 2 b"];
+    expect(&all, Loss::All, &[old, ("sub/", ""), ("sub/a", "aa")])?;
     // Nothing that came after the sync.
     let more = ["sync new", "sync .", "write new 1 1 y", "append new 2 z"];
     let script = [&[make, write][..], &more].concat();

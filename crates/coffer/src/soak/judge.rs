@@ -69,9 +69,9 @@ const ALLOCATED_UNSURE: f64 = 65536.0;
 /// The same where the engine is compacted before each sample: it frees some of what it held late, which makes
 /// teeth, and the floor below them decides.
 const ALLOCATED_TEETH: f64 = 524_288.0;
-/// How far apart two such floors may stand by chance. Two threads of the engine end with each compaction, and the
-/// collector of its memtables keeps 2,304 bytes for each until it has 64 of them to free.
-const TOOTH_STEP: i64 = 2 * 2304;
+/// How far apart two such floors may stand by chance: the collector of the engine's memtables keeps 2,304 bytes for
+/// each thread that ended, in bags of 64, one bag for each thread that met them.
+const TEETH_FLOOR: i64 = 65_536;
 /// In a run of this many cycles the interval has to be narrower: 0.01 bytes a cycle.
 const LONG: f64 = 900_000.0;
 /// Resident bytes come in pages and arenas, and what was freed is not always given back.
@@ -104,7 +104,7 @@ pub fn judge(samples: &[Sample], terms: Terms) -> Verdict {
         };
         // Of teeth the floor alone says something.
         let (may_stay, least) = match terms.compacted {
-            true => (may_stay + TOOTH_STEP, (may_stay + TOOTH_STEP) as f64),
+            true => (TEETH_FLOOR, TEETH_FLOOR as f64),
             false => (may_stay, noise / 4.0),
         };
         // What fills up once stands still in the second half; what is freed late comes down again.

@@ -9,7 +9,7 @@ use super::{Error, Result};
 
 /// The newest format of a data directory that this program writes and opens. Each change of it
 /// is told in docs/store-format.md.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 const FORMAT_FILE: &str = "FORMAT";
 const LOCK_FILE: &str = "LOCK";

@@ -4,6 +4,8 @@ pub mod crash;
 #[cfg(target_os = "linux")]
 pub mod forget;
 pub mod letter;
+pub mod raw;
+pub mod rig;
 
 /// What a test gives back: any error fails it, with its text.
 pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -1,9 +1,11 @@
-//! A store with three accounts and a way to it.
+//! A store with three accounts and a way to it, for tests that run over Loopback and over HTTP.
 
 use mapi_server::http::{Config, Running, Server};
-use mapi_session::{Folder, Http, Loopback, MsgStore, Profile, Session};
+use mapi_session::{Folder, Http, Loopback, MessageStoreProvider, MsgStore, Profile, Session};
 use store::{NewAccount, Store, StoreOptions};
-use testsuite::Result;
+
+use crate::Result;
+use crate::raw::Client;
 
 pub const ME: &str = "me@example.test";
 /// May open ME's mailbox.
@@ -68,6 +70,29 @@ impl Rig {
         Ok(self.session(user)?.open_default_msg_store()?)
     }
 
+    /// A client that speaks in ROPs, logged on to the user's own mailbox.
+    pub fn client(&self, user: &str) -> Result<Client> {
+        let mut client = self.bare_client(user)?;
+        let dn = self.legacy_dn(user)?;
+        client.logon = client.log_on(&dn)?;
+        Ok(client)
+    }
+
+    /// A client in a Session Context of the user's, without a logon.
+    pub fn bare_client(&self, user: &str) -> Result<Client> {
+        let transport = match &self.way {
+            Way::Loopback(service) => service.as_user(user)?.connect()?.transport,
+            Way::Http(_) => Http::new(&self.url(), user, PASSWORD)?.connect()?.transport,
+        };
+        Ok(Client::new(transport))
+    }
+
+    /// The distinguished name by which a logon names a user's mailbox.
+    pub fn legacy_dn(&self, user: &str) -> Result<String> {
+        let account = self.store.account_by_address(user)?.ok_or("no such account")?;
+        Ok(account.legacy_dn)
+    }
+
     pub fn inbox(&self) -> Result<Folder> {
         Ok(self.store_of(ME)?.inbox()?)
     }
@@ -111,21 +136,22 @@ fn store_with_accounts(password: Option<&str>) -> Result<Store> {
 
 /// Runs tests over both ways: `on_both! { fn name(rig: &Rig) -> Result { ... } }` makes `name::loopback`
 /// and `name::http`.
+#[macro_export]
 macro_rules! on_both {
     ($($(#[$meta:meta])* fn $name:ident($rig:ident: &Rig) -> Result $body:block)*) => {$(
         $(#[$meta])*
-        fn $name($rig: &$crate::rig::Rig) -> testsuite::Result $body
+        fn $name($rig: &$crate::rig::Rig) -> $crate::Result $body
 
         mod $name {
-            use crate::rig::Rig;
+            use $crate::rig::Rig;
 
             #[test]
-            fn loopback() -> testsuite::Result {
+            fn loopback() -> $crate::Result {
                 super::$name(&Rig::loopback()?)
             }
 
             #[test]
-            fn http() -> testsuite::Result {
+            fn http() -> $crate::Result {
                 super::$name(&Rig::http()?)
             }
         }

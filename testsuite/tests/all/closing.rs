@@ -6,8 +6,9 @@ use std::io::Read;
 use mapi::tags;
 use mapi_session::{Error, MapiProp};
 use testsuite::letter::Letter;
+use testsuite::on_both;
 
-use crate::rig::ME;
+use testsuite::rig::ME;
 
 /// Number 2 has an attachment.
 fn letter() -> Letter {

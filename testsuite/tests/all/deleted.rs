@@ -4,8 +4,9 @@ use mapi::{ErrorCode, FolderId, MessageId, PropertyTag, tags};
 use mapi_session::{Folder, MapiProp, Table};
 use testsuite::Result;
 use testsuite::letter::Letter;
+use testsuite::on_both;
 
-use crate::rig::ME;
+use testsuite::rig::ME;
 
 /// PidTagDeletedMsgCount and PidTagDeletedFolderCount.
 const DELETED_MSG_COUNT: PropertyTag = PropertyTag::new(0x6640_0003);

@@ -3,7 +3,8 @@
 use mapi::{ErrorCode, tags};
 use mapi_session::{Entry, Folder, MapiProp, SpecialFolder};
 
-use crate::rig::ME;
+use testsuite::on_both;
+use testsuite::rig::ME;
 
 fn names(folder: &Folder) -> testsuite::Result<Vec<String>> {
     let table = folder.hierarchy_table()?.with_columns(&[tags::DISPLAY_NAME])?;

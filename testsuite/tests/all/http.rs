@@ -3,7 +3,7 @@
 use mapi_session::{Error, Http, Limits, MapiProp, Profile, Session};
 use std::time::Duration;
 
-use crate::rig::{ME, PASSWORD, Rig};
+use testsuite::rig::{ME, PASSWORD, Rig};
 
 fn refused(service: Http) -> Error {
     Session::logon(Profile::new(service)).expect_err("the server refuses")

@@ -5,7 +5,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use mapi::{ErrorCode, tags};
 use mapi_session::{MapiProp, RecipientKind};
 
-use crate::rig::ME;
+use testsuite::on_both;
+use testsuite::rig::ME;
 
 const BY_VALUE: i32 = 1;
 const EMBEDDED: i32 = 5;

@@ -3,7 +3,8 @@
 use mapi::{ErrorCode, tags};
 use mapi_session::{Error, MapiProp, OpenFlags, Session};
 
-use crate::rig::{DELEGATE, ME, Rig, STRANGER};
+use testsuite::on_both;
+use testsuite::rig::{DELEGATE, ME, Rig, STRANGER};
 
 fn dn(rig: &Rig, user: &str) -> testsuite::Result<String> {
     Ok(rig.store.account_by_address(user)?.ok_or("no account")?.legacy_dn)

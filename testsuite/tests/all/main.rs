@@ -1,8 +1,5 @@
 //! The one test binary. Tests of a mailbox run over both ways to it: Loopback and HTTP.
 
-#[macro_use]
-mod rig;
-
 mod closing;
 mod crash;
 mod deleted;

@@ -3,8 +3,9 @@
 use mapi::{ErrorCode, MessageId, tags};
 use mapi_session::{Entry, Folder, MapiProp, RecipientKind};
 use testsuite::letter::Letter;
+use testsuite::on_both;
 
-use crate::rig::ME;
+use testsuite::rig::ME;
 
 fn save(folder: &Folder, subject: &str) -> mapi_session::Result<MessageId> {
     let message = folder.create_message()?;

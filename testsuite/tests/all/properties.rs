@@ -6,7 +6,8 @@ use mapi::{
 };
 use mapi_session::MapiProp;
 
-use crate::rig::{DELEGATE, ME};
+use testsuite::on_both;
+use testsuite::rig::{DELEGATE, ME};
 
 on_both! {
     fn values_of_all_types_come_back(rig: &Rig) -> Result {

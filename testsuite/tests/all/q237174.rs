@@ -4,7 +4,8 @@ use mapi::{FolderId, tags};
 use mapi_server::Kind;
 use mapi_session::{Error, MapiProp, OpenFlags, Session};
 
-use crate::rig::{ME, Rig};
+use testsuite::on_both;
+use testsuite::rig::{ME, Rig};
 
 on_both! {
     /// Turns red when the Drop of the lock's owner is disabled, on either side: in the server, the

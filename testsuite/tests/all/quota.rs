@@ -4,8 +4,9 @@ use mapi::{ErrorCode, PropertyTag, tags};
 use mapi_session::MapiProp;
 use store::quota::{self, Quota};
 use testsuite::letter::Letter;
+use testsuite::on_both;
 
-use crate::rig::ME;
+use testsuite::rig::ME;
 
 const STORAGE_QUOTA_LIMIT: PropertyTag = PropertyTag::new(0x3ff5_0003);
 

@@ -5,7 +5,8 @@ use mapi::row::TaggedValue;
 use mapi::{PropertyTag, Restriction, SortOrder, SortOrderSet, tags};
 use mapi_session::{CONTENTS_COLUMNS, Folder, MapiProp, Origin, Table};
 
-use crate::rig::ME;
+use testsuite::on_both;
+use testsuite::rig::ME;
 
 fn fill(folder: &Folder, count: i32) -> testsuite::Result {
     for n in 0..count {

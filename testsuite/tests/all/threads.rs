@@ -3,7 +3,8 @@
 use mapi::tags;
 use mapi_session::MapiProp;
 
-use crate::rig::ME;
+use testsuite::on_both;
+use testsuite::rig::ME;
 
 const THREADS: usize = 64;
 

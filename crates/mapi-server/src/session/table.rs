@@ -19,12 +19,17 @@ use crate::limits::Limits;
 pub struct Sessions {
     limits: Arc<Limits>,
     next: AtomicU64,
-    parts: [Part; PARTS],
+    parts: [Mutex<Part>; PARTS],
 }
 
-type Part = Mutex<HashMap<Token, Arc<SessionContext>>>;
+/// A part of the table. It begins with room for [`ROOM`] sessions and has no more when it is empty: else the
+/// room of each part would grow, slowly and for ever, with the most sessions that chance ever put into it.
+type Part = HashMap<Token, Arc<SessionContext>>;
 
 const PARTS: usize = 32;
+
+/// Sessions that a part has room for from the beginning on.
+const ROOM: usize = 14;
 
 /// Why there is no new session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +43,8 @@ pub enum ConnectError {
 
 impl Sessions {
     pub fn new(limits: Arc<Limits>) -> Sessions {
-        Sessions { limits, next: AtomicU64::new(1), parts: Default::default() }
+        let parts = std::array::from_fn(|_| Mutex::new(new_part()));
+        Sessions { limits, next: AtomicU64::new(1), parts }
     }
 
     /// Makes a Session Context for an authenticated user, whose counts `owner` are.
@@ -67,7 +73,10 @@ impl Sessions {
 
     /// Ends a session and gives it back, so that the caller decides where it is dropped.
     pub fn end(&self, token: Token) -> Option<Arc<SessionContext>> {
-        let session = self.part(token).lock().remove(&token)?;
+        let mut part = self.part(token).lock();
+        let session = part.remove(&token)?;
+        give_back_room(&mut part);
+        drop(part);
         session.end();
         Some(session)
     }
@@ -82,14 +91,17 @@ impl Sessions {
     pub fn reap_idle_for(&self, limit: Duration) -> Vec<Arc<SessionContext>> {
         let mut idle = Vec::new();
         for part in &self.parts {
-            idle.extend(part.lock().extract_if(|_, session| session.is_idle_for(limit)));
+            let mut part = part.lock();
+            idle.extend(part.extract_if(|_, session| session.is_idle_for(limit)));
+            give_back_room(&mut part);
         }
         idle.into_iter().map(|(_, session)| session).inspect(|session| session.end()).collect()
     }
 
     /// Ends all sessions.
     pub fn end_all(&self) -> Vec<Arc<SessionContext>> {
-        let all = self.parts.iter().flat_map(|part| std::mem::take(&mut *part.lock()));
+        let all =
+            self.parts.iter().flat_map(|part| std::mem::replace(&mut *part.lock(), new_part()));
         all.map(|(_, session)| session).inspect(|session| session.end()).collect()
     }
 
@@ -111,7 +123,32 @@ impl Sessions {
     }
 
     /// Tokens are drawn at random, so their first bytes fall everywhere.
-    fn part(&self, token: Token) -> &Part {
+    fn part(&self, token: Token) -> &Mutex<Part> {
         &self.parts[usize::from(token.0[0]) % PARTS]
+    }
+}
+
+fn new_part() -> Part {
+    HashMap::with_capacity(ROOM)
+}
+
+fn give_back_room(part: &mut Part) {
+    if part.is_empty() && part.capacity() > ROOM {
+        part.shrink_to(ROOM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_was_full_gives_its_room_back() {
+        let mut part = new_part();
+        let room = part.capacity();
+        part.reserve(1000);
+        give_back_room(&mut part);
+        assert_eq!(part.capacity(), room);
+        assert!(room >= ROOM, "{room}");
     }
 }

@@ -215,6 +215,18 @@ fn run(
         Rq::GetStatus(Empty) => Rs::GetStatus(table::get_status(call, input?)?),
         Rq::QueryPosition(Empty) => Rs::QueryPosition(table::query_position(call, input?)?),
         Rq::SeekRow(body) => Rs::SeekRow(table::seek_row(call, input?, body)?),
+        Rq::SeekRowBookmark(body) => {
+            Rs::SeekRowBookmark(table::seek_row_bookmark(call, input?, body)?)
+        }
+        Rq::SeekRowFractional(body) => {
+            table::seek_row_fractional(call, input?, body)?;
+            Rs::SeekRowFractional(Empty)
+        }
+        Rq::CreateBookmark(Empty) => Rs::CreateBookmark(table::create_bookmark(call, input?)?),
+        Rq::FreeBookmark(body) => {
+            table::free_bookmark(call, input?, body)?;
+            Rs::FreeBookmark(Empty)
+        }
         Rq::QueryColumnsAll(Empty) => Rs::QueryColumnsAll(table::query_columns_all(call, input?)?),
         Rq::FindRow(body) => Rs::FindRow(table::find_row(call, input?, body)?),
         Rq::ResetTable(Empty) => {
@@ -328,10 +340,6 @@ fn run(
         | Rq::WritePerUserInformation(_)
         | Rq::SetSearchCriteria(_)
         | Rq::GetSearchCriteria(_)
-        | Rq::SeekRowBookmark(_)
-        | Rq::SeekRowFractional(_)
-        | Rq::CreateBookmark(_)
-        | Rq::FreeBookmark(_)
         | Rq::ExpandRow(_)
         | Rq::CollapseRow(_)
         | Rq::GetCollapseState(_)
@@ -425,9 +433,9 @@ pub(crate) fn is_malformed(request: &Request) -> bool {
     matches!(request.body, Rq::ReadStream(read) if read.limit() > 0x8000_0000)
 }
 
-/// Whether nothing more of the buffer is processed when this request fails (MS-OXCTABL R501).
+/// Whether nothing more of the buffer is processed when this request fails (MS-OXCTABL R501, R510, R528).
 pub(crate) fn stops_buffer(request: &Request) -> bool {
-    matches!(request.body, Rq::SeekRow(_))
+    matches!(request.body, Rq::SeekRow(_) | Rq::SeekRowBookmark(_) | Rq::CreateBookmark(_))
 }
 
 /// The room without which an answer is not gone on with in another buffer (MS-OXCRPC R968).

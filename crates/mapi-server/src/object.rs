@@ -8,6 +8,7 @@ use store::message::MessageBody;
 use store::table::{RowKey, View};
 use store::{Mailbox, Properties, StagedValue, Staging, Value};
 
+use crate::bookmark::Bookmarks;
 use crate::ledger::Entry;
 use crate::lock::LockRecord;
 
@@ -143,9 +144,22 @@ pub struct Table {
     /// None until RopSetColumns succeeds ([MS-OXCTABL] 3.2.5.2 R428).
     pub columns: Option<Columns>,
     pub cursor: Cursor,
+    pub bookmarks: Bookmarks,
+    /// Steps of the last kind that failed: there are no rows until one of the kind succeeds, or the table is
+    /// reset (MS-OXCTABL R443, R456, R559).
+    pub failed: FailedSteps,
+    /// Bytes of memory that the restriction takes.
+    pub restriction_bytes: u64,
     /// Strings of PtypUnspecified columns and of QueryColumnsAll are Unicode.
     pub unicode: bool,
     pub entry: Entry,
+}
+
+/// Which of the steps that make a table's rows failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FailedSteps {
+    pub sort: bool,
+    pub restrict: bool,
 }
 
 /// The query behind a table of folders or messages.

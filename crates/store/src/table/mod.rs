@@ -97,6 +97,13 @@ pub struct RowKey {
     pub(crate) instance: u32,
 }
 
+impl RowKey {
+    /// Bytes of memory behind it.
+    pub fn held(&self) -> usize {
+        self.sort.len()
+    }
+}
+
 /// What a row shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RowObject {

@@ -1,0 +1,145 @@
+//! Rows and positions of a table, whatever it shows.
+
+use std::ops::Range;
+
+use mapi::{Cell, ErrorCode, PropertyRow, PropertyTag, PropertyValue};
+use mapi_rop::parts::Columns;
+
+use crate::call::Call;
+use crate::convert::{TextWish, cell_of, stored_tag, to_client, truncate};
+use crate::error::Result;
+use crate::handles::NodeId;
+use crate::object::{Cursor, Object, Table};
+use crate::rop::attachment;
+
+/// Reads rows and positions of a table, whatever it shows.
+pub(super) struct TableReader<'a> {
+    pub(super) table: &'a Table,
+    /// Of the message, for an attachment table.
+    attachments: &'a [store::message::Attachment],
+    wish: TextWish,
+}
+
+impl<'a> TableReader<'a> {
+    pub(super) fn new(call: &'a Call<'_>, node: NodeId) -> Result<Self> {
+        let Some(Object::Table(table)) = call.tree.get(node) else {
+            return Err(ErrorCode::NOT_SUPPORTED.into());
+        };
+        let message = call.tree.owner(node).and_then(|owner| call.tree.get(owner));
+        let (attachments, wish) = match message {
+            Some(Object::Message(message)) => (
+                message.edit.body.attachments.as_slice(),
+                TextWish { unicode: table.unicode, code_page: message.code_page },
+            ),
+            _ => (&[][..], call.wish(table.unicode)),
+        };
+        Ok(TableReader { table, attachments, wish })
+    }
+
+    /// The columns of rows, if there are rows to be read.
+    pub(super) fn columns(&self) -> Result<Columns> {
+        self.table.need_columns()?;
+        Ok(self.table.columns.clone().ok_or(ErrorCode::NULL_OBJECT)?)
+    }
+
+    pub(super) fn len(&self) -> Result<usize> {
+        Ok(match &self.table.source {
+            Some(source) => source.view.len()?,
+            None => self.attachments.len(),
+        })
+    }
+
+    /// Another number when the rows of a folder's table changed.
+    pub(super) fn changed(&self) -> Result<u64> {
+        match &self.table.source {
+            Some(source) => Ok(source.view.changed()?),
+            None => Ok(0),
+        }
+    }
+
+    /// Where the cursor stands.
+    pub(super) fn position(&self) -> Result<usize> {
+        Ok(self.locate(&self.table.cursor)?.0)
+    }
+
+    /// The position of the row that a cursor or bookmark names, or of the next row if that one is gone; and
+    /// whether it is there.
+    pub(super) fn locate(&self, cursor: &Cursor) -> Result<(usize, bool)> {
+        Ok(match (cursor, &self.table.source) {
+            (Cursor::Beginning, _) => (0, true),
+            (Cursor::Row(key), Some(source)) => source.view.position_of(key)?,
+            (Cursor::Attachment(number), _) => {
+                match self.attachments.binary_search_by_key(number, |attachment| attachment.number)
+                {
+                    Ok(at) => (at, true),
+                    Err(at) => (at, false),
+                }
+            }
+            (Cursor::End | Cursor::Row(_), _) => (self.len()?, true),
+        })
+    }
+
+    /// What names the row at a position; behind the last one, the end.
+    pub(super) fn name_of(&self, position: usize) -> Result<Cursor> {
+        let cursor = match &self.table.source {
+            Some(source) => source.view.key_at(position)?.map(Cursor::Row),
+            None => self.attachments.get(position).map(|a| Cursor::Attachment(a.number)),
+        };
+        Ok(cursor.unwrap_or(Cursor::End))
+    }
+
+    /// The cursor that stands at a position.
+    pub(super) fn cursor_at(&self, position: usize, len: usize) -> Result<Cursor> {
+        if position == 0 {
+            return Ok(Cursor::Beginning);
+        }
+        if position >= len {
+            return Ok(Cursor::End);
+        }
+        self.name_of(position)
+    }
+
+    pub(super) fn rows(
+        &self,
+        range: Range<usize>,
+        columns: &[PropertyTag],
+    ) -> Result<Vec<PropertyRow>> {
+        let Some(source) = &self.table.source else {
+            let attachments = self.attachments.get(range).unwrap_or_default();
+            let row = |attachment| {
+                PropertyRow::from_cells(
+                    columns.iter().map(|tag| self.attachment_cell(attachment, *tag)).collect(),
+                )
+            };
+            return Ok(attachments.iter().map(row).collect());
+        };
+        let stored: Vec<PropertyTag> = columns.iter().map(|tag| stored_tag(*tag)).collect();
+        let rows = source.view.rows(range.start, range.len(), &stored)?;
+        let client_cell = |(tag, cell)| match cell {
+            Cell::Value(value) => self.client_cell(value, tag),
+            // [MS-OXCDATA] 2.11.5: a property that the row does not have is an error with ecNotFound.
+            Cell::Absent => Cell::Error(ErrorCode::NOT_FOUND),
+            Cell::Error(code) => Cell::Error(code),
+        };
+        let row = |row: store::table::Row| {
+            let cells = columns.iter().copied().zip(row.cells).map(client_cell).collect();
+            PropertyRow::from_cells(cells)
+        };
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    fn client_cell(&self, value: PropertyValue, tag: PropertyTag) -> Cell {
+        match to_client(value, tag, self.wish) {
+            Ok(value) => Cell::Value(truncate(value)),
+            Err(code) => Cell::Error(code),
+        }
+    }
+
+    fn attachment_cell(&self, attachment: &store::message::Attachment, tag: PropertyTag) -> Cell {
+        let value = attachment::get(attachment, tag);
+        match cell_of(value, tag, self.wish) {
+            Cell::Value(value) => Cell::Value(truncate(value)),
+            other => other,
+        }
+    }
+}

@@ -216,7 +216,7 @@ fn run(
         Rq::QueryPosition(Empty) => Rs::QueryPosition(table::query_position(call, input?)?),
         Rq::SeekRow(body) => Rs::SeekRow(table::seek_row(call, input?, body)?),
         Rq::SeekRowBookmark(body) => {
-            Rs::SeekRowBookmark(table::seek_row_bookmark(call, input?, body)?)
+            Rs::SeekRowBookmark(table::seek_row_bookmark(call, bookmarked(input)?, body)?)
         }
         Rq::SeekRowFractional(body) => {
             table::seek_row_fractional(call, input?, body)?;
@@ -224,7 +224,7 @@ fn run(
         }
         Rq::CreateBookmark(Empty) => Rs::CreateBookmark(table::create_bookmark(call, input?)?),
         Rq::FreeBookmark(body) => {
-            table::free_bookmark(call, input?, body)?;
+            table::free_bookmark(call, bookmarked(input)?, body)?;
             Rs::FreeBookmark(Empty)
         }
         Rq::QueryColumnsAll(Empty) => Rs::QueryColumnsAll(table::query_columns_all(call, input?)?),
@@ -394,6 +394,14 @@ fn run(
         | Rq::SetLocalReplicaMidsetDeleted(_)
         | Rq::GetLocalReplicaIds(_)
         | Rq::RegisterNotification(_) => return Err(ErrorCode::NOT_IMPLEMENTED.into()),
+    })
+}
+
+/// A bookmark whose table was released is answered in its own way (MS-OXCTABL R248, R552).
+fn bookmarked(input: Result<NodeId>) -> Result<NodeId> {
+    input.map_err(|failure| match failure {
+        Failure(ErrorCode::INVALID_OBJECT) => Failure(ErrorCode::NULL_OBJECT),
+        other => other,
     })
 }
 

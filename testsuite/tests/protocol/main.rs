@@ -5,3 +5,4 @@
 //! `/// MS-OXCTABL 2.2.2.8.1: R123, R124`. `cargo xtask conformance` counts the citations.
 
 mod rops;
+mod tabl;

@@ -80,6 +80,7 @@ impl Client {
         handles: &[Handle],
         max_out: u32,
     ) -> Result<ResponseBuffer> {
+        crate::prove::note(requests);
         let bytes = write_requests(requests, handles).expect("a small buffer");
         let answer = self.transport.execute(&bytes, max_out)?;
         let known = |index: HandleIndex| {
@@ -89,6 +90,9 @@ impl Client {
         };
         let mut context = ResponseContext::new(requests, known);
         let mut buffer = ResponseBuffer::read(&answer, &mut context)?;
+        crate::prove::alter(&mut buffer.responses, requests, |request| {
+            ResponseContext::new(std::slice::from_ref(request), known)
+        });
         for response in std::mem::take(&mut buffer.responses) {
             match response.body {
                 RopResponse::Notify(_) | RopResponse::Pending(_) => {

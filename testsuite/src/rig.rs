@@ -1,5 +1,6 @@
 //! A store with three accounts and a way to it, for tests that run over Loopback and over HTTP.
 
+use mapi_server::Options;
 use mapi_server::http::{Config, Running, Server};
 use mapi_session::{Folder, Http, Loopback, MessageStoreProvider, MsgStore, Profile, Session};
 use store::{NewAccount, Store, StoreOptions};
@@ -27,13 +28,14 @@ enum Way {
 impl Rig {
     pub fn loopback() -> Result<Rig> {
         let store = store_with_accounts(None)?;
-        let service = Loopback::open(store.clone(), ME)?;
+        let service = Loopback::with_options(store.clone(), ME, options())?;
         Ok(Rig { store, way: Way::Loopback(service) })
     }
 
     pub fn http() -> Result<Rig> {
         let store = store_with_accounts(Some(PASSWORD))?;
-        let server = Server::start(store.clone(), Config::default())?;
+        let server =
+            Server::start(store.clone(), Config { options: options(), ..Config::default() })?;
         Ok(Rig { store, way: Way::Http(server) })
     }
 
@@ -117,6 +119,10 @@ impl Rig {
             drop(server.processor().sessions.end_all());
         }
     }
+}
+
+fn options() -> Options {
+    Options { refused: crate::prove::refused(), ..Options::default() }
 }
 
 fn store_with_accounts(password: Option<&str>) -> Result<Store> {

@@ -10,6 +10,7 @@ type Step = (&'static str, &'static [&'static str]);
 const STEPS: &[Step] = &[
     ("format", &["cargo", "fmt", "--all", "--check"]),
     ("generated files", &["cargo", "xtask", "codegen", "--check"]),
+    ("citations", &["cargo", "xtask", "conformance", "--check"]),
     (
         "clippy",
         &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod codegen;
+mod conformance;
 mod crash;
 mod fuzz;
 
@@ -16,6 +17,8 @@ usage: cargo xtask COMMAND
   ci                  everything that a change has to pass
   codegen [--check]   write the generated tables of tags, named properties and error codes
                       (--check: only say whether they are up to date)
+  conformance [...]   which requirements of the specifications tests pin, and which are excused or open
+                      (--help says more)
   crash [RUNS] [--kill | --power]
                       kill a working store at random, 50 times if not said otherwise, half of them or
                       all with the loss of what was not synced, and look whether everything that was
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
+        ["conformance", arguments @ ..] => conformance::run(arguments),
         ["crash", arguments @ ..] => crash::run(arguments),
         ["fuzz", seconds] => fuzz::run(seconds, None),
         ["fuzz", seconds, target] => fuzz::run(seconds, Some(target)),

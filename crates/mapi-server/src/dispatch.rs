@@ -138,6 +138,9 @@ fn run(
     request: &Request,
     opened: &mut Option<Handle>,
 ) -> Result<Rs> {
+    if call.processor.refused == Some(request.id()) {
+        return Err(ErrorCode::NOT_IMPLEMENTED.into());
+    }
     if let Rq::Logon(body) = &request.body {
         let Opened { handle, response } = logon::logon(call, body)?;
         *opened = Some(handle);

@@ -36,6 +36,8 @@ pub struct Options {
     pub limits: Limits,
     /// The fault of Q237174, for a check that has to prove that it would be seen.
     pub control: Control,
+    /// A ROP that is answered NotImplemented, for a check that has to prove that its tests would see it.
+    pub refused: Option<RopId>,
     pub trace: Option<Trace>,
 }
 
@@ -47,6 +49,7 @@ pub struct Processor {
     pub sessions: Sessions,
     pub stats: Stats,
     pub control: Control,
+    pub(crate) refused: Option<RopId>,
     /// What logons found last.
     pub(crate) warm: Warm,
     trace: Option<Trace>,
@@ -75,6 +78,7 @@ impl Processor {
             limits,
             stats: Stats::default(),
             control: options.control,
+            refused: options.refused,
             warm: Warm::default(),
             trace: options.trace,
         })

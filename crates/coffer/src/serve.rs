@@ -167,6 +167,7 @@ fn start(
         limits,
         control: args.control_q237174.map(Control::q237174).unwrap_or_default(),
         trace: args.trace_rops.then(trace_to_stderr),
+        ..Options::default()
     };
     let mut config = Config {
         bind: vec![mapi],

@@ -36,22 +36,30 @@ struct Queue {
 }
 
 impl Pool {
-    /// Starts `threads` threads; at most `limit` jobs wait for one.
+    /// Starts `threads` threads; at most `limit` jobs wait for one. Each runs `prepare` first: what a thread
+    /// keeps for itself is there from the start then, and not when chance first gives it such a job.
     ///
     /// # Errors
     /// The operating system starts no more threads.
-    pub fn start(name: &str, threads: usize, limit: usize) -> std::io::Result<Pool> {
+    pub fn start(
+        name: &str,
+        threads: usize,
+        limit: usize,
+        prepare: impl Fn() + Send + Sync + 'static,
+    ) -> std::io::Result<Pool> {
+        let prepare = Arc::new(prepare);
         let threads = threads.max(1);
         let wakers = (0..threads).map(|_| Condvar::new()).collect();
         let shared = Arc::new(Shared { queue: Mutex::default(), wakers, limit });
         let mut pool = Pool { shared, threads: Vec::with_capacity(threads) };
         for number in 0..threads {
-            let shared = Arc::clone(&pool.shared);
-            pool.threads.push(
-                std::thread::Builder::new()
-                    .name(format!("{name}-{number}"))
-                    .spawn(move || work(&shared, number))?,
-            );
+            let (shared, prepare) = (Arc::clone(&pool.shared), Arc::clone(&prepare));
+            let thread = std::thread::Builder::new().name(format!("{name}-{number}"));
+            pool.threads.push(thread.spawn(move || {
+                prepare();
+                drop(prepare);
+                work(&shared, number);
+            })?);
         }
         Ok(pool)
     }
@@ -123,7 +131,7 @@ mod tests {
 
     #[test]
     fn runs_jobs_survives_a_panic_and_ends() {
-        let pool = Pool::start("test", 2, 8).unwrap();
+        let pool = Pool::start("test", 2, 8, || {}).unwrap();
         let (send, receive) = mpsc::channel();
         pool.submit(|| panic!("on purpose")).unwrap();
         for number in 0..4 {
@@ -138,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_refuses() {
-        let pool = Pool::start("test", 1, 1).unwrap();
+        let pool = Pool::start("test", 1, 1, || {}).unwrap();
         let (release, hold) = mpsc::channel::<()>();
         let (started, running) = mpsc::channel();
         pool.submit(move || {

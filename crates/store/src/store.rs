@@ -9,7 +9,7 @@ use mapi::FileTime;
 use parking_lot::Mutex;
 
 use crate::blob::{Blobs, Budget, Meter, clear_staging, staging_directory};
-use crate::engine::{Engine, Epoch, FjallEngine, MemoryEngine, Options};
+use crate::engine::{Engine, Epoch, FjallEngine, MemoryEngine, Options, Space};
 use crate::gauge::Gauge;
 use crate::mailbox::Mailbox;
 use crate::quota::Quota;
@@ -302,6 +302,13 @@ impl Store {
     /// [`Engine::compact`](crate::engine::Engine::compact).
     pub fn compact(&self) -> Result<()> {
         Ok(self.inner.engine.compact()?)
+    }
+
+    /// Lets the engine make what it keeps for each thread that reads: about 2 KiB, once. A pool's threads do
+    /// it when they start, so that memory does not depend on which of them meet the engine when.
+    pub fn meet_engine(&self) {
+        // What is read does not matter; an error shows with the first request.
+        let _ = self.inner.engine.latest().get(Space::Directory, b"\0");
     }
 
     /// What the engine holds now.

@@ -309,13 +309,13 @@ fn soak(args: &SoakArgs, run: Run) -> Result<Outcome> {
 }
 
 fn measure(run: Run, ground: Arc<Ground>, probes: &mut [Probe]) -> Result<Measured> {
-    // At most 1,000 cycles, and it leaves nine tenths to look at; but every thread has its turn.
+    // At most 5,000 cycles, and it leaves nine tenths to look at; but every thread has its turn.
     let warm_up = match run.mode {
         Mode::Plain | Mode::Abandon => run.cycles / 10,
         // Cycles that reach their end are rare.
         Mode::Cut | Mode::Fault => run.cycles / 4,
     };
-    let warm_up = warm_up.min(1000).max(2 * run.threads as u64).min(run.cycles / 2);
+    let warm_up = warm_up.min(5000).max(2 * run.threads as u64).min(run.cycles / 2);
     let stage = (run.scenario.set)(&ground)?;
     let cycles = (0..run.threads).map(|thread| mode::cycles(&ground, &stage.act, thread));
     let mut cycles = cycles.collect::<Result<Vec<_>>>()?;

@@ -137,7 +137,11 @@ impl Server {
         }
 
         let cache = Cache::new(config.remembered_credentials).map_err(io::Error::other)?;
-        let verifiers = Pool::start("coffer-verify", config.verifiers, QUEUE)?;
+        let meet_engine = {
+            let store = store.clone();
+            move || store.meet_engine()
+        };
+        let verifiers = Pool::start("coffer-verify", config.verifiers, QUEUE, meet_engine.clone())?;
         let admission = Arc::new(Admission::new(config.request_memory));
         let (end, ending) = watch::channel(false);
         let processor = Processor::new(store, config.options.clone());
@@ -149,7 +153,7 @@ impl Server {
             config.realm.clone(),
         );
         let shared = Arc::new(Shared {
-            workers: Pool::start("coffer-rops", config.workers, config.queue)?,
+            workers: Pool::start("coffer-rops", config.workers, config.queue, meet_engine)?,
             processor: Arc::clone(&processor),
             authenticator: Arc::new(authenticator),
             connections: Connections::new(Arc::clone(&processor.ledger)),

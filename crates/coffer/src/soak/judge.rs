@@ -135,12 +135,13 @@ pub fn judge(samples: &[Sample], terms: Terms) -> Verdict {
         growing.push(format!("the engine holds {engine} bytes, and {budget} are its budget"));
     }
 
-    // A process that has found its working set stays level in the second half; a leak does not.
+    // A process that finds its working set levels off; what leaks rises as much in the second half as in the
+    // first. A third of the whole rise in the second half is where the two part.
     let resident = line(|s| s.resident);
     let second_half = fit_of(&samples[samples.len() / 2..], |s| s.resident);
     if let (Some(whole), Some(half)) = (resident, second_half)
         && whole.lower() * cycles > RESIDENT_NOISE
-        && half.lower() * cycles / 2.0 > RESIDENT_NOISE / 4.0
+        && half.lower() * cycles / 2.0 > (RESIDENT_NOISE / 4.0).max(whole.slope * cycles / 3.0)
     {
         growing.push(format!(
             "resident bytes grow by {:.2} a cycle (95 %: {:.2} to {:.2})",

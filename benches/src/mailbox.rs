@@ -62,17 +62,24 @@ impl Mailboxes {
     }
 }
 
+/// The same directory with a second user, who has a small mailbox.
+pub fn with_second(made: &Made, messages: usize) -> anyhow::Result<Made> {
+    if made.users.len() > 1 {
+        return Ok(made.clone());
+    }
+    let store = open(&made.data)?;
+    let account = store.create_account(&account(2))?;
+    fill(&store, account.mailbox, messages)?;
+    store.close()?;
+    look_up(&made.data)
+}
+
 /// A new data directory of so many users, the first of whom has so many messages.
 pub fn make(data: &Path, users: usize, messages: usize) -> anyhow::Result<Made> {
     let store = open(data)?;
     let mut made = Vec::new();
     for number in 1..=users {
-        let new = NewAccount {
-            address: format!("user{number}@example.test"),
-            display_name: format!("User {number}"),
-            password: Some(PASSWORD.into()),
-        };
-        let account = store.create_account(&new)?;
+        let account = store.create_account(&account(number))?;
         if number == 1 {
             fill(&store, account.mailbox, messages)?;
         }
@@ -80,6 +87,14 @@ pub fn make(data: &Path, users: usize, messages: usize) -> anyhow::Result<Made> 
     }
     store.close()?;
     Ok(Made { data: data.to_owned(), users: made })
+}
+
+fn account(number: usize) -> NewAccount {
+    NewAccount {
+        address: format!("user{number}@example.test"),
+        display_name: format!("User {number}"),
+        password: Some(PASSWORD.into()),
+    }
 }
 
 fn open(data: &Path) -> anyhow::Result<Store> {

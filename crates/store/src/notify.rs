@@ -1,106 +1,150 @@
-//! The mailbox's hub: durable changes are handed to subscriptions, which their owners hold.
+//! The mailbox's hub: how far the durable change log reaches, and who waits for it to grow.
 //!
-//! INVARIANT: the hub holds weak slots only, and a slot leaves with its subscription; a queue is bounded,
-//! and what does not fit is dropped and said so.
+//! Nobody has a queue of his own. Who follows a mailbox keeps the sequence up to which he has seen the change
+//! log, and reads on from there when he likes: from the last changes, which the hub holds, or from the log. So
+//! a thousand followers cost nothing while nothing happens, a change is put down once for all of them, and
+//! whoever is slow loses nothing but what the log was trimmed of.
+//!
+//! INVARIANT: whoever waits is woken when the hub's lock is free again; the hub holds no mailbox and no session.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
 use crate::gauge::Counted;
-use crate::mailbox::changes::Change;
+use crate::mailbox::changes::{self, Change};
+use crate::{Mailbox, Result};
 
-/// Changes that a subscription holds before it says that some were lost.
-pub const QUEUE: usize = 256;
+/// Changes that the hub holds for those who are not far behind.
+const RECENT: usize = 64;
 
 #[derive(Default)]
 pub(crate) struct Hub {
-    slots: Mutex<Vec<Weak<Slot>>>,
-}
-
-type Waker = Box<dyn Fn() + Send + Sync>;
-
-struct Slot {
-    queue: Mutex<Queue>,
-    waker: Mutex<Option<Waker>>,
+    /// The newest sequence that was published; 0 before the first.
+    latest: AtomicU64,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Queue {
-    changes: VecDeque<Change>,
-    overflowed: bool,
+struct State {
+    watches: usize,
+    /// Without gaps, up to the newest. Empty without watches.
+    recent: VecDeque<Change>,
+    next: u64,
+    waiting: HashMap<u64, Wake>,
 }
 
-/// What a subscription got since it was asked last.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pending {
-    pub changes: Vec<Change>,
-    /// Changes were dropped since the queue was full: look at everything again.
-    pub overflowed: bool,
-}
+/// Told once that there is something new. It must be short, must not block, and must not call the store.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// Receives changes until it is dropped.
-pub struct Subscription {
-    slot: Arc<Slot>,
-    hub: Weak<Hub>,
+/// Follows a mailbox's change log from a moment on, until it is dropped.
+pub struct Watch {
+    hub: Arc<Hub>,
+    seen: u64,
     _counted: Counted,
 }
 
+/// What a watch had not seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Taken {
+    pub changes: Vec<Change>,
+    /// The log was trimmed before all was seen: look at everything again.
+    pub lost: bool,
+}
+
+/// Wakes somebody with the next change; does not once it is dropped.
+pub struct Alarm {
+    hub: Arc<Hub>,
+    number: u64,
+}
+
 impl Hub {
-    pub(crate) fn subscribe(hub: &Arc<Hub>, counted: Counted) -> Subscription {
-        let slot = Arc::new(Slot { queue: Mutex::default(), waker: Mutex::new(None) });
-        hub.slots.lock().push(Arc::downgrade(&slot));
-        Subscription { slot, hub: Arc::downgrade(hub), _counted: counted }
+    pub(crate) fn watch(hub: &Arc<Hub>, seen: u64, counted: Counted) -> Watch {
+        hub.state.lock().watches += 1;
+        Watch { hub: Arc::clone(hub), seen, _counted: counted }
     }
 
     /// Runs on the engine's writer thread: it must be short and must not write.
     pub(crate) fn publish(&self, changes: &[Change]) {
-        // Upgraded slots are dropped after the lock: dropping the last one would lock again.
-        let slots: Vec<Arc<Slot>> = self.slots.lock().iter().filter_map(Weak::upgrade).collect();
-        for slot in slots {
-            let mut queue = slot.queue.lock();
+        let Some(last) = changes.last() else { return };
+        let mut state = self.state.lock();
+        self.latest.store(last.sequence, Ordering::Release);
+        if state.watches > 0 {
             for change in changes {
-                match queue.changes.len() < QUEUE {
-                    true => queue.changes.push_back(*change),
-                    false => queue.overflowed = true,
+                let gap = |newest: &Change| newest.sequence + 1 != change.sequence;
+                if state.recent.back().is_some_and(gap) {
+                    state.recent.clear();
                 }
-            }
-            drop(queue);
-            if let Some(wake) = &*slot.waker.lock() {
-                wake();
+                if state.recent.len() == RECENT {
+                    state.recent.pop_front();
+                }
+                state.recent.push_back(*change);
             }
         }
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_values().for_each(|wake| wake());
     }
 }
 
-impl Subscription {
-    /// Takes what is there; does not wait.
-    pub fn take(&self) -> Pending {
-        let mut queue = self.slot.queue.lock();
-        Pending {
-            changes: queue.changes.drain(..).collect(),
-            overflowed: std::mem::take(&mut queue.overflowed),
+impl Watch {
+    /// Whether there are changes that it has not seen. Asks no engine.
+    pub fn is_behind(&self) -> bool {
+        self.hub.latest.load(Ordering::Acquire) > self.seen
+    }
+
+    /// The next changes, at most `limit`; does not wait.
+    pub fn take(&mut self, mailbox: &Mailbox, limit: usize) -> Result<Taken> {
+        let latest = self.hub.latest.load(Ordering::Acquire);
+        if latest <= self.seen {
+            return Ok(Taken::default());
         }
+        let next = self.seen + 1;
+        if let Some(changes) = self.recent(next, limit) {
+            self.seen = changes.last().map_or(self.seen, |change| change.sequence);
+            return Ok(Taken { changes, lost: false });
+        }
+        let changes = changes::after(mailbox, self.seen, limit)?;
+        let lost = changes.first().is_none_or(|change| change.sequence != next);
+        self.seen = changes.last().map_or(latest, |change| change.sequence);
+        Ok(Taken { changes, lost })
     }
 
-    pub fn is_empty(&self) -> bool {
-        let queue = self.slot.queue.lock();
-        queue.changes.is_empty() && !queue.overflowed
+    fn recent(&self, next: u64, limit: usize) -> Option<Vec<Change>> {
+        let state = self.hub.state.lock();
+        let first = state.recent.front()?.sequence;
+        let from = usize::try_from(next.checked_sub(first)?).ok()?;
+        (from < state.recent.len())
+            .then(|| state.recent.iter().skip(from).take(limit).copied().collect())
     }
 
-    /// Calls `wake` after each commit that brought changes. It must be short, must not block, and must not
-    /// call the store.
-    pub fn on_change(&self, wake: impl Fn() + Send + Sync + 'static) {
-        *self.slot.waker.lock() = Some(Box::new(wake));
+    /// Calls `wake` at the next change that becomes durable. One that is durable already is not told: ask
+    /// [`Watch::is_behind`] afterwards.
+    pub fn alarm(&self, wake: Wake) -> Alarm {
+        let mut state = self.hub.state.lock();
+        state.next += 1;
+        let number = state.next;
+        state.waiting.insert(number, wake);
+        Alarm { hub: Arc::clone(&self.hub), number }
     }
 }
 
-impl Drop for Subscription {
+impl Drop for Watch {
     fn drop(&mut self) {
-        if let Some(hub) = self.hub.upgrade() {
-            let own = Arc::as_ptr(&self.slot);
-            hub.slots.lock().retain(|slot| slot.as_ptr() != own);
+        let mut state = self.hub.state.lock();
+        state.watches -= 1;
+        if state.watches == 0 {
+            state.recent = VecDeque::new();
         }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        // What the closure holds is dropped behind the lock.
+        let wake = self.hub.state.lock().waiting.remove(&self.number);
+        drop(wake);
     }
 }

@@ -169,25 +169,44 @@ fn many_writers_of_one_mailbox_do_not_disturb_each_other() {
 }
 
 #[test]
-fn subscriptions_hear_of_durable_changes_only() {
+fn a_watch_sees_durable_changes_only_and_loses_none() {
     let engine = Arc::new(MemoryEngine::new());
     let store = on_engine(engine.clone());
     let mailbox = store.mailbox(account(&store, "me@example.test").mailbox).unwrap();
-    let heard = mailbox.subscribe();
-    assert_eq!(store.gauges().subscribers, 1);
+    let (mut watch, mut slow) = (mailbox.watch().unwrap(), mailbox.watch().unwrap());
+    assert_eq!(store.gauges().subscribers, 2);
     let id = message::import(&mailbox, INBOX, plain("a"), &ImportOptions::default()).unwrap().id;
-    let pending = heard.take();
-    assert_eq!((pending.changes.len(), pending.changes[0].message), (1, id));
+    let taken = watch.take(&mailbox, 10).unwrap();
+    assert_eq!((taken.changes.len(), taken.changes[0].message), (1, id));
     engine.fail_next_sync();
     assert!(message::set_read(&mailbox, id, true).is_err());
-    assert!(heard.is_empty());
-    for n in 0..store::notify::QUEUE + 5 {
+    assert!(!watch.is_behind());
+    let woken = Arc::new(AtomicU64::new(0));
+    let alarm = |watch: &store::notify::Watch| {
+        let woken = woken.clone();
+        watch.alarm(Arc::new(move || {
+            woken.fetch_add(1, Ordering::SeqCst);
+        }))
+    };
+    let _rings = alarm(&watch);
+    drop(alarm(&watch));
+    // More than the hub holds: the rest comes from the log.
+    for n in 0..205 {
         message::set_read(&mailbox, id, n % 2 == 0).unwrap();
     }
-    let pending = heard.take();
-    assert_eq!(pending.changes.len(), store::notify::QUEUE);
-    assert!(pending.overflowed);
-    drop(heard);
+    assert_eq!(woken.load(Ordering::SeqCst), 1);
+    let mut seen = Vec::new();
+    while slow.is_behind() {
+        let taken = slow.take(&mailbox, 50).unwrap();
+        assert!(!taken.lost);
+        seen.extend(taken.changes.iter().map(|change| change.sequence));
+    }
+    assert_eq!(seen, (seen[0]..seen[0] + 206).collect::<Vec<_>>());
+    changes::trim(&mailbox, seen[100], usize::MAX).unwrap();
+    let taken = watch.take(&mailbox, 10).unwrap();
+    assert!(taken.lost);
+    assert_eq!(taken.changes[0].sequence, seen[101]);
+    drop((watch, slow, _rings));
     drop(mailbox);
     assert_eq!(store.gauges(), store::StoreGauges::default());
 }

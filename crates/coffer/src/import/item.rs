@@ -55,7 +55,7 @@ impl Import<'_> {
             key: (!self.args.no_resume).then_some(item.key),
             associated: item.associated,
             read: item.read,
-            received: None,
+            ..ImportOptions::default()
         };
         self.waiting.bytes += size(&item.content);
         self.waiting.messages.push((folder, item.content, options));

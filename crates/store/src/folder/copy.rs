@@ -149,6 +149,11 @@ pub(crate) fn copy_empty(
             return Err(StoreError::DuplicateName);
         }
         tx.folder(parent)?;
-        insert(tx, parent, name, record.kind, &properties)
+        let copied = insert(tx, parent, name, record.kind, &properties)?;
+        // The folder of another mailbox has no id here.
+        if source.is(target) {
+            tx.tell_as(ChangeKind::FolderCopied, id);
+        }
+        Ok(copied)
     })
 }

@@ -26,6 +26,14 @@ pub enum ChangeKind {
     MessageDeleted,
     /// To `folder` under a new id, from `old_folder` and `old_message`.
     MessageMoved,
+    /// A new message in `folder`, made from `old_message` in `old_folder`.
+    MessageCopied,
+    /// A new message that came in for the mailbox's owner.
+    MessageDelivered,
+    /// A new folder, made from `old_folder`.
+    FolderCopied,
+    /// A search folder holds all that its criteria find. Nothing else changed.
+    SearchCompleted,
 }
 
 impl ChangeKind {
@@ -36,7 +44,13 @@ impl ChangeKind {
                 | ChangeKind::FolderModified
                 | ChangeKind::FolderMoved
                 | ChangeKind::FolderDeleted
+                | ChangeKind::FolderCopied
         )
+    }
+
+    /// Whether what `old_folder` names stays as it was.
+    pub(crate) fn is_copy(self) -> bool {
+        matches!(self, ChangeKind::MessageCopied | ChangeKind::FolderCopied)
     }
 }
 
@@ -49,7 +63,8 @@ pub struct Change {
     pub folder: FolderId,
     /// NONE for a change of the folder itself.
     pub message: MessageId,
-    /// For a move or copy: where from.
+    /// Where from: of a message that was moved or copied, its folder; of a folder that was copied, the folder
+    /// itself; of one that was moved, deleted or brought back, the parent that it had.
     pub old_folder: FolderId,
     pub old_message: MessageId,
     pub change: ChangeNumber,
@@ -57,6 +72,8 @@ pub struct Change {
     /// The IMAP UID of the message in `folder`, 0 for a folder.
     pub uid: u32,
     pub associated: bool,
+    /// Of a folder, the one that it is or was in. NONE in entries of older programs.
+    pub parent: FolderId,
 }
 
 impl Change {
@@ -73,6 +90,7 @@ impl Change {
             read_change: ChangeNumber::NONE,
             uid: 0,
             associated: false,
+            parent: FolderId::NONE,
         }
     }
 
@@ -93,6 +111,7 @@ impl Change {
             read_change: hot.read_change,
             uid: hot.uid,
             associated: hot.contents.is_associated(),
+            parent: FolderId::NONE,
         }
     }
 }

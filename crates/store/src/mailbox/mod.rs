@@ -128,10 +128,10 @@ impl Mailbox {
         crate::table::registry::forget_rows(self);
     }
 
-    /// Hands every durable change to a new subscription from now on.
-    pub fn subscribe(&self) -> crate::notify::Subscription {
+    /// Follows the durable changes from now on.
+    pub fn watch(&self) -> Result<crate::notify::Watch> {
         let counted = self.store.inner.gauges.subscribers.count(1);
-        Hub::subscribe(&self.hub, counted)
+        Ok(Hub::watch(&self.hub, changes::latest(self)?, counted))
     }
 
     /// The newest durable state.

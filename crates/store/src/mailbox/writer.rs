@@ -229,7 +229,15 @@ impl<'a> Tx<'a> {
         if entry.kind.is_folder() {
             self.head.hierarchy = entry.sequence;
         }
-        for id in [entry.folder, entry.old_folder] {
+        if entry.kind.is_folder() && entry.parent.is_none() {
+            let record = self.find_folder(entry.folder)?;
+            entry.parent = record.map_or(entry.old_folder, |record| record.parent);
+        }
+        let old_folder = match entry.kind.is_copy() {
+            true => FolderId::NONE,
+            false => entry.old_folder,
+        };
+        for id in [entry.folder, old_folder] {
             if id.is_none() || (entry.kind == ChangeKind::FolderDeleted && id == entry.folder) {
                 continue;
             }
@@ -241,6 +249,15 @@ impl<'a> Tx<'a> {
         }
         self.changes.push(entry);
         Ok(entry.sequence)
+    }
+
+    /// Tells what was logged last as something more particular: a new message as one that was delivered, a
+    /// new folder as the copy of `old_folder`.
+    pub(crate) fn tell_as(&mut self, kind: ChangeKind, old_folder: FolderId) {
+        if let Some(entry) = self.changes.last_mut() {
+            entry.kind = kind;
+            entry.old_folder = old_folder;
+        }
     }
 
     /// A folder's record. What is changed in it is written with the batch.

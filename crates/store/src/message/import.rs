@@ -10,6 +10,7 @@ use mapi::{
 use super::{Attachment, MAX_EMBEDDING, Message, MessageBody, Recipient, flags, open, save};
 use crate::engine::{Reader, Space};
 use crate::keys::{self, Kind};
+use crate::mailbox::changes::ChangeKind;
 use crate::mailbox::names;
 use crate::mailbox::writer::{self, Tx};
 use crate::record::mime::Mime;
@@ -28,6 +29,8 @@ pub struct ImportOptions {
     pub read: Option<bool>,
     /// PidTagMessageDeliveryTime for a message that has none.
     pub received: Option<FileTime>,
+    /// It comes in for the mailbox's owner now: who asked for new mail is told.
+    pub delivered: bool,
 }
 
 /// What an import did.
@@ -219,6 +222,9 @@ fn put(tx: &mut Tx<'_>, message: &Message, options: &ImportOptions) -> Result<Im
     }
     let mut message = message.clone();
     save::write(tx, &mut message, false)?;
+    if options.delivered {
+        tx.tell_as(ChangeKind::MessageDelivered, FolderId::NONE);
+    }
     if let Some(key) = import_key(tx.mailbox, options) {
         let value = [&keys::mid(message.id)[..], &message.uid.to_be_bytes()].concat();
         tx.put(key, value);

@@ -122,14 +122,14 @@ fn relocate(
         hot.sequence = tx.next_sequence();
         put_hot_and_summary(tx, new, &hot, &body);
         count(tx.folder(target)?, &hot, true);
-        let kind = if moving { ChangeKind::MessageMoved } else { ChangeKind::MessageCreated };
+        let kind = if moving { ChangeKind::MessageMoved } else { ChangeKind::MessageCopied };
         let mut entry = Change::of_message(kind, new, &hot);
+        entry.old_folder = folder;
+        entry.old_message = *id;
         if moving {
             take_out(tx, *id, &old)?;
             erase(tx, *id)?;
             gone.push(*id);
-            entry.old_folder = folder;
-            entry.old_message = *id;
         }
         tx.log(entry)?;
         done.push(Some(new));

@@ -4,9 +4,10 @@ use mapi::{ChangeNumber, FolderId, MessageId, Reader, Wire, WireError};
 
 use crate::mailbox::changes::{Change, ChangeKind};
 
-const VERSION: u8 = 1;
+/// 2 added the parent of folders.
+const VERSION: u8 = 2;
 
-const KINDS: [ChangeKind; 11] = [
+const KINDS: [ChangeKind; 15] = [
     ChangeKind::FolderCreated,
     ChangeKind::FolderModified,
     ChangeKind::FolderMoved,
@@ -18,13 +19,17 @@ const KINDS: [ChangeKind; 11] = [
     ChangeKind::MessageSoftDeleted,
     ChangeKind::MessageDeleted,
     ChangeKind::MessageMoved,
+    ChangeKind::MessageCopied,
+    ChangeKind::MessageDelivered,
+    ChangeKind::FolderCopied,
+    ChangeKind::SearchCompleted,
 ];
 
 /// The sequence stands in the key.
 pub(crate) fn read(sequence: u64, bytes: &[u8]) -> Result<Change, WireError> {
     let mut r = Reader::new(bytes);
     let r = &mut r;
-    super::version(r, VERSION)?;
+    let version = super::version(r, VERSION)?;
     let kind = u8::read(r)?;
     Ok(Change {
         sequence,
@@ -39,6 +44,7 @@ pub(crate) fn read(sequence: u64, bytes: &[u8]) -> Result<Change, WireError> {
         change: ChangeNumber::read(r)?,
         read_change: ChangeNumber::read(r)?,
         uid: u32::read(r)?,
+        parent: if version > 1 { FolderId::read(r)? } else { FolderId::NONE },
     })
 }
 
@@ -54,5 +60,6 @@ pub(crate) fn write(change: &Change) -> Vec<u8> {
     change.change.write(&mut w);
     change.read_change.write(&mut w);
     change.uid.write(&mut w);
+    change.parent.write(&mut w);
     w
 }

@@ -5,11 +5,13 @@ use mapi::wire::Counted;
 use mapi::{ErrorCode, FolderId, MessageId, PropertyTag, PropertyValue, TaggedValue};
 use mapi_rop::buffer::{ResponseBuffer, write_requests};
 use mapi_rop::folder::{GetTableRequest, OpenFolderFlags, OpenFolderRequest, TableFlags};
+use mapi_rop::irregular::{NotificationScope, RegisterNotificationRequest};
 use mapi_rop::logon::LogonRequest;
 use mapi_rop::message::{
     CreateMessageRequest, LOGON_CODE_PAGE, OpenMessageFlags, OpenMessageRequest,
     SaveChangesRequest, SaveFlags,
 };
+use mapi_rop::notification::{NotificationData, NotificationFlags};
 use mapi_rop::parts::{Columns, SizedValues};
 use mapi_rop::property::{GetPropertiesSpecificRequest, SetPropertiesRequest};
 use mapi_rop::table::{
@@ -148,6 +150,40 @@ impl Client {
         let request = Request::new(self.logon_id, HandleIndex(0), RopRequest::Release(Empty));
         let answer = self.exchange(&[request], &[handle]);
         assert!(answer.responses.is_empty(), "RopRelease has no answer");
+    }
+
+    /// RopRegisterNotification; the subscription's handle.
+    pub fn register(
+        &mut self,
+        types: NotificationFlags,
+        scope: NotificationScope,
+    ) -> Answer<Handle> {
+        let request = RegisterNotificationRequest { types, reserved: 0, scope };
+        self.open(self.logon, RopRequest::RegisterNotification(request))
+    }
+
+    /// A buffer without ROPs, for what the server has to tell; all notices that were not taken yet.
+    pub fn poll(&mut self) -> Vec<RopResponse> {
+        self.exchange(&[], &[]);
+        std::mem::take(&mut self.notices)
+    }
+
+    /// What the server has to tell: subscriptions or tables with what happened.
+    pub fn told(&mut self) -> Vec<(Handle, NotificationData)> {
+        let mut told = Vec::new();
+        loop {
+            let notices = self.poll();
+            let mut more = false;
+            for notice in notices {
+                match notice {
+                    RopResponse::Notify(notify) => told.push((notify.handle, notify.data)),
+                    _ => more = true,
+                }
+            }
+            if !more {
+                return told;
+            }
+        }
     }
 
     pub fn open_folder(&mut self, folder: FolderId) -> Answer<Handle> {

@@ -9,6 +9,7 @@ use crate::convert::TextWish;
 use crate::error::Result;
 use crate::handles::{Handle, NodeId, Tree};
 use crate::ledger::{Entry, Kind};
+use crate::notify::Feed;
 use crate::object::{Attachment, BASE_BYTES, Folder, Logon, Message, Object, Stream, Table};
 use crate::processor::Processor;
 use crate::session::SessionContext;
@@ -70,6 +71,17 @@ impl Call<'_> {
             Some(Object::Logon(logon)) => Ok(logon),
             _ => Err(ErrorCode::NULL_OBJECT.into()),
         }
+    }
+
+    /// From now on, what changes in the logon's mailbox is kept to be told.
+    pub fn listen(&mut self) -> Result<()> {
+        let node = self.tree.logon(self.logon_id).ok_or(ErrorCode::NULL_OBJECT)?;
+        if let Some(Object::Logon(logon)) = self.tree.get_mut(node)
+            && logon.feed.is_none()
+        {
+            logon.feed = Some(Box::new(Feed::new(self.processor, &logon.mailbox)?));
+        }
+        Ok(())
     }
 
     pub fn mailbox(&self) -> Result<Arc<Mailbox>> {

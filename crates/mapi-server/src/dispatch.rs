@@ -14,8 +14,8 @@ use crate::handles::{Handle, NodeId, Tree};
 use crate::object::Object;
 use crate::processor::Processor;
 use crate::rop::{
-    attachment, copy_move, folder, ids, logon, message, named, property, receive_folder, recipient,
-    stream, table,
+    attachment, copy_move, folder, ids, logon, message, named, notification, property,
+    receive_folder, recipient, stream, table,
 };
 use crate::session::SessionContext;
 
@@ -333,6 +333,11 @@ fn run(
             Rs::CopyToStream(stream::copy_to_stream(call, input?, target, body)?)
         }
 
+        // [MS-OXCNOTIF]
+        Rq::RegisterNotification(body) => Rs::RegisterNotification(
+            notification::register_notification(call, input?, body)?.keep(&mut keep),
+        ),
+
         // Defined, and not there yet.
         Rq::GetStoreState(_)
         | Rq::GetOwningServers(_)
@@ -395,8 +400,7 @@ fn run(
         | Rq::SynchronizationUploadStateStreamContinue(_)
         | Rq::SynchronizationUploadStateStreamEnd(_)
         | Rq::SetLocalReplicaMidsetDeleted(_)
-        | Rq::GetLocalReplicaIds(_)
-        | Rq::RegisterNotification(_) => return Err(ErrorCode::NOT_IMPLEMENTED.into()),
+        | Rq::GetLocalReplicaIds(_) => return Err(ErrorCode::NOT_IMPLEMENTED.into()),
     })
 }
 

@@ -66,6 +66,21 @@ impl<T> Tree<T> {
         self.logons.iter().find(|(id, _)| *id == logon_id).map(|(_, node)| *node)
     }
 
+    /// The logons by their ids.
+    pub fn logons(&self) -> impl Iterator<Item = (u8, NodeId)> {
+        self.logons.iter().copied()
+    }
+
+    /// The objects under a logon that the client has handles to.
+    pub fn handles(&self, logon_id: u8) -> impl Iterator<Item = (Handle, &T)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(move |(index, slot)| {
+            let node = slot.node.as_ref()?;
+            let handle = Handle(slot.generation << INDEX_BITS | index as u32);
+            (node.has_handle && node.logon_id == logon_id).then_some((handle, &node.object))
+        })
+    }
+
     /// Resolves a handle for a ROP that runs on `logon_id` ([MS-OXCROPS] 3.2.5.4).
     ///
     /// # Errors

@@ -18,6 +18,7 @@ pub mod handles;
 pub mod ledger;
 pub mod limits;
 pub mod lock;
+pub mod notify;
 pub mod object;
 #[cfg(feature = "oracle")]
 #[doc(hidden)]
@@ -37,4 +38,4 @@ pub use extended::ExecuteError;
 pub use ledger::{Kind, Ledger};
 pub use limits::{Limit, Limits};
 pub use lock::Control;
-pub use processor::{InProcess, Options, Processor};
+pub use processor::{InProcess, Listener, Options, Processor};

@@ -105,6 +105,8 @@ limits! {
     Attachments, attachments, "attachments", 1_000, "open attachments of one session", OBJECTS;
     Tables, tables, "tables", 1_000, "open tables of one session", OBJECTS;
     Streams, streams, "streams", 1_000, "open streams of one session", OBJECTS;
+    Subscriptions, subscriptions, "subscriptions", 1_000, "subscriptions to notifications of one session",
+        OBJECTS;
     Waits, waits, "waits", 4, "NotificationWait requests of one session", WAITS;
     LogonsPerUser, logons_per_user, "logons-per-user", 2_000, "logons of one user's sessions", OBJECTS;
     FoldersPerUser, folders_per_user, "folders-per-user", 8_000, "open folders of one user's sessions", OBJECTS;
@@ -115,6 +117,8 @@ limits! {
     TablesPerUser, tables_per_user, "tables-per-user", 8_000, "open tables of one user's sessions", OBJECTS;
     StreamsPerUser, streams_per_user, "streams-per-user", 8_000, "open streams of one user's sessions",
         OBJECTS;
+    SubscriptionsPerUser, subscriptions_per_user, "subscriptions-per-user", 8_000,
+        "subscriptions to notifications of one user's sessions", OBJECTS;
     BytesPerSession, bytes_per_session, "bytes-per-session", 32 << 20,
         "bytes of memory that one session's objects hold: open messages and what was set in them", MEMORY;
     BytesPerUser, bytes_per_user, "bytes-per-user", 64 << 20,
@@ -144,6 +148,7 @@ impl Limit {
             Kind::Attachment => Limit::Attachments,
             Kind::Table => Limit::Tables,
             Kind::Stream => Limit::Streams,
+            Kind::Subscription => Limit::Subscriptions,
             Kind::Wait => Limit::Waits,
             // A session is one session, and a lock goes with its logon.
             Kind::Session | Kind::Lock | Kind::Staged | Kind::Connection | Kind::Credential => {
@@ -162,6 +167,7 @@ impl Limit {
             Kind::Attachment => Limit::AttachmentsPerUser,
             Kind::Table => Limit::TablesPerUser,
             Kind::Stream => Limit::StreamsPerUser,
+            Kind::Subscription => Limit::SubscriptionsPerUser,
             Kind::Connection => Limit::ConnectionsPerUser,
             Kind::Lock | Kind::Staged | Kind::Wait | Kind::Credential => return None,
         })

@@ -11,6 +11,7 @@ use store::{Mailbox, Properties, StagedValue, Staging, Value};
 use crate::bookmark::Bookmarks;
 use crate::ledger::Entry;
 use crate::lock::LockRecord;
+use crate::notify::{Feed, Subscription};
 
 /// A node of the owner tree. Each variant holds its line in the ledger.
 pub enum Object {
@@ -20,6 +21,7 @@ pub enum Object {
     Attachment(Box<Attachment>),
     Table(Box<Table>),
     Stream(Box<Stream>),
+    Subscription(Box<Subscription>),
 }
 
 impl Object {
@@ -31,6 +33,7 @@ impl Object {
             Object::Attachment(attachment) => &attachment.entry,
             Object::Table(table) => &table.entry,
             Object::Stream(stream) => &stream.entry,
+            Object::Subscription(subscription) => &subscription.entry,
         }
     }
 }
@@ -44,7 +47,11 @@ impl Object {
         match self {
             Object::Message(message) => Some(BASE_BYTES + body_bytes(&message.edit.body)),
             Object::Attachment(attachment) => Some(BASE_BYTES + attachment_bytes(&attachment.edit)),
-            Object::Logon(_) | Object::Folder(_) | Object::Table(_) | Object::Stream(_) => None,
+            Object::Logon(_)
+            | Object::Folder(_)
+            | Object::Table(_)
+            | Object::Stream(_)
+            | Object::Subscription(_) => None,
         }
     }
 }
@@ -76,6 +83,8 @@ pub struct Logon {
     /// Where streams of this logon keep what is not saved.
     pub staging: Staging,
     pub lock: LockRecord,
+    /// What is to be told of the mailbox; None before something asked for it.
+    pub feed: Option<Box<Feed>>,
     pub entry: Entry,
 }
 

@@ -2,7 +2,7 @@
 //! process have in common.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use mapi::ErrorCode;
@@ -21,6 +21,7 @@ use crate::handles::Tree;
 use crate::ledger::{Client, Ledger, Owner};
 use crate::limits::Limits;
 use crate::lock::Control;
+use crate::notify;
 use crate::object::Object;
 use crate::session::table::{ConnectError, Sessions};
 use crate::session::{Locale, Refused, SessionContext, Turn};
@@ -144,7 +145,11 @@ impl Processor {
         };
         // INVARIANT: the turn is the caller's, so nobody else holds the tree for longer than a look.
         let Some(tree) = session.tree().try_lock() else { return false };
-        buffer.requests.iter().all(|request| is_light(self, session, &tree, &buffer, request))
+        !notify::has_news(&tree)
+            && buffer
+                .requests
+                .iter()
+                .all(|request| is_light(self, session, &tree, &buffer, request))
     }
 
     fn run(
@@ -204,6 +209,10 @@ impl Processor {
             if failed && stops_buffer(request) {
                 break;
             }
+        }
+        // What goes on in another buffer leaves the notifications to that.
+        if more.is_none() {
+            notify::append(self, session, tree, &mut writer);
         }
         // Only the last ROP of a buffer may go on in another one (MS-OXCRPC R962).
         let more = more.map(|request| (request, buffer.handles.clone()));
@@ -334,11 +343,47 @@ impl InProcess {
         Ok(self.processor.execute_payload(&turn, rops, limit)?.output)
     }
 
+    /// What waits for the session's notifications, beside its requests.
+    pub fn listener(&self) -> Listener {
+        Listener { processor: Arc::clone(&self.processor), session: Arc::downgrade(&self.session) }
+    }
+
     fn turn(&self) -> Result<Turn, ErrorCode> {
         self.session.begin(None).map_err(|refused| match refused {
             Refused::Ended => ErrorCode::LOGIN_FAILURE,
             Refused::Busy | Refused::Sequence | Refused::Limit(_) => ErrorCode::BUSY,
         })
+    }
+}
+
+/// Waits for notifications of a session of one's own process, as a NotificationWait does over HTTP.
+pub struct Listener {
+    processor: Arc<Processor>,
+    session: Weak<SessionContext>,
+}
+
+impl Listener {
+    /// Waits until there is something that the next request will be told of; false if there is nothing until
+    /// `deadline`.
+    ///
+    /// # Errors
+    /// The session ended; too many wait for it.
+    pub fn wait(&self, deadline: Instant) -> Result<bool, Refused> {
+        let session = self.session.upgrade().ok_or(Refused::Ended)?;
+        let waiting = session.begin_wait()?;
+        loop {
+            let heard = session.news().rings();
+            if notify::is_pending(&self.processor, &session) {
+                return Ok(true);
+            }
+            let rang = session.news().wait_until(heard, deadline);
+            if waiting.has_ended() {
+                return Err(Refused::Ended);
+            }
+            if !rang {
+                return Ok(false);
+            }
+        }
     }
 }
 

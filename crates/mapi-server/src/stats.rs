@@ -1,5 +1,6 @@
 //! How often what was done since the start, and how long it took.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -83,6 +84,14 @@ pub struct Stats {
     pub connects: AtomicU64,
     /// Sessions that were idle for too long and were ended.
     pub reaped: AtomicU64,
+    /// Notifications that wait to be told.
+    pub queued: Arc<AtomicU64>,
+    /// Those that were told.
+    pub notified: AtomicU64,
+    /// Those of modifications that a later one of the same object stood for.
+    pub notifications_merged: AtomicU64,
+    /// How often a session was so late that the change log had been trimmed meanwhile.
+    pub notifications_lost: AtomicU64,
     /// Bytes of ROP buffers that came and went.
     pub received: AtomicU64,
     pub sent: AtomicU64,
@@ -99,6 +108,10 @@ impl Default for Stats {
             passwords: Histogram::default(),
             connects: AtomicU64::new(0),
             reaped: AtomicU64::new(0),
+            queued: Arc::default(),
+            notified: AtomicU64::new(0),
+            notifications_merged: AtomicU64::new(0),
+            notifications_lost: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
         }

@@ -258,7 +258,6 @@ const NOT_IMPLEMENTED: &[RopId] = &[
     RopId::SynchronizationUploadStateStreamEnd,
     RopId::SetLocalReplicaMidsetDeleted,
     RopId::GetLocalReplicaIds,
-    RopId::RegisterNotification,
 ];
 
 #[test]

@@ -68,7 +68,7 @@ pub use message::Message;
 pub use object::live_objects;
 pub use profile::Profile;
 pub use props::MapiProp;
-pub use provider::{Connected, MessageStoreProvider, Transport};
+pub use provider::{Connected, MessageStoreProvider, Transport, Waiter};
 pub use recipient::{NewRecipient, Recipient, RecipientKind};
 pub use row::Row;
 pub use session::{MSG_STORES_COLUMNS, OpenFlags, Session};

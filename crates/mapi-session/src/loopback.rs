@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mapi_server::session::Locale;
-use mapi_server::{Control, InProcess, Options, Processor};
+use mapi_server::{Control, InProcess, Listener, Options, Processor};
 use store::{Account, NewAccount, Store, StoreError, StoreOptions};
 
-use crate::provider::{Connected, MessageStoreProvider, Transport};
+use crate::provider::{Connected, MessageStoreProvider, Transport, Waiter};
 use crate::{Error, Result};
 
 /// The message service of a store in this process. Requests take the same way as over HTTP, without the
@@ -138,9 +139,24 @@ impl Transport for Context {
             .map_err(|code| Error::Code { operation: "the request", code })
     }
 
+    fn waiter(&self) -> Result<Box<dyn Waiter>> {
+        let Some(session) = &self.session else { return Err(Error::Closed("the session")) };
+        Ok(Box::new(Ear(session.listener())))
+    }
+
     fn disconnect(&mut self) -> Result<()> {
         self.session = None;
         Ok(())
+    }
+}
+
+/// Waits for what a session context is to be told.
+struct Ear(Listener);
+
+impl Waiter for Ear {
+    fn wait(&mut self, limit: Duration) -> Result<bool> {
+        let deadline = Instant::now() + limit;
+        self.0.wait(deadline).map_err(|refused| Error::SessionLost { reason: refused.to_string() })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Message services: where a session's stores come from.
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// A message service of a profile: the way to one server and one user on it.
 ///
@@ -42,6 +43,27 @@ pub trait Transport: Send {
     /// stands in its answer.
     fn execute(&mut self, rops: &[u8], max_out: u32) -> Result<Vec<u8>>;
 
+    /// What waits for the session context's notifications while others send requests. It ends with the
+    /// session context.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] over a transport that has nothing to wait with.
+    fn waiter(&self) -> Result<Box<dyn Waiter>> {
+        Err(Error::InvalidArgument("this service cannot wait for notifications"))
+    }
+
     /// Ends the session context and waits for the server's word.
     fn disconnect(&mut self) -> Result<()>;
+}
+
+/// Waits for notifications, on a way of its own to the server.
+pub trait Waiter: Send {
+    /// Waits until the server has something to tell, at most for `limit`; false if there was nothing. What
+    /// it is comes with the answer to the next request, which may be empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionLost`] after the session ended.
+    fn wait(&mut self, limit: Duration) -> Result<bool>;
 }

@@ -33,6 +33,7 @@ use super::reply::{Envelope, client_name, plain, response_code};
 use super::server::Shared;
 use crate::extended::{ExecuteError, MAX_ROP_BUFFER};
 use crate::ledger::{Client, LimitReached, Owner};
+use crate::notify;
 use crate::processor::Processor;
 use crate::session::table::ConnectError;
 use crate::session::{Locale, Refused, SessionContext, Turn, Waiting};
@@ -41,7 +42,11 @@ use crate::stats;
 type Reply = Response<ResponseBody>;
 
 /// Answers one request to the endpoint.
-pub async fn answer(shared: &Shared, connection: &Connection, request: Request<Incoming>) -> Reply {
+pub async fn answer(
+    shared: &Arc<Shared>,
+    connection: &Connection,
+    request: Request<Incoming>,
+) -> Reply {
     let reply = respond(shared, connection, request).await;
     if let Some(code) = response_code(&reply) {
         stats::count(shared.processor.stats.code(code));
@@ -49,7 +54,11 @@ pub async fn answer(shared: &Shared, connection: &Connection, request: Request<I
     reply
 }
 
-async fn respond(shared: &Shared, connection: &Connection, request: Request<Incoming>) -> Reply {
+async fn respond(
+    shared: &Arc<Shared>,
+    connection: &Connection,
+    request: Request<Incoming>,
+) -> Reply {
     let begun = Instant::now();
     let config = &shared.config;
     let (head, body) = request.into_parts();
@@ -162,7 +171,7 @@ async fn read_body(shared: &Shared, body: Incoming) -> Result<Bytes, ResponseCod
 
 /// One request of a known user.
 struct Incomer<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     envelope: Envelope,
     caller: Caller,
     cookies: Cookies,
@@ -412,7 +421,7 @@ impl Incomer<'_> {
         };
         drop(session);
         let config = &self.shared.config;
-        let work = wait(waiting, config.notification_wait);
+        let work = wait(Arc::clone(self.shared), waiting, config.notification_wait);
         // It may take minutes and answers with a few bytes.
         stream(self.envelope, None, config.pending_period, work)
     }
@@ -509,16 +518,29 @@ fn execute(processor: &Processor, turn: &Turn, request: &ExecuteRequest) -> Vec<
     Body::Success(response).to_wire()
 }
 
-/// Waits for the end of a NotificationWait.
-async fn wait(waiting: Waiting, limit: Duration) -> (ResponseCode, Vec<u8>) {
-    let ended = tokio::time::timeout(limit, waiting.ended()).await.is_ok();
+/// Waits for the end of a NotificationWait: an event, the end of the session, or of the time. Each time that
+/// the session's bell rings, a thread of the pool looks whether there is an event for it.
+async fn wait(shared: Arc<Shared>, waiting: Waiting, limit: Duration) -> (ResponseCode, Vec<u8>) {
+    let session = Arc::clone(waiting.session());
+    let mut end = pin!(tokio::time::sleep(limit));
+    let event = loop {
+        let heard = session.news().rings();
+        let (processor, asked) = (Arc::clone(&shared.processor), Arc::clone(&session));
+        match shared.work(move || notify::is_pending(&processor, &asked)).await {
+            Ok(true) => break true,
+            Ok(false) => {}
+            Err(_) => return (ResponseCode::UnknownFailure, Vec::new()),
+        }
+        tokio::select! {
+            () = waiting.ended() => return (ResponseCode::ContextNotFound, Vec::new()),
+            () = session.news().wait(heard) => {}
+            () = end.as_mut() => break false,
+        }
+    };
     drop(waiting);
-    if ended {
-        return (ResponseCode::ContextNotFound, Vec::new());
-    }
     let response = NotificationWaitResponse {
         error: ErrorCode(0),
-        event_pending: 0,
+        event_pending: u32::from(event),
         auxiliary: Vec::new().into(),
     };
     (ResponseCode::Success, Body::Success(response).to_wire())

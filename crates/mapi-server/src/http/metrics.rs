@@ -67,6 +67,28 @@ fn open_objects(page: &mut Page, shared: &Shared) {
         "NotificationWait requests that wait.",
         ledger.live(Kind::Wait),
     );
+    let stats = &shared.processor.stats;
+    page.gauge(
+        "coffer_notifications_queued",
+        "Notifications that were made and wait for a request of their session.",
+        get(&stats.queued),
+    );
+    page.counter(
+        "coffer_notifications_told_total",
+        "Notifications that went out.",
+        get(&stats.notified),
+    );
+    page.counter(
+        "coffer_notifications_merged_total",
+        "Notifications of a modification that a later one of the same object stood for.",
+        get(&stats.notifications_merged),
+    );
+    page.counter(
+        "coffer_notifications_lost_total",
+        "How often a session asked so late that the change log had been trimmed, and was told to look at \
+         everything again.",
+        get(&stats.notifications_lost),
+    );
     page.gauge(
         "coffer_staged_values",
         "Values that were written and not saved yet.",

@@ -64,6 +64,8 @@ kinds! {
     Attachment "attachment",
     Table "table",
     Stream "stream",
+    /// A Notification Subscription object ([MS-OXCNOTIF] 3.1.1).
+    Subscription "subscription",
     /// A value that is written and not saved yet.
     Staged "staged",
     /// A NotificationWait request that waits.

@@ -7,6 +7,7 @@ pub mod ids;
 pub mod logon;
 pub mod message;
 pub mod named;
+pub mod notification;
 pub mod property;
 pub mod receive_folder;
 pub mod recipient;

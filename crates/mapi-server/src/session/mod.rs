@@ -5,6 +5,7 @@ pub mod table;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -89,6 +90,10 @@ pub struct SessionContext {
     tree: Mutex<Tree<Object>>,
     /// Rings when the session ends.
     ended: Bell,
+    /// Rings when there may be something to tell.
+    news: Arc<Bell>,
+    /// Somebody wanted to look at the tree while another one held it.
+    looked_at: AtomicBool,
     /// The session counts itself out of the ledger after its tree is gone: fields drop in this order.
     _entry: Entry,
 }
@@ -137,6 +142,8 @@ impl SessionContext {
             }),
             tree: Mutex::new(Tree::default()),
             ended: Bell::default(),
+            news: Arc::default(),
+            looked_at: AtomicBool::new(false),
             _entry: entry,
         }
     }
@@ -206,6 +213,7 @@ impl SessionContext {
     pub fn end(&self) {
         self.gate.lock().ended = true;
         self.ended.ring();
+        self.news.ring();
     }
 
     /// Whether there is no object, so that dropping the session is only freeing memory. False while a
@@ -216,6 +224,37 @@ impl SessionContext {
 
     pub(crate) fn tree(&self) -> &Mutex<Tree<Object>> {
         &self.tree
+    }
+
+    /// Rings when there may be something to tell.
+    pub fn news(&self) -> &Arc<Bell> {
+        &self.news
+    }
+
+    /// Whoever waits for something to be told shall look.
+    pub(crate) fn rouse(&self) {
+        self.news.ring();
+    }
+
+    /// Asks the tree something without waiting for an Execute. While one is at work the answer is no, and the
+    /// bell of [`SessionContext::news`] rings at its end.
+    pub(crate) fn look(&self, ask: impl FnOnce(&mut Tree<Object>) -> bool) -> bool {
+        let again = || {
+            // Whoever holds the lock sees this when he is done; if he is done already, it is free.
+            self.looked_at.store(true, Ordering::SeqCst);
+            self.tree.try_lock()
+        };
+        let Some(mut tree) = self.tree.try_lock().or_else(again) else { return false };
+        let answer = ask(&mut tree);
+        drop(tree);
+        self.let_look();
+        answer
+    }
+
+    fn let_look(&self) {
+        if self.looked_at.swap(false, Ordering::SeqCst) {
+            self.news.ring();
+        }
     }
 }
 
@@ -242,6 +281,8 @@ impl Drop for Turn {
         let mut gate = self.session.gate.lock();
         gate.executing = false;
         gate.used = Instant::now();
+        drop(gate);
+        self.session.let_look();
     }
 }
 
@@ -253,9 +294,17 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    pub fn session(&self) -> &Arc<SessionContext> {
+        &self.session
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.session.gate.lock().ended
+    }
+
     /// Ready when the session ended.
     pub fn ended(&self) -> bell::Wait<'_> {
-        self.session.ended.wait()
+        self.session.ended.wait(0)
     }
 }
 

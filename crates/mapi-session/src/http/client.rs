@@ -84,6 +84,11 @@ impl Client {
         Client { endpoint, limits, fuse, connection: None, scratch: Vec::new() }
     }
 
+    /// How long the next requests may take in all.
+    pub(super) fn set_total(&mut self, total: Duration) {
+        self.limits.total = total;
+    }
+
     /// Sends a POST and reads its answer. `headers` are whole lines without their ends.
     ///
     /// A request goes out at most once: a connection that the server has closed while idle is noticed
@@ -350,7 +355,10 @@ impl Reading<'_> {
     fn failed(&self, cause: io::Error) -> Error {
         match cause.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                Error::TimedOut(self.limits.silence)
+                Error::TimedOut(match Instant::now() >= self.deadline {
+                    true => self.limits.total,
+                    false => self.limits.silence,
+                })
             }
             _ => Error::ConnectionLost { cause },
         }

@@ -6,7 +6,9 @@ mod fuse;
 mod url;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use base64::Engine;
 use mapi::text::String8;
@@ -15,14 +17,15 @@ use mapi::{ErrorCode, Guid};
 use mapi_rop::ext::{EXT_HEADER_SIZE, Packing, read_payloads, write_payloads};
 use mapi_rop::http::{
     Body, CONTENT_TYPE, ConnectRequest, ConnectResponse, DisconnectRequest, DisconnectResponse,
-    ExecuteFlags, ExecuteRequest, ExecuteResponse, RequestType, headers,
+    ExecuteFlags, ExecuteRequest, ExecuteResponse, NotificationWaitRequest,
+    NotificationWaitResponse, RequestType, headers,
 };
 
-use crate::provider::{Connected, MessageStoreProvider, Transport};
+use crate::provider::{Connected, MessageStoreProvider, Transport, Waiter};
 use crate::{Error, Result};
 use answer::{Cookies, into_body};
-use client::Client;
 pub use client::Limits;
+use client::{Client, Response};
 pub use fuse::Fuse;
 use url::Endpoint;
 
@@ -159,11 +162,16 @@ struct Context {
     service: Http,
     client: Client,
     cookies: Cookies,
+    name: Arc<ContextName>,
+    connected: bool,
+}
+
+/// What the requests of a session context have in common.
+struct ContextName {
     /// [MS-OXCMAPIHTTP] 2.2.3.3.2: a GUID for the life of the session context, and a counter.
     request_guid: Guid,
-    requests: u64,
+    requests: AtomicU64,
     client_info: String,
-    connected: bool,
 }
 
 /// The counter in X-ClientInfo: another for each session context ([MS-OXCMAPIHTTP] 2.2.3.3.4).
@@ -175,30 +183,27 @@ impl Context {
         Context {
             client: Client::new(service.endpoint.clone(), service.limits, service.fuse.clone()),
             cookies: Cookies::default(),
-            request_guid: Guid::random(),
-            requests: 0,
-            client_info: format!("{{{}}}:{context}", Guid::random()),
+            name: Arc::new(ContextName {
+                request_guid: Guid::random(),
+                requests: AtomicU64::new(1),
+                client_info: format!("{{{}}}:{context}", Guid::random()),
+            }),
             connected: false,
             service: service.clone(),
         }
     }
 
     fn request(&mut self, request_type: RequestType, body: &[u8]) -> Result<Vec<u8>> {
-        self.requests += 1;
-        let request_id = format!("{{{}}}:{}", self.request_guid, self.requests);
         let cookies = self.cookies.header();
-        let mut lines = vec![
-            ("Authorization", self.service.authorization.as_str()),
-            ("Content-Type", CONTENT_TYPE),
-            (headers::REQUEST_TYPE, request_type.name()),
-            (headers::REQUEST_ID, &request_id),
-            (headers::CLIENT_INFO, &self.client_info),
-            (headers::CLIENT_APPLICATION, &self.service.application),
-        ];
-        if let Some(cookies) = &cookies {
-            lines.push(("Cookie", cookies));
-        }
-        let outcome = self.client.post(&lines, body).and_then(|response| {
+        let posted = post(
+            &mut self.client,
+            &self.service,
+            &self.name,
+            cookies.as_deref(),
+            request_type,
+            body,
+        );
+        let outcome = posted.and_then(|response| {
             self.cookies.learn(&response.headers)?;
             into_body(response, &self.service.user)
         });
@@ -207,6 +212,56 @@ impl Context {
             self.connected = false;
         }
         outcome
+    }
+}
+
+/// Sends a request with the headers that each has.
+fn post(
+    client: &mut Client,
+    service: &Http,
+    name: &ContextName,
+    cookies: Option<&str>,
+    request_type: RequestType,
+    body: &[u8],
+) -> Result<Response> {
+    let number = name.requests.fetch_add(1, Ordering::Relaxed);
+    let request_id = format!("{{{}}}:{number}", name.request_guid);
+    let mut lines = vec![
+        ("Authorization", service.authorization.as_str()),
+        ("Content-Type", CONTENT_TYPE),
+        (headers::REQUEST_TYPE, request_type.name()),
+        (headers::REQUEST_ID, &request_id),
+        (headers::CLIENT_INFO, &name.client_info),
+        (headers::CLIENT_APPLICATION, &service.application),
+    ];
+    lines.extend(cookies.map(|cookies| ("Cookie", cookies)));
+    client.post(&lines, body)
+}
+
+/// Waits for notifications of a session context, on a connection of its own.
+struct Ear {
+    service: Http,
+    name: Arc<ContextName>,
+    /// As they were when the waiter was made. What an answer sets is not learnt: the number of the next
+    /// request is the session's own matter.
+    cookies: Option<String>,
+    client: Client,
+}
+
+impl Waiter for Ear {
+    fn wait(&mut self, limit: Duration) -> Result<bool> {
+        self.client.set_total(limit);
+        let request = NotificationWaitRequest { flags: 0, auxiliary: Vec::new().into() };
+        let (kind, body) = (RequestType::NotificationWait, request.to_wire());
+        let cookies = self.cookies.as_deref();
+        let posted = post(&mut self.client, &self.service, &self.name, cookies, kind, &body);
+        let body = match posted {
+            // The server goes on for five minutes; the connection is closed, so it stops.
+            Err(Error::TimedOut(time)) if time == limit => return Ok(false),
+            posted => into_body(posted?, &self.service.user)?,
+        };
+        let answer = success(&body, "waiting", |answer: &NotificationWaitResponse| answer.error)?;
+        Ok(answer.event_pending != 0)
     }
 }
 
@@ -230,6 +285,12 @@ impl Transport for Context {
             (Some(payload), true) => Ok(payload),
             _ => Err(Error::Protocol("another number of ROP buffers than one".into())),
         }
+    }
+
+    fn waiter(&self) -> Result<Box<dyn Waiter>> {
+        let (service, name) = (self.service.clone(), Arc::clone(&self.name));
+        let client = Client::new(service.endpoint.clone(), service.limits, service.fuse.clone());
+        Ok(Box::new(Ear { service, name, cookies: self.cookies.header(), client }))
     }
 
     fn disconnect(&mut self) -> Result<()> {

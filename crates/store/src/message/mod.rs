@@ -12,6 +12,7 @@ mod computed;
 mod delete;
 mod find;
 pub mod flags;
+mod glance;
 mod import;
 mod open;
 mod read;
@@ -24,6 +25,7 @@ pub use computed::{attachment_property, attachment_tags, get, is_computed, tags}
 pub(crate) use delete::erase;
 pub use delete::{delete, purge};
 pub use find::by_source_key;
+pub use glance::{Glance, glance};
 pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import, import_all};
 pub use open::{mime, open};
 pub(crate) use open::{read as read_in, read_hot};

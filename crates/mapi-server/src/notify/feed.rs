@@ -1,0 +1,176 @@
+//! What a logon is to be told of: how far its change log was seen, and what was found and not told yet.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mapi_rop::Handle;
+use mapi_rop::irregular::NotificationScope;
+use mapi_rop::notification::{NotificationData, NotificationFlags};
+use parking_lot::Mutex;
+use store::notify::{Alarm, Watch};
+use store::{Mailbox, StoreError};
+
+use super::events::{self, Facts, Happening};
+use crate::handles::Tree;
+use crate::ledger::Entry;
+use crate::object::Object;
+use crate::processor::Processor;
+use crate::session::bell::Bell;
+use crate::stats;
+
+/// Notices that a logon holds; beyond it nothing is read from the log.
+const QUEUE: usize = 256;
+/// Changes that are read at once.
+const CHUNK: usize = 64;
+
+/// A Notification Subscription object ([MS-OXCNOTIF] 3.1.1).
+pub struct Subscription {
+    pub types: NotificationFlags,
+    pub scope: NotificationScope,
+    pub entry: Entry,
+}
+
+impl Subscription {
+    fn wants(&self, happening: &Happening) -> bool {
+        self.types.contains(happening.kind)
+            && match self.scope {
+                NotificationScope::WholeStore => true,
+                NotificationScope::Object { folder, message } if message.is_none() => {
+                    happening.folders.contains(&folder)
+                }
+                NotificationScope::Object { message, .. } => happening.messages.contains(&message),
+            }
+    }
+}
+
+/// Something that waits to be told to a subscription or a table.
+#[derive(Debug)]
+pub struct Notice {
+    pub handle: Handle,
+    pub data: NotificationData,
+}
+
+/// What a logon is to be told of.
+pub struct Feed {
+    watch: Watch,
+    queue: VecDeque<Notice>,
+    /// Counts the notices of all sessions.
+    queued: Arc<AtomicU64>,
+    /// Of the NotificationWait that waits.
+    alarm: Mutex<Option<Alarm>>,
+}
+
+impl Feed {
+    /// From now on.
+    pub fn new(processor: &Processor, mailbox: &Mailbox) -> Result<Feed, StoreError> {
+        Ok(Feed {
+            watch: mailbox.watch()?,
+            queue: VecDeque::new(),
+            queued: Arc::clone(&processor.stats.queued),
+            alarm: Mutex::default(),
+        })
+    }
+
+    pub fn has_news(&self) -> bool {
+        !self.queue.is_empty() || self.watch.is_behind()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Bytes of memory that the queue takes, about.
+    pub fn bytes(&self) -> u64 {
+        (self.queue.len() * size_of::<Notice>()) as u64
+    }
+
+    pub fn pop(&mut self) -> Option<Notice> {
+        let notice = self.queue.pop_front()?;
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+        Some(notice)
+    }
+
+    pub fn put_back(&mut self, notice: Notice) {
+        self.queue.push_front(notice);
+        self.queued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn push(&mut self, notice: Notice) {
+        self.queue.push_back(notice);
+        self.queued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The bell rings at the next change of the mailbox.
+    pub fn arm(&self, bell: &Arc<Bell>) {
+        let bell = Arc::clone(bell);
+        *self.alarm.lock() = Some(self.watch.alarm(Arc::new(move || bell.ring())));
+    }
+
+    /// Reads on in the log until the queue is full or all is seen.
+    pub fn fill(
+        &mut self,
+        processor: &Processor,
+        mailbox: &Mailbox,
+        tree: &Tree<Object>,
+        logon_id: u8,
+    ) -> Result<(), StoreError> {
+        if self.queue.len() >= QUEUE || !self.watch.is_behind() {
+            return Ok(());
+        }
+        let subscriptions: Vec<(Handle, &Subscription)> = tree
+            .handles(logon_id)
+            .filter_map(|(handle, object)| match object {
+                Object::Subscription(subscription) => Some((handle, &**subscription)),
+                _ => None,
+            })
+            .collect();
+        // One change is at most four events to each.
+        let chunk = (QUEUE / (4 * subscriptions.len().max(1))).clamp(1, CHUNK);
+        while self.queue.len() < QUEUE && self.watch.is_behind() {
+            let taken = self.watch.take(mailbox, chunk)?;
+            let mut facts = Facts::new(mailbox);
+            if taken.lost {
+                stats::count(&processor.stats.notifications_lost);
+                for (handle, subscription) in &subscriptions {
+                    let data = events::anything(&mut facts, subscription.scope)?;
+                    self.merge(processor, Notice { handle: *handle, data });
+                }
+            }
+            for change in &taken.changes {
+                for happening in events::happenings(&mut facts, change)? {
+                    for (handle, subscription) in &subscriptions {
+                        if subscription.wants(&happening) {
+                            let data = happening.data.clone();
+                            self.merge(processor, Notice { handle: *handle, data });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a notice. Of several modifications of one object that nobody was told of, the last one remains.
+    fn merge(&mut self, processor: &Processor, mut notice: Notice) {
+        if events::is_modification(&notice.data) {
+            let same = |known: &Notice| {
+                known.handle == notice.handle && events::is_same_object(&known.data, &notice.data)
+            };
+            if let Some(known) =
+                self.queue.iter().rposition(same).and_then(|at| self.queue.remove(at))
+            {
+                self.queued.fetch_sub(1, Ordering::Relaxed);
+                stats::count(&processor.stats.notifications_merged);
+                notice.data = events::merged(known.data, notice.data);
+            }
+        }
+        self.push(notice);
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.queued.fetch_sub(self.queue.len() as u64, Ordering::Relaxed);
+    }
+}

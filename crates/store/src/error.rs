@@ -56,6 +56,19 @@ pub enum StoreError {
     /// A message is larger than any that may be sent.
     #[error("a message of {size} bytes is not sent (allowed: up to {limit})")]
     TooBigToSend { size: u64, limit: u64 },
+    /// The message was submitted: until it is sent or taken back, nobody changes it.
+    #[error("the message was submitted; take it back first")]
+    Submitted,
+    /// The message does not wait to be sent, or not for the caller.
+    #[error("the message is not in the queue")]
+    NotInQueue,
+    /// The message is being sent.
+    #[error("the message is being sent and cannot be taken back")]
+    CannotAbort,
+    #[error("the message has no recipients")]
+    NoRecipients,
+    #[error("a message to {count} recipients is not sent (allowed: up to {limit})")]
+    TooManyRecipients { count: usize, limit: usize },
     /// A bound of the store is used up.
     #[error("the quota for {0} is used up")]
     Quota(&'static str),

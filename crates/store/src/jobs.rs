@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use mapi::FolderId;
+use mapi::{FolderId, MessageId};
 
 use crate::engine::{Batch, Direction, KeyRange, Reader, Space};
 use crate::mailbox::writer::Tx;
@@ -18,6 +18,8 @@ const BATCH: usize = 1024;
 const MAILBOX: &[u8] = b"jm";
 const FOLDER: &[u8] = b"jf";
 const SETTLING: &[u8] = b"js";
+/// Of a submitted message: what its delivery has come to is the value.
+const SUBMISSION: &[u8] = b"jq";
 
 pub(crate) fn add_mailbox_removal(batch: &mut Batch, mailbox: MailboxNumber) {
     batch.put(Space::Queue, mailbox_job(mailbox), Vec::new());
@@ -131,6 +133,10 @@ pub(crate) fn remove_mailbox(store: &Store, mailbox: MailboxNumber) -> Result<()
         page.iter().for_each(|key| batch.delete(Space::Mailbox, key.to_vec()));
         if page.len() < BATCH {
             batch.delete(Space::Queue, mailbox_job(mailbox));
+            // Its messages that were not sent yet are gone.
+            for entry in jobs(store, &in_mailbox(SUBMISSION, mailbox))? {
+                batch.delete(Space::Queue, entry);
+            }
         }
         let _ = store.engine().commit(batch)?;
         if page.len() < BATCH {
@@ -142,12 +148,26 @@ pub(crate) fn remove_mailbox(store: &Store, mailbox: MailboxNumber) -> Result<()
 
 /// Whether a key of the queue is a job on a mailbox or in it.
 pub(crate) fn is_of_mailbox(key: &[u8]) -> bool {
-    [MAILBOX, FOLDER, SETTLING].iter().any(|kind| key.starts_with(kind))
+    [MAILBOX, FOLDER, SETTLING, SUBMISSION].iter().any(|kind| key.starts_with(kind))
 }
 
 /// What the jobs on folders of a mailbox begin with, in the order of keys.
-pub(crate) fn folder_prefixes(mailbox: MailboxNumber) -> [Vec<u8>; 2] {
-    [FOLDER, SETTLING].map(|kind| in_mailbox(kind, mailbox))
+pub(crate) fn folder_prefixes(mailbox: MailboxNumber) -> [Vec<u8>; 3] {
+    [FOLDER, SUBMISSION, SETTLING].map(|kind| in_mailbox(kind, mailbox))
+}
+
+/// What the entries of submitted messages begin with, of a mailbox or of all.
+pub(crate) fn submissions(mailbox: Option<MailboxNumber>) -> Vec<u8> {
+    mailbox.map_or_else(|| SUBMISSION.to_vec(), |mailbox| in_mailbox(SUBMISSION, mailbox))
+}
+
+pub(crate) fn submission_job(mailbox: MailboxNumber, id: MessageId) -> Vec<u8> {
+    [&in_mailbox(SUBMISSION, mailbox)[..], &keys::mid(id)].concat()
+}
+
+/// Whether a key of the queue is the entry of a submitted message.
+pub(crate) fn is_submission(key: &[u8]) -> bool {
+    key.starts_with(SUBMISSION) && key.len() == 18
 }
 
 fn in_mailbox(kind: &[u8], mailbox: MailboxNumber) -> Vec<u8> {
@@ -163,7 +183,7 @@ pub(crate) fn without_mailbox(job: &[u8]) -> Vec<u8> {
 /// The reverse of [`without_mailbox`]; None for what is no job on a folder.
 pub(crate) fn with_mailbox(job: &[u8], mailbox: MailboxNumber) -> Option<Vec<u8>> {
     let (kind, folder) = job.split_at_checked(2)?;
-    let known = [FOLDER, SETTLING].contains(&kind) && folder.len() == 8;
+    let known = [FOLDER, SETTLING, SUBMISSION].contains(&kind) && folder.len() == 8;
     known.then(|| [&in_mailbox(kind, mailbox)[..], folder].concat())
 }
 

@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod blob;
 pub mod check;
+pub mod delivery;
 pub mod directory;
 pub mod engine;
 pub mod folder;
@@ -32,7 +33,7 @@ mod store;
 mod value;
 
 pub use blob::{Meter, Metered};
-pub use directory::{Account, AccountId, NewAccount};
+pub use directory::{Account, AccountId, Grants, NewAccount, Sending};
 pub use engine::MailboxNumber;
 pub use error::{Result, StoreError};
 pub use mailbox::Mailbox;

@@ -3,6 +3,7 @@
 use mapi::Reader;
 
 use crate::blob::node::{self as blob, Node};
+use crate::delivery::queue;
 use crate::directory;
 use crate::record::{change, folder, head, hot, mime, node, properties, settings, summary};
 
@@ -35,6 +36,10 @@ fn read_all(bytes: &[u8]) {
     if let Ok(summary) = summary::Summary::read(bytes) {
         assert_eq!(summary::Summary::read(&summary.to_bytes()), Ok(summary));
     }
+    if let Ok(entry) = queue::Entry::read(bytes) {
+        assert_eq!(queue::Entry::read(&entry.to_bytes()), Ok(entry));
+    }
+    let _ = queue::item_of(bytes);
     let _ = properties::read(&mut Reader::new(bytes));
     let _ = mime::Mime::read(&mut Reader::new(bytes));
     let _ = node::read_all(&[(vec![], bytes.to_vec()), (vec![1], bytes.to_vec())]);

@@ -111,6 +111,7 @@ pub(crate) struct StoreInner {
     epochs: Mutex<HashMap<MailboxNumber, Lease>>,
     /// Held while the directory is read, checked and written.
     pub(crate) directory: Mutex<()>,
+    pub(crate) deliveries: crate::delivery::Deliveries,
     /// How often the directory was changed since the store was opened.
     pub(crate) directory_version: AtomicU64,
 }
@@ -192,6 +193,7 @@ impl Store {
                 mailboxes: Mutex::default(),
                 epochs: Mutex::default(),
                 directory: Mutex::default(),
+                deliveries: crate::delivery::Deliveries::default(),
                 directory_version: AtomicU64::new(0),
             }),
         }

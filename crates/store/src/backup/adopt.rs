@@ -49,6 +49,8 @@ pub fn adopt(
     };
     restore_grants(opened, &saved, &account, target)?;
     jobs::resume_in(target, number)?;
+    // What was on its way when the backup was taken has arrived since, or was not to be sent.
+    crate::delivery::take_all_back(&*target.mailbox(number)?)?;
     let report = check::mailbox_by_number(target, number, &check::Options::default(), &mut |_| {})?;
     let problems = report.left_in_words();
     Ok(Adopted { account, records, damaged, problems })
@@ -111,19 +113,19 @@ fn restore_grants(
     target: &Store,
 ) -> Result<()> {
     let there = |dn: &str| target.account_by_legacy_dn(dn);
-    for id in opened.store.grantees(saved.number)? {
+    for (id, grants) in opened.store.all_grants(saved.number)? {
         if let Some(grantee) = there(&opened.store.account(id)?.legacy_dn)? {
-            target.grant_full_access(account.id, grantee.id)?;
+            target.grant(account.id, grantee.id, grants)?;
         }
     }
     let before = opened.store.account_by_mailbox(saved.number)?;
     let before = before.ok_or(StoreError::NotFound("account"))?;
     for owner in opened.store.accounts()? {
-        if owner.id != before.id
-            && opened.store.may_open(owner.mailbox, before.id)?
+        let grants = opened.store.grants(owner.mailbox, before.id)?;
+        if !grants.is_empty()
             && let Some(owner) = there(&owner.legacy_dn)?
         {
-            target.grant_full_access(owner.id, account.id)?;
+            target.grant(owner.id, account.id, grants)?;
         }
     }
     Ok(())

@@ -8,10 +8,13 @@ use super::fix::Fix;
 use super::pass::{Sink, read_as};
 use super::problem::{Problem, What};
 use super::report::Report;
+use crate::delivery::queue;
 use crate::directory::{index_keys, record};
 use crate::engine::{Direction, KeyRange, Reader, Scanned, Space, Value};
 use crate::keys;
+use crate::message::flags;
 use crate::record::folder::{FolderRecord, FolderState};
+use crate::record::hot::Hot;
 use crate::{Account, AccountId, MailboxNumber, Result, jobs};
 
 pub(super) struct DirectoryPass<'a> {
@@ -43,9 +46,12 @@ impl DirectoryPass<'_> {
             self.record(&pair)?;
         }
         let mut cursor = Cursor::new(self.reader, Space::Queue, KeyRange::all());
-        while let Some((key, _)) = cursor.next()? {
+        while let Some((key, value)) = cursor.next()? {
             self.report.records += 1;
-            self.job(&key)?;
+            match jobs::is_submission(&key) {
+                true => self.submission(&key, &value)?,
+                false => self.job(&key)?,
+            }
         }
         let (kept, max) = (self.counters, self.max);
         if max.account > kept.account || max.mailbox > kept.mailbox {
@@ -220,7 +226,7 @@ impl DirectoryPass<'_> {
         let owner = self.reader.contains(Space::Directory, &record::mailbox_key(mailbox))?;
         let detail = match value {
             Err(error) => reason(error),
-            Ok(value) if value[..] != [1] => "it grants nothing".to_owned(),
+            Ok(value) if !record::is_grant(value) => "it grants nothing".to_owned(),
             Ok(_) if !self.exists(account.0)? => "there is no such account".to_owned(),
             // A mailbox whose index entry is lost is said with its account.
             Ok(_) if !owner && !self.has_owner(mailbox)? => "there is no such mailbox".to_owned(),
@@ -285,6 +291,31 @@ impl DirectoryPass<'_> {
         let mut problem = Problem::new(What::Job, detail).record(Space::Queue, key);
         problem.mailbox = mailbox;
         let fix = Fix::Remove { space: Space::Queue, key: key.to_vec(), was: Some(Value::new()) };
+        self.sink.found(vec![problem], Some(fix))
+    }
+
+    /// The entry of a submitted message.
+    fn submission(&mut self, key: &[u8], value: &crate::engine::Result<Value>) -> Result<()> {
+        let Some((mailbox, message)) = queue::item_of(key) else { return Ok(()) };
+        let detail = match value {
+            Err(error) => reason(error),
+            Ok(value) => match queue::Entry::read(value) {
+                Err(error) => error.to_string(),
+                Ok(_) => {
+                    let hot = self.reader.get(Space::Mailbox, &keys::hot(mailbox, message));
+                    match read_as(hot, Hot::read)? {
+                        Ok(hot) if hot.flags & flags::SUBMITTED != 0 => return Ok(()),
+                        Ok(_) => "its message was not submitted".to_owned(),
+                        Err(_) if self.is_removed(mailbox)? => return Ok(()),
+                        Err(_) => "its message does not exist or is damaged".to_owned(),
+                    }
+                }
+            },
+        };
+        let mut problem = Problem::new(What::Job, detail).record(Space::Queue, key);
+        problem.mailbox = Some(mailbox);
+        let was = value.as_ref().ok().cloned();
+        let fix = Fix::Remove { space: Space::Queue, key: key.to_vec(), was };
         self.sink.found(vec![problem], Some(fix))
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod record;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use mapi::Guid;
@@ -46,6 +47,37 @@ pub struct Account {
     pub disabled: bool,
     /// Changes whenever credentials that were verified before must not be believed any more.
     pub credential_epoch: u64,
+}
+
+/// What may be granted to an account on another one's mailbox, as bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Grants(pub u8);
+
+impl Grants {
+    /// To open the mailbox with all rights, which includes sending as its owner.
+    pub const FULL_ACCESS: Grants = Grants(0x01);
+    /// To send as the mailbox's owner.
+    pub const SEND_AS: Grants = Grants(0x02);
+    /// To send on behalf of the mailbox's owner.
+    pub const SEND_ON_BEHALF: Grants = Grants(0x04);
+    pub(crate) const EVERYTHING: Grants = Grants(0x07);
+
+    pub fn contains(self, other: Grants) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 & Self::EVERYTHING.0 == 0
+    }
+}
+
+/// How an account may send for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// As the other himself: the message names nobody else.
+    As,
+    /// On his behalf: the message names both.
+    OnBehalf,
 }
 
 /// An account to be made.
@@ -244,34 +276,65 @@ impl Store {
     ///
     /// Errors: [`StoreError::NotFound`] without one of the accounts.
     pub fn grant_full_access(&self, owner: AccountId, grantee: AccountId) -> Result<()> {
-        write(self, Batch::new, |reader, batch| {
-            let (owner, _) = read_account(reader, owner)?;
-            read_account(reader, grantee)?;
-            for id in [owner.id, grantee] {
-                batch.check_present(Space::Directory, record::account_key(id));
-            }
-            batch.put(Space::Directory, record::grant_key(owner.mailbox, grantee), [1]);
-            batch.put(Space::Directory, record::granted_key(grantee, owner.mailbox), [1]);
-            Ok(())
-        })
+        self.grant(owner, grantee, Grants::FULL_ACCESS)
     }
 
-    /// Takes a grant back; harmless if there is none.
+    /// Takes a grant of full access back; harmless if there is none.
     ///
     /// Errors: [`StoreError::NotFound`] without the owner.
     pub fn revoke_full_access(&self, owner: AccountId, grantee: AccountId) -> Result<()> {
+        self.revoke(owner, grantee, Grants::FULL_ACCESS)
+    }
+
+    /// Grants something on the mailbox of `owner`, beside what was granted before.
+    ///
+    /// Errors: [`StoreError::NotFound`] without one of the accounts.
+    pub fn grant(&self, owner: AccountId, grantee: AccountId, grants: Grants) -> Result<()> {
+        write(self, Batch::new, |reader, batch| {
+            read_account(reader, grantee)?;
+            batch.check_present(Space::Directory, record::account_key(grantee));
+            change_grants(reader, batch, owner, grantee, |held| held | grants.0)
+        })
+    }
+
+    /// Takes back what was granted; harmless if it was not.
+    ///
+    /// Errors: [`StoreError::NotFound`] without the owner.
+    pub fn revoke(&self, owner: AccountId, grantee: AccountId, grants: Grants) -> Result<()> {
         write(self, Batch::reclaiming, |reader, batch| {
-            let (owner, _) = read_account(reader, owner)?;
-            batch.delete(Space::Directory, record::grant_key(owner.mailbox, grantee));
-            batch.delete(Space::Directory, record::granted_key(grantee, owner.mailbox));
-            Ok(())
+            change_grants(reader, batch, owner, grantee, |held| held & !grants.0)
+        })
+    }
+
+    /// What an account was granted on a mailbox.
+    pub fn grants(&self, mailbox: MailboxNumber, grantee: AccountId) -> Result<Grants> {
+        read_grants(self.engine(), mailbox, grantee)
+    }
+
+    /// Everybody to whom something was granted on a mailbox, and what.
+    pub fn all_grants(&self, mailbox: MailboxNumber) -> Result<Vec<(AccountId, Grants)>> {
+        let keys = keys_below(self.engine(), record::grants(mailbox))?;
+        let ids = keys.iter().filter_map(|key| record::tail_number(key)).map(AccountId);
+        ids.map(|id| Ok((id, self.grants(mailbox, id)?))).collect()
+    }
+
+    /// Whether an account may send for the owner of a mailbox, and how.
+    pub fn may_send(&self, mailbox: MailboxNumber, account: AccountId) -> Result<Option<Sending>> {
+        if self.may_open(mailbox, account)? {
+            return Ok(Some(Sending::As));
+        }
+        let grants = self.grants(mailbox, account)?;
+        Ok(match () {
+            () if grants.contains(Grants::SEND_AS) => Some(Sending::As),
+            () if grants.contains(Grants::SEND_ON_BEHALF) => Some(Sending::OnBehalf),
+            () => None,
         })
     }
 
     /// Who was granted full access to a mailbox.
     pub fn grantees(&self, mailbox: MailboxNumber) -> Result<Vec<AccountId>> {
-        let keys = keys_below(self.engine(), record::grants(mailbox))?;
-        Ok(keys.iter().filter_map(|key| record::tail_number(key)).map(AccountId).collect())
+        let all = self.all_grants(mailbox)?.into_iter();
+        Ok(all.filter(|(_, held)| held.contains(Grants::FULL_ACCESS)).map(|(id, _)| id).collect())
     }
 
     /// Whether the account owns the mailbox or was granted full access.
@@ -281,7 +344,7 @@ impl Store {
         if owner.and_then(|id| record::tail_number(&id)) == Some(account.0) {
             return Ok(true);
         }
-        Ok(engine.get(Space::Directory, &record::grant_key(mailbox, account))?.is_some())
+        Ok(read_grants(engine, mailbox, account)?.contains(Grants::FULL_ACCESS))
     }
 
     /// The legacy DN of the server.
@@ -289,6 +352,51 @@ impl Store {
         let site = site(self.engine())?;
         Ok(format!("{}/cn=Configuration/cn=Servers/cn={}", group_dn(&site), site.server))
     }
+}
+
+fn read_grants(
+    reader: &(impl Reader + ?Sized),
+    mailbox: MailboxNumber,
+    grantee: AccountId,
+) -> Result<Grants> {
+    let value = reader.get(Space::Directory, &record::grant_key(mailbox, grantee))?;
+    Ok(value.map_or(Grants::default(), |value| record::read_grants(&value)))
+}
+
+/// Both entries of a grant, or none of them where nothing is left of it.
+fn change_grants(
+    reader: &dyn Reader,
+    batch: &mut Batch,
+    owner: AccountId,
+    grantee: AccountId,
+    change: impl FnOnce(u8) -> u8,
+) -> Result<()> {
+    let (owner, _) = read_account(reader, owner)?;
+    let held = read_grants(reader, owner.mailbox, grantee)?;
+    let after = Grants(change(held.0));
+    let keys =
+        [record::grant_key(owner.mailbox, grantee), record::granted_key(grantee, owner.mailbox)];
+    for key in keys {
+        match after.is_empty() {
+            true => batch.delete(Space::Directory, key),
+            false => batch.put(Space::Directory, key, [after.0]),
+        }
+    }
+    batch.check_present(Space::Directory, record::account_key(owner.id));
+    Ok(())
+}
+
+/// Whether the domain of an address is that of an account.
+pub(crate) fn domain_is_known(store: &Store, address: &str) -> Result<bool> {
+    let Some((_, domain)) = address.rsplit_once('@') else { return Ok(false) };
+    let end = format!("@{}", record::fold(domain)).into_bytes();
+    let range = KeyRange::prefix(record::addresses());
+    let mut known = false;
+    store.engine().visit(Space::Directory, &range, Direction::Forward, &mut |key, _| {
+        known = key.ends_with(&end);
+        if known { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(known)
 }
 
 /// The mailboxes of all accounts, by number. Reads keys only, so that a damaged record hides none.

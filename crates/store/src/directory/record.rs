@@ -88,6 +88,17 @@ pub(crate) fn granted_key(grantee: AccountId, mailbox: MailboxNumber) -> Vec<u8>
     [&granted(grantee)[..], &mailbox.0.to_be_bytes()].concat()
 }
 
+/// What a grant's entry says; one byte.
+pub(crate) fn read_grants(value: &[u8]) -> super::Grants {
+    super::Grants(value.first().copied().unwrap_or(0))
+}
+
+/// Whether a value is that of a grant's entry: a byte that grants something, and nothing else.
+pub(crate) fn is_grant(value: &[u8]) -> bool {
+    let grants = read_grants(value);
+    value.len() == 1 && !grants.is_empty() && super::Grants::EVERYTHING.contains(grants)
+}
+
 /// The number that a key or an entry of an index ends with.
 pub(crate) fn tail_number(bytes: &[u8]) -> Option<u64> {
     let start = bytes.len().checked_sub(8)?;

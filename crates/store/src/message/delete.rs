@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use mapi::{FileTime, FolderId, MessageId};
 
-use super::MessageBody;
 use super::open::{Nodes, read_hot};
 use super::save::{count, index_source_key, put_hot};
+use super::{MessageBody, flags};
+use crate::delivery::queue;
 use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{self, Change, ChangeKind};
@@ -92,12 +93,12 @@ fn delete_batch(tx: &mut Tx<'_>, folder: FolderId, ids: &[MessageId], hard: bool
         else {
             continue;
         };
+        // A message that waits to be sent is taken back first (ecNoDelSubmitMsg).
+        if is_queued(tx, *id, &hot)? {
+            continue;
+        }
         match (hard, hot.contents.is_deleted()) {
-            (true, _) => {
-                take_out(tx, *id, &hot)?;
-                erase(tx, *id)?;
-                tx.log(Change::of_message(ChangeKind::MessageDeleted, *id, &hot))?;
-            }
+            (true, _) => erase_whole(tx, *id, &hot)?,
             (false, false) => soft_delete(tx, *id, hot)?,
             (false, true) => continue,
         }
@@ -105,6 +106,26 @@ fn delete_batch(tx: &mut Tx<'_>, folder: FolderId, ids: &[MessageId], hard: bool
     }
     changes::add_deleted(tx, folder, &deleted)?;
     Ok(seen.len() - deleted.len())
+}
+
+/// Removes one message for good with a batch, also one that was submitted. It must be in the folder.
+pub(crate) fn remove(tx: &mut Tx<'_>, folder: FolderId, id: MessageId) -> Result<()> {
+    let hot = read_hot(tx.mailbox, tx.reader(), id)?.filter(|hot| hot.folder == folder);
+    erase_whole(tx, id, &hot.ok_or(StoreError::NotFound("message"))?)?;
+    changes::add_deleted(tx, folder, &[id])
+}
+
+fn erase_whole(tx: &mut Tx<'_>, id: MessageId, hot: &Hot) -> Result<()> {
+    take_out(tx, id, hot)?;
+    erase(tx, id)?;
+    tx.log(Change::of_message(ChangeKind::MessageDeleted, id, hot))?;
+    Ok(())
+}
+
+/// Whether a message was submitted and is not sent yet.
+pub(crate) fn is_queued(tx: &Tx<'_>, id: MessageId, hot: &Hot) -> Result<bool> {
+    let item = (tx.mailbox.number(), id);
+    Ok(hot.flags & flags::SUBMITTED != 0 && queue::find(tx.reader(), item)?.is_some())
 }
 
 /// Takes a message out of its folder's contents and counters.

@@ -179,6 +179,12 @@ fn import_key(mailbox: &Mailbox, options: &ImportOptions) -> Option<Vec<u8>> {
     Some(mailbox.key(Kind::ImportKey, &[&keys::short_hash(key)]))
 }
 
+/// A message as the body of one in a mailbox, with ids for its names.
+pub(crate) fn body_in(mailbox: &Mailbox, content: MessageContent) -> Result<MessageBody> {
+    let ids = ids_of_names(mailbox, &content)?;
+    body_of(content, &ids, 0)
+}
+
 /// All that can be done outside the writer's section.
 fn ready(
     mailbox: &Mailbox,
@@ -186,8 +192,7 @@ fn ready(
     content: MessageContent,
     options: &ImportOptions,
 ) -> Result<Message> {
-    let ids = ids_of_names(mailbox, &content)?;
-    let mut body = body_of(content, &ids, 0)?;
+    let mut body = body_in(mailbox, content)?;
     if let Some(received) = options.received
         && body.properties.get(tags::MESSAGE_DELIVERY_TIME).is_none()
     {

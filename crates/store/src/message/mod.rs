@@ -22,18 +22,20 @@ pub(crate) mod subject;
 
 pub(crate) use computed::summary_flags;
 pub use computed::{attachment_property, attachment_tags, get, is_computed, tags};
-pub(crate) use delete::erase;
 pub use delete::{delete, purge};
+pub(crate) use delete::{erase, remove};
 pub use find::by_source_key;
 pub use glance::{Glance, glance};
+pub(crate) use import::body_in;
 pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import, import_all};
 pub use open::{mime, open};
 pub(crate) use open::{read as read_in, read_hot};
+pub(crate) use read::change_flags;
 pub use read::{set_read, set_read_many, set_status};
-pub(crate) use relocate::copy_across;
+pub(crate) use relocate::{Relocation, copy_across, relocate_one};
 pub use relocate::{copy_to, move_to};
-pub(crate) use save::next_uid;
 pub use save::{SaveOptions, Saved, save};
+pub(crate) use save::{next_uid, prepare, write};
 
 /// How deep messages may be embedded in messages.
 pub const MAX_EMBEDDING: usize = 32;

@@ -94,6 +94,15 @@ fn set_one(
     Ok(Some(true))
 }
 
+/// Sets and clears kept flags of a message with a batch; a change of the message.
+pub(crate) fn change_flags(tx: &mut Tx<'_>, id: MessageId, set: u32, clear: u32) -> Result<()> {
+    let hot = read_hot(tx.mailbox, tx.reader(), id)?;
+    let mut hot = hot.ok_or(StoreError::NotFound("message"))?;
+    hot.flags = hot.flags & !clear | set;
+    hot.change = tx.next_change()?;
+    commit(tx, id, &mut hot, ChangeKind::MessageFlags)
+}
+
 fn commit(tx: &mut Tx<'_>, id: MessageId, hot: &mut Hot, kind: ChangeKind) -> Result<()> {
     hot.sequence = tx.next_sequence();
     put_hot(tx, id, hot);

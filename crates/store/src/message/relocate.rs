@@ -2,13 +2,14 @@
 
 use mapi::{FolderId, MessageId, tags};
 
-use super::delete::{erase, take_out};
+use super::delete::{erase, is_queued, take_out};
 use super::open::{Nodes, read_hot};
 use super::save::{count, next_uid, put_hot_and_summary, put_nodes};
-use super::{Message, MessageBody, open, save};
+use super::{Message, MessageBody, flags, open, save};
 use crate::mailbox::changes::{self, Change, ChangeKind};
 use crate::mailbox::names::Translation;
 use crate::mailbox::writer::{self, Tx};
+use crate::record::hot::Hot;
 use crate::record::node;
 use crate::table::Contents;
 use crate::value::Properties;
@@ -101,41 +102,91 @@ fn relocate(
             done.push(None);
             continue;
         };
-        let nodes = Nodes::read(tx.mailbox, tx.reader(), *id)?;
-        let mut body = nodes.body()?;
-        // The new one has its own identity.
-        body.properties.remove(tags::SOURCE_KEY);
-        body.properties.remove(tags::PREDECESSOR_CHANGE_LIST);
-        let new = tx.next_message()?;
-        let change = tx.next_change()?;
-        large::mark_message(tx, new, &MessageBody::default(), &mut body)?;
-        put_nodes(tx, new, &Nodes::default(), &body)?;
-        let mut hot = old;
-        hot.folder = target;
-        hot.size = body.size();
-        // Out of the deleted ones, a message comes back to life.
-        hot.contents = Contents::of(old.contents.is_associated(), false);
-        hot.deleted = mapi::FileTime(0);
-        hot.change = change;
-        hot.read_change = change;
-        hot.uid = next_uid(tx.folder(target)?)?;
-        hot.sequence = tx.next_sequence();
-        put_hot_and_summary(tx, new, &hot, &body);
-        count(tx.folder(target)?, &hot, true);
-        let kind = if moving { ChangeKind::MessageMoved } else { ChangeKind::MessageCopied };
-        let mut entry = Change::of_message(kind, new, &hot);
-        entry.old_folder = folder;
-        entry.old_message = *id;
+        // What waits to be sent stays until it is taken back; its copy is a draft.
+        if moving && is_queued(tx, *id, &old)? {
+            done.push(None);
+            continue;
+        }
+        let how = Relocation { id: None, clear_flags: flags::SUBMITTED };
+        done.push(Some(relocate_read(tx, *id, &old, target, moving, how)?));
         if moving {
-            take_out(tx, *id, &old)?;
-            erase(tx, *id)?;
             gone.push(*id);
         }
-        tx.log(entry)?;
-        done.push(Some(new));
     }
     changes::add_deleted(tx, folder, &gone)?;
     Ok(done)
+}
+
+/// How a message becomes another one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Relocation {
+    /// The id of the new one; it must be free. Else it gets the next one.
+    pub(crate) id: Option<MessageId>,
+    /// Flags that the new one does not have.
+    pub(crate) clear_flags: u32,
+}
+
+/// Moves one message of a folder with a batch, or copies it, also one that was submitted.
+pub(crate) fn relocate_one(
+    tx: &mut Tx<'_>,
+    folder: FolderId,
+    id: MessageId,
+    target: FolderId,
+    moving: bool,
+    how: Relocation,
+) -> Result<MessageId> {
+    let hot = read_hot(tx.mailbox, tx.reader(), id)?.filter(|hot| hot.folder == folder);
+    let new =
+        relocate_read(tx, id, &hot.ok_or(StoreError::NotFound("message"))?, target, moving, how)?;
+    if moving {
+        changes::add_deleted(tx, folder, &[id])?;
+    }
+    Ok(new)
+}
+
+fn relocate_read(
+    tx: &mut Tx<'_>,
+    id: MessageId,
+    old: &Hot,
+    target: FolderId,
+    moving: bool,
+    how: Relocation,
+) -> Result<MessageId> {
+    let nodes = Nodes::read(tx.mailbox, tx.reader(), id)?;
+    let mut body = nodes.body()?;
+    // The new one has its own identity.
+    body.properties.remove(tags::SOURCE_KEY);
+    body.properties.remove(tags::PREDECESSOR_CHANGE_LIST);
+    let new = match how.id {
+        Some(id) => id,
+        None => tx.next_message()?,
+    };
+    let change = tx.next_change()?;
+    large::mark_message(tx, new, &MessageBody::default(), &mut body)?;
+    put_nodes(tx, new, &Nodes::default(), &body)?;
+    let mut hot = *old;
+    hot.folder = target;
+    hot.flags &= !how.clear_flags;
+    hot.size = body.size();
+    // Out of the deleted ones, a message comes back to life.
+    hot.contents = Contents::of(old.contents.is_associated(), false);
+    hot.deleted = mapi::FileTime(0);
+    hot.change = change;
+    hot.read_change = change;
+    hot.uid = next_uid(tx.folder(target)?)?;
+    hot.sequence = tx.next_sequence();
+    put_hot_and_summary(tx, new, &hot, &body);
+    count(tx.folder(target)?, &hot, true);
+    let kind = if moving { ChangeKind::MessageMoved } else { ChangeKind::MessageCopied };
+    let mut entry = Change::of_message(kind, new, &hot);
+    entry.old_folder = old.folder;
+    entry.old_message = id;
+    if moving {
+        take_out(tx, id, old)?;
+        erase(tx, id)?;
+    }
+    tx.log(entry)?;
+    Ok(new)
 }
 
 /// Copies a message into another mailbox, soft-deleted or not; None if it is not in the folder.
@@ -168,7 +219,7 @@ pub(crate) fn copy_across(
     let mut copy = Message {
         folder: target_folder,
         associated: original.associated,
-        flags: original.flags,
+        flags: original.flags & !flags::SUBMITTED,
         status: original.status,
         read: original.read,
         ..Message::embedded(body)

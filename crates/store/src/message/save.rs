@@ -2,6 +2,7 @@
 
 use mapi::{ChangeNumber, FileTime, MessageId, PropertyTag, PropertyValue, Wire, tags};
 
+use super::delete::is_queued;
 use super::open::{Nodes, read_hot};
 use super::{Message, MessageBody, computed, flags, is_computed, subject};
 use crate::folder::FolderKind;
@@ -115,6 +116,9 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
         (Some(hot), false) => {
             if hot.contents.is_deleted() {
                 return Err(StoreError::ObjectDeleted("message"));
+            }
+            if is_queued(tx, message.id, &hot)? {
+                return Err(StoreError::Submitted);
             }
             if hot.change != message.base && !force {
                 return Err(StoreError::ObjectModified);

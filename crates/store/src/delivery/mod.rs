@@ -1,0 +1,33 @@
+//! Sending between the mailboxes of a store: submitting a message, delivering it to each recipient, and telling
+//! the sender what became of it ([MS-OXOMSG] 3.3).
+//!
+//! The way of a message: [`submit`] saves it and puts an entry into the queue, in one batch. The work
+//! ([`deliver_now`], [`start`], [`deliver_due`]) takes entries and puts the message into each recipient's mailbox
+//! ([`Arrival`]), where rules look at it; in the end it goes to its sender's Sent Items, or goes.
+//!
+//! INVARIANT: what a recipient gets, what it causes, and that he has it, are one batch. So a crash at any place
+//! loses nothing and delivers nothing twice.
+
+pub(crate) mod address;
+mod arrival;
+pub(crate) mod queue;
+mod report;
+mod spooler;
+mod submit;
+mod work;
+
+pub use address::recipient_of;
+pub use arrival::{Arrival, Arrived, Envelope, MAX_HOPS, Outgoing, deliver_content};
+pub use queue::{Outcome, Reason, State};
+pub use spooler::{Locked, finish, lock, send_now, unlock};
+pub(crate) use submit::take_all_back;
+pub use submit::{MAX_RECIPIENTS, Submission, abort, send, submit};
+pub(crate) use work::Deliveries;
+pub use work::{Waiting, deliver_due, deliver_now, resume, start, waiting};
+
+use crate::Result;
+
+/// What the rules of a mailbox make of a message that arrives: they change `arrival`, or refuse it.
+fn rules(_arrival: &mut Arrival<'_>) -> Result<Result<(), Reason>> {
+    Ok(Ok(()))
+}

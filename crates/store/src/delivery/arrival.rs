@@ -5,6 +5,7 @@ use mapi::{FolderId, PropertyTag, PropertyValue, tags};
 use super::address::{self, BCC, CC, TO};
 use super::queue::{Entry, Reason};
 use super::submit;
+use crate::mailbox::changes::ChangeKind;
 use crate::mailbox::names::Translation;
 use crate::mailbox::writer::{self, Tx};
 use crate::mailbox::{receive, special::SpecialFolder};
@@ -255,6 +256,7 @@ fn write(arrival: Arrival<'_>, note: impl Fn(&mut Tx<'_>) -> Result<()>) -> Resu
             one.folder = *folder;
             one.body.properties.set(tags::LAST_MODIFICATION_TIME, Value::from(now));
             message::write(tx, &mut one, false)?;
+            tx.tell_as(ChangeKind::MessageDelivered, FolderId::NONE);
             arrived.messages.push((*folder, one.id));
         }
         for other in &others {

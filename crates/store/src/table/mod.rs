@@ -6,6 +6,7 @@
 mod collate;
 mod evaluate;
 mod find;
+mod follow;
 pub(crate) mod registry;
 mod rows;
 mod source;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use mapi::{Cell, FolderId, MessageId, PropertyTag, Restriction, SortOrderSet};
 
+pub use self::follow::{Changed, Follower, RowChange, RowName, ToldRow};
 use self::rows::Entry;
 use self::source::{Context, RowSource};
 use self::view::{Core, State};

@@ -10,6 +10,7 @@ use mapi::sort::Direction as SortDirection;
 use mapi::{FolderId, MessageId, PropertyTag, Restriction};
 use parking_lot::Mutex;
 
+use super::follow::{Journal, Net};
 use super::rows::{self, Entry};
 use super::source::{self, Context, FolderRow, MessageRow, RowSource};
 use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate};
@@ -64,6 +65,8 @@ pub(crate) struct Core {
     pub(crate) query: Query,
     pub(crate) plan: Plan,
     slot: Mutex<Slot>,
+    /// Taken after that of the slot.
+    pub(super) journal: Mutex<Journal>,
     /// Bytes of the rows.
     held: AtomicU64,
     /// When it was used last, see [`Eviction::tick`](super::registry::Eviction::tick).
@@ -385,6 +388,7 @@ impl Core {
             query,
             plan,
             slot: Mutex::new(Slot { state: None, bytes }),
+            journal: Mutex::default(),
             held: 0.into(),
             used: 0.into(),
         }
@@ -433,6 +437,34 @@ impl Core {
         self.advance(&mut slot, mailbox, &*snapshot)
     }
 
+    /// As [`Core::current`], with what became of the rows since a version.
+    pub(super) fn followed(
+        &self,
+        mailbox: &Mailbox,
+        version: u64,
+    ) -> Result<(Arc<State>, Snapshot, Net)> {
+        self.touch(mailbox.store().inner.eviction.tick());
+        let mut slot = self.slot.lock();
+        let snapshot = mailbox.store().engine().snapshot()?;
+        let state = self.advance(&mut slot, mailbox, &*snapshot)?;
+        let net = self.journal.lock().since(version);
+        Ok((state, snapshot, net))
+    }
+
+    /// One more follows the view; from which version on. Rows that nobody read yet are not read for that.
+    pub(super) fn join(&self, mailbox: &Mailbox) -> Result<u64> {
+        let mut slot = self.slot.lock();
+        let version = match slot.state {
+            Some(_) => {
+                let snapshot = mailbox.store().engine().snapshot()?;
+                self.advance(&mut slot, mailbox, &*snapshot)?.version
+            }
+            None => changes::latest(mailbox)?,
+        };
+        self.journal.lock().join(version);
+        Ok(version)
+    }
+
     fn advance(
         &self,
         slot: &mut Slot,
@@ -454,6 +486,13 @@ impl Core {
             return Ok(state.clone());
         }
         let state = Arc::new(self.plan.build(mailbox, reader, head.sequence)?);
+        match &slot.state {
+            Some(before) if !matches!(self.plan.rows, QueryRows::Contents(_)) => {
+                let now = (&state.rows[..], state.version);
+                self.journal.lock().compare(mailbox, reader, before, now)?;
+            }
+            _ => self.journal.lock().begin_at(state.version),
+        }
         self.count(&mut slot.bytes, rows::held(&state.rows));
         Ok(slot.state.insert(state).clone())
     }
@@ -471,6 +510,8 @@ impl Core {
                 let Some((ids, new)) = self.plan.follow(mailbox, reader, state, contents)? else {
                     return Ok(false);
                 };
+                let span = (state.version, head.sequence);
+                self.journal.lock().follow(&self.plan, &state.rows, &ids, &new, span);
                 // Copied only if some request still reads the rows as they were.
                 let state = Arc::make_mut(state);
                 let before = state.rows.len();
@@ -488,6 +529,8 @@ impl Core {
                 if head.hierarchy > state.version || !fixed {
                     return Ok(false);
                 }
+                let now = (&state.rows[..], head.sequence);
+                self.journal.lock().compare(mailbox, reader, state, now)?;
                 let state = Arc::make_mut(state);
                 state.version = head.sequence;
                 // The counters in the rows may have changed.

@@ -93,6 +93,8 @@ pub enum Command {
     Cat(CatArgs),
     /// List what was soft-deleted in a mailbox, or bring it back.
     Recover(RecoverArgs),
+    /// Say whether a user may do something in a folder of a mailbox, and why.
+    Why(WhyArgs),
     /// Remove for good what is due, shorten change logs and take unreferenced values away, now. A server
     /// does all this by itself.
     Maintain(MaintainArgs),
@@ -275,6 +277,48 @@ pub struct RecoverArgs {
     /// Ids as the list has them: of messages (1-5/1-1a) and of folders (1-1b).
     #[arg(value_name = "ID")]
     pub ids: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct WhyArgs {
+    /// Who wants to do it.
+    pub user: String,
+    /// Whose mailbox it is.
+    pub mailbox: String,
+    /// The folder's path, such as "Inbox/Work", or its id.
+    pub folder: String,
+    /// What he wants to do; everything that there is if not given. The exit status is 1 if he may not.
+    #[arg(value_enum)]
+    pub action: Option<WhyAction>,
+    /// Print JSON: an object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be done in a folder, as `coffer why` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum WhyAction {
+    /// To open the folder and to see it in its parent.
+    See,
+    /// To read what the user made.
+    ReadOwn,
+    /// To read what others made.
+    ReadAny,
+    /// To make an item.
+    Create,
+    EditOwn,
+    EditAny,
+    DeleteOwn,
+    DeleteAny,
+    CreateSubfolder,
+    /// To change the folder itself, its permissions and its rules.
+    ChangeFolder,
+    /// To see when appointments are.
+    FreeBusy,
+    /// To see what appointments are.
+    FreeBusyDetails,
+    /// What concerns the mailbox as a whole, such as its properties.
+    WholeMailbox,
 }
 
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]

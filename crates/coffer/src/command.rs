@@ -8,7 +8,7 @@ use store::Store;
 
 use crate::check::CheckArgs;
 use crate::cli::{
-    CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, MaintainArgs, RecoverArgs,
+    CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, MaintainArgs, RecoverArgs, WhyArgs,
 };
 use crate::control::Output;
 use crate::manifest::ManifestArgs;
@@ -16,7 +16,7 @@ use crate::password::Secret;
 use crate::restore::RestoreArgs;
 use crate::top::Served;
 use crate::{
-    account, backup, check, export, import, maintain, manifest, recover, restore, show, top,
+    account, backup, check, export, import, maintain, manifest, recover, restore, show, top, why,
 };
 
 /// A command with everything that it needs; passwords have been asked for and paths are absolute.
@@ -60,6 +60,7 @@ pub enum Request {
     Cat(CatArgs),
     Maintain(MaintainArgs),
     Recover(RecoverArgs),
+    Why(WhyArgs),
     /// What the server holds, as a line of JSON.
     Top {
         user: Option<String>,
@@ -94,6 +95,7 @@ pub fn run(
         Request::Compact => store.compact().map_err(Into::into),
         Request::Mailbox(MailboxCommand::Quota(args)) => account::quota(store, &args, out),
         Request::Recover(args) => return recover::run(store, &args, out),
+        Request::Why(args) => return why::run(store, &args, out),
         Request::Maintain(args) => maintain::once(store, &args, out),
         Request::Import(args) => return import::run(store, &args, out),
         Request::Export(args) => return export::run(store, &args, out),

@@ -23,6 +23,7 @@ mod size;
 mod soak;
 mod terminal;
 mod top;
+mod why;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -84,6 +85,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ls(args) => ask(&data, Request::Ls(args))?,
         Command::Cat(args) => ask(&data, Request::Cat(args))?,
         Command::Recover(args) => ask(&data, Request::Recover(args))?,
+        Command::Why(args) => ask(&data, Request::Why(args))?,
         Command::Maintain(args) => ask(&data, Request::Maintain(args))?,
         Command::Check(args) => ask(&data, Request::Check(args))?,
     };

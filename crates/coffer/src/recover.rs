@@ -119,7 +119,8 @@ fn named(text: &str) -> anyhow::Result<(Object, String)> {
     Ok((object, text.to_owned()))
 }
 
-fn find_folder(mailbox: &Mailbox, path: &str) -> anyhow::Result<FolderId> {
+/// A folder by its id or its path below the top of the folder tree.
+pub fn find_folder(mailbox: &Mailbox, path: &str) -> anyhow::Result<FolderId> {
     if let Some(id) = parse_id(path) {
         return Ok(FolderId::from_i64(id));
     }

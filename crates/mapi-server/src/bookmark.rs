@@ -45,7 +45,7 @@ impl Bookmarks {
         const NODE: u64 = 96;
         match at {
             Cursor::Row(key) => NODE + key.held() as u64,
-            Cursor::Beginning | Cursor::Attachment(_) | Cursor::End => NODE,
+            Cursor::Beginning | Cursor::Attachment(_) | Cursor::At(_) | Cursor::End => NODE,
         }
     }
 

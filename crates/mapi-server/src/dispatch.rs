@@ -14,10 +14,12 @@ use crate::handles::{Handle, NodeId, Tree};
 use crate::object::Object;
 use crate::processor::Processor;
 use crate::rop::{
-    attachment, copy_move, folder, ids, logon, message, named, notification, property,
+    attachment, copy_move, folder, ids, logon, message, named, notification, permission, property,
     receive_folder, recipient, stream, table,
 };
 use crate::session::SessionContext;
+
+mod gate;
 
 /// What a ROP came to.
 pub struct Done {
@@ -119,6 +121,7 @@ pub fn changes_mailbox(id: RopId) -> bool {
             | RopId::MoveFolder
             | RopId::CopyFolder
             | RopId::SetReceiveFolder
+            | RopId::ModifyPermissions
             | RopId::SetMessageStatus
             | RopId::SetReadFlags
             | RopId::SetMessageReadFlag
@@ -149,6 +152,10 @@ fn run(
     // Looked at by those ROPs only that exist: the others answer that they do not, whatever their handle.
     let input = resolve(call, buffer, request.input);
     let target = |call: &Call<'_>| resolve(call, buffer, request.other).ok();
+    if !call.is_full() {
+        let target = target(call);
+        gate::check(call, input.as_ref().ok().copied(), target, &request.body)?;
+    }
     let mut keep = |handle| *opened = Some(handle);
     Ok(match &request.body {
         // RopLogon and RopRelease were dealt with above.
@@ -338,6 +345,15 @@ fn run(
             notification::register_notification(call, input?, body)?.keep(&mut keep),
         ),
 
+        // [MS-OXCPERM]
+        Rq::GetPermissionsTable(body) => Rs::GetPermissionsTable(
+            permission::get_permissions_table(call, input?, body)?.keep(&mut keep),
+        ),
+        Rq::ModifyPermissions(body) => {
+            permission::modify_permissions(call, input?, body)?;
+            Rs::ModifyPermissions(Empty)
+        }
+
         // Defined, and not there yet.
         Rq::GetStoreState(_)
         | Rq::GetOwningServers(_)
@@ -374,8 +390,6 @@ fn run(
         | Rq::UnlockRegionStream(_)
         | Rq::WriteAndCommitStream(_)
         | Rq::CloneStream(_)
-        | Rq::ModifyPermissions(_)
-        | Rq::GetPermissionsTable(_)
         | Rq::ModifyRules(_)
         | Rq::GetRulesTable(_)
         | Rq::UpdateDeferredActionMessages(_)

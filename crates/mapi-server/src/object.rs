@@ -80,6 +80,8 @@ fn property_bytes(properties: &Properties) -> u64 {
 /// An open store.
 pub struct Logon {
     pub mailbox: Arc<Mailbox>,
+    /// Who logged on, as far as rights in the mailbox go.
+    pub user: store::permission::User,
     /// Where streams of this logon keep what is not saved.
     pub staging: Staging,
     pub lock: LockRecord,
@@ -143,12 +145,17 @@ pub enum TableKind {
     Hierarchy,
     /// Of the message that owns the table.
     Attachments,
+    /// The permissions list of a folder, with free/busy rights or without.
+    Permissions {
+        folder: FolderId,
+        free_busy: bool,
+    },
 }
 
 /// A table: its columns, its cursor, and the view that it looks at.
 pub struct Table {
     pub kind: TableKind,
-    /// None for attachments, which stand in the message.
+    /// None for what is no query: attachments stand in the message, permissions in their list.
     pub source: Option<TableSource>,
     /// None until RopSetColumns succeeds ([MS-OXCTABL] 3.2.5.2 R428).
     pub columns: Option<Columns>,
@@ -177,6 +184,8 @@ pub struct TableSource {
     pub rows: store::table::QueryRows,
     pub sort: SortOrderSet,
     pub restriction: Option<Restriction>,
+    /// What rows have to fulfil beside for the user to see them.
+    pub guard: Option<Restriction>,
     pub view: Arc<View>,
 }
 
@@ -188,5 +197,7 @@ pub enum Cursor {
     Row(RowKey),
     /// An attachment's number.
     Attachment(u32),
+    /// A position in a list.
+    At(usize),
     End,
 }

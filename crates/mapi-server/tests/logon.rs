@@ -231,8 +231,6 @@ const NOT_IMPLEMENTED: &[RopId] = &[
     RopId::UnlockRegionStream,
     RopId::WriteAndCommitStream,
     RopId::CloneStream,
-    RopId::ModifyPermissions,
-    RopId::GetPermissionsTable,
     RopId::ModifyRules,
     RopId::GetRulesTable,
     RopId::UpdateDeferredActionMessages,

@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     DeletedChild = 0x13,
     /// (time, folder) of a soft-deleted folder -> the folder it was in.
     DeletedFolder = 0x14,
+    /// A folder's permissions list, where somebody changed it.
+    Permissions = 0x15,
     /// A message's hot record.
     Hot = 0x20,
     /// (viewing folder, class, message) -> summary.

@@ -14,6 +14,7 @@ pub mod mailbox;
 pub mod manifest;
 pub mod message;
 pub mod notify;
+pub mod permission;
 pub mod quota;
 pub mod recover;
 pub mod retention;

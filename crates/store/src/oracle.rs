@@ -5,6 +5,7 @@ use mapi::Reader;
 use crate::blob::node::{self as blob, Node};
 use crate::delivery::queue;
 use crate::directory;
+use crate::permission::Acl;
 use crate::record::{change, folder, head, hot, mime, node, properties, settings, summary};
 
 /// Any bytes as every record of a mailbox, of the directory and of the blobs: no panic.
@@ -29,6 +30,9 @@ fn read_all(bytes: &[u8]) {
     let _ = head::Head::read(bytes);
     let _ = head::Head::read_any(bytes);
     let _ = settings::Settings::read(bytes);
+    if let Ok(acl) = Acl::read(bytes) {
+        assert_eq!(acl.to_bytes(), bytes);
+    }
     let _ = head::Info::read(bytes);
     let _ = hot::Hot::read(bytes);
     let _ = folder::FolderRecord::read(bytes);

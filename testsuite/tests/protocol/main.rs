@@ -5,5 +5,6 @@
 //! `/// MS-OXCTABL 2.2.2.8.1: R123, R124`. `cargo xtask conformance` counts the citations.
 
 mod notif;
+mod perm;
 mod rops;
 mod tabl;

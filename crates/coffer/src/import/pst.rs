@@ -178,6 +178,7 @@ impl Walk<'_, '_> {
             open_existing: true,
             search: found.kind == FolderKind::Search,
             properties: kept(found),
+            creator: None,
         };
         match folder::create(&self.import.mailbox, parent, &new) {
             Ok(created) => {

@@ -42,6 +42,34 @@ fn accounts_are_added_shown_changed_and_removed() {
 }
 
 #[test]
+fn why_says_who_may_do_what_and_where_that_comes_from() {
+    let place = Place::new();
+    for user in ["me@example.test", "you@example.test"] {
+        place.ok(&["user", "add", user, "--generate"]);
+    }
+    let (status, text) =
+        place.run(&["why", "you@example.test", "me@example.test", "Inbox", "read-any"]);
+    assert_eq!(status, 1);
+    assert!(text.contains("no ") && text.contains("nobody changed the folder's"), "{text}");
+    let own = place.ok(&["why", "me@example.test", "me@example.test", "Inbox", "read-any"]);
+    assert!(own.contains("yes") && own.contains("his own"), "{own}");
+    let all = place.ok(&["why", "you@example.test", "me@example.test", "Calendar", "--json"]);
+    let lines: Vec<_> = all.lines().map(json).collect();
+    assert_eq!(lines.len(), 13);
+    let allowed: Vec<&str> = lines
+        .iter()
+        .filter(|line| line["allowed"] == true)
+        .filter_map(|line| line["action"].as_str())
+        .collect();
+    assert_eq!(allowed, ["free-busy"]);
+    place.ok(&["mailbox", "grant", "me@example.test", "you@example.test", "--full-access"]);
+    let full = place.ok(&["why", "you@example.test", "me@example.test", "Inbox", "whole-mailbox"]);
+    assert!(full.contains("full access"), "{full}");
+    let missing = place.fails(&["why", "you@example.test", "me@example.test", "Nowhere"]);
+    assert!(missing.contains("there is no folder Nowhere"), "{missing}");
+}
+
+#[test]
 fn mail_is_imported_once_shown_and_exported() {
     let place = Place::new();
     place.ok(&["user", "add", "me@example.test", "--generate"]);

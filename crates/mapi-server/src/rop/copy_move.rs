@@ -5,8 +5,10 @@
 use mapi::ErrorCode;
 use mapi_rop::folder::{DeleteMessagesRequest, MoveCopyMessagesRequest, PartialCompletionResponse};
 use mapi_rop::irregular::{CopyFolderRequest, MoveFolderRequest};
+use store::permission::{Action, Item};
 use store::{folder, message};
 
+use super::permission;
 use crate::call::Call;
 use crate::error::Result;
 use crate::handles::NodeId;
@@ -22,12 +24,17 @@ pub fn move_copy_messages(
     let from = call.folder(source, ErrorCode::NOT_SUPPORTED)?;
     let to = target_folder(call, target)?;
     let mailbox = call.mailbox()?;
-    let ids = &request.messages.items;
-    let moved = match request.want_copy {
-        true => message::copy_to(&mailbox, from, ids, &mailbox, to)?,
-        false => message::move_to(&mailbox, from, ids, &mailbox, to)?,
+    let needed: &[fn(Item) -> Action] = match request.want_copy {
+        true => &[Action::ReadItem],
+        false => &[Action::ReadItem, Action::DeleteItem],
     };
-    let partial_completion = moved.iter().any(Option::is_none);
+    let (ids, some_left) = permission::allowed_items(call, &request.messages.items, needed)?;
+    permission::need_associated(call, &ids, to)?;
+    let moved = match request.want_copy {
+        true => message::copy_to(&mailbox, from, &ids, &mailbox, to)?,
+        false => message::move_to(&mailbox, from, &ids, &mailbox, to)?,
+    };
+    let partial_completion = some_left || moved.iter().any(Option::is_none);
     Ok(PartialCompletionResponse { partial_completion })
 }
 
@@ -48,8 +55,10 @@ pub fn delete_messages(
     hard: bool,
 ) -> Result<PartialCompletionResponse> {
     let folder = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
-    let failed = message::delete(&*call.mailbox()?, folder, &request.messages.items, hard)?;
-    Ok(PartialCompletionResponse { partial_completion: failed > 0 })
+    let ids = &request.messages.items;
+    let (ids, some_left) = permission::allowed_items(call, ids, &[Action::DeleteItem])?;
+    let failed = message::delete(&*call.mailbox()?, folder, &ids, hard)?;
+    Ok(PartialCompletionResponse { partial_completion: some_left || failed > 0 })
 }
 
 /// RopMoveFolder ([MS-OXCFOLD] 3.2.5.7).

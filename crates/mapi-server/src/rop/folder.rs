@@ -75,6 +75,7 @@ pub fn create_folder(
         comment,
         open_existing: request.open_existing,
         search,
+        creator: super::permission::creator(call),
         ..NewFolder::default()
     };
     let created = folder::create(&*call.mailbox()?, parent, &new)?;

@@ -7,6 +7,7 @@ use mapi_rop::logon::{
 };
 use std::sync::Arc;
 
+use store::permission::{self, User};
 use store::{Account, SpecialFolder};
 
 use crate::call::{Call, Opened};
@@ -45,11 +46,14 @@ pub fn logon(call: &mut Call<'_>, request: &LogonRequest) -> Result<Opened<Priva
     }
     let store = &call.processor.store;
     let user = &call.session.user;
-    let is_owner = account.id == user.id;
-    if !is_owner && !store.may_open(account.mailbox, user.id)? {
+    let user = store.user_of(account.mailbox, user)?;
+    let mailbox = call.processor.warm.mailbox(store, account.mailbox)?;
+    // A delegate logs on where some folder grants him something.
+    if let User::Other(guid) = user
+        && !permission::grants_anything(&mailbox, guid)?
+    {
         return Err(ErrorCode::LOGIN_FAILURE.into());
     }
-    let mailbox = call.processor.warm.mailbox(store, account.mailbox)?;
     let (guid, replica_guid) = (mailbox.guid(), mailbox.replica());
     let now = store.now();
 
@@ -64,7 +68,7 @@ pub fn logon(call: &mut Call<'_>, request: &LogonRequest) -> Result<Opened<Priva
     );
     let account = Arc::clone(&call.session.account);
     let staging = store.metered_staging(call.processor.limits.staged_per_session, account);
-    let logon = Logon { mailbox, staging, lock, feed: None, entry };
+    let logon = Logon { mailbox, user, staging, lock, feed: None, entry };
     let handle = call.tree.insert_logon(call.logon_id, Object::Logon(Box::new(logon)))?;
 
     let kept = LogonFlags::PRIVATE | LogonFlags::UNDERCOVER | LogonFlags::GHOSTED;
@@ -72,10 +76,15 @@ pub fn logon(call: &mut Call<'_>, request: &LogonRequest) -> Result<Opened<Priva
         // MS-OXCSTOR R1062
         flags: LogonFlags(request.flags.0 & kept.0),
         folders: SpecialFolders(SpecialFolder::of_logon()),
-        // Full access is the only right that is granted; it includes sending (MS-OXCSTOR R123 to R127).
-        response_flags: LogonResponseFlags::RESERVED
-            | LogonResponseFlags::OWNER_RIGHT
-            | LogonResponseFlags::SEND_AS_RIGHT,
+        // Full access includes sending; a delegate has neither (MS-OXCSTOR R123 to R127).
+        response_flags: match user.is_full() {
+            true => {
+                LogonResponseFlags::RESERVED
+                    | LogonResponseFlags::OWNER_RIGHT
+                    | LogonResponseFlags::SEND_AS_RIGHT
+            }
+            false => LogonResponseFlags::RESERVED,
+        },
         mailbox_guid: guid,
         replica: OWN_REPLICA,
         replica_guid,

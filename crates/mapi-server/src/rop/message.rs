@@ -1,7 +1,6 @@
 //! Messages: opening, making, saving, read flags ([MS-OXCMSG] 3.2.5.1 to 3.2.5.3, 3.2.5.7 to 3.2.5.11).
 
-use mapi::entry_id::AddressBookEntryId;
-use mapi::{ErrorCode, MessageId, WString, Wire, tags};
+use mapi::{ErrorCode, MessageId, WString, tags};
 use mapi_rop::folder::PartialCompletionResponse;
 use mapi_rop::message::{
     CreateMessageRequest, CreateMessageResponse, LOGON_CODE_PAGE, OpenMessageFlags,
@@ -10,10 +9,11 @@ use mapi_rop::message::{
 };
 use mapi_rop::parts::{Flagged, TypedString};
 use store::message::{self, SaveOptions};
-use store::{Account, Properties, folder};
+use store::permission::Action;
+use store::{Properties, folder};
 
 use super::attachment::access_after;
-use super::recipient;
+use super::{permission, recipient};
 use crate::call::{Call, Opened};
 use crate::error::Result;
 use crate::handles::NodeId;
@@ -36,11 +36,13 @@ pub fn open_message(
     if edit.folder != request.folder || hidden {
         return Err(ErrorCode::NOT_FOUND.into());
     }
-    // Whoever may open the mailbox may write in it. BestAccess has the bit of ReadWrite; other bits mean
-    // nothing here (MS-OXCMSG R1293).
+    // BestAccess has the bit of ReadWrite; other bits mean nothing here (MS-OXCMSG R1293).
     let access = match request.flags.contains(OpenMessageFlags::READ_WRITE) {
         false => Access::ReadOnly,
-        true => Access::ReadWrite,
+        true if permission::may_edit(call, &edit)? => Access::ReadWrite,
+        // MS-OXCMSG R666
+        true if request.flags.contains(OpenMessageFlags::BEST_ACCESS) => Access::ReadOnly,
+        true => return Err(ErrorCode::ACCESS_DENIED.into()),
     };
     let entry = call.count(Kind::Message)?;
     let message = Message { edit, access, dirty: false, code_page, entry };
@@ -133,21 +135,14 @@ fn name_creator(call: &Call<'_>, properties: &mut Properties) {
     properties.set(tags::MESSAGE_LOCALE_ID, locale);
     properties.set(tags::LOCALE_ID, locale);
     properties.set(tags::CREATOR_NAME, user.display_name.as_str());
-    properties.set(tags::CREATOR_ENTRY_ID, entry_id_of(user));
+    properties.set(tags::CREATOR_ENTRY_ID, store::permission::entry_id(user));
     name_modifier(call.session, properties);
 }
 
 /// Whoever saves a message changed it last ([MS-OXCMSG] 2.2.1.32, [MS-OXCPRPT] 2.2.1.5).
 fn name_modifier(session: &SessionContext, properties: &mut Properties) {
     properties.set(tags::LAST_MODIFIER_NAME, session.user.display_name.as_str());
-    properties.set(tags::LAST_MODIFIER_ENTRY_ID, entry_id_of(&session.user));
-}
-
-/// The entry id of a user in the address book.
-fn entry_id_of(user: &Account) -> Vec<u8> {
-    /// DT_MAILUSER ([MS-OXCDATA] 2.2.5.2)
-    const MAIL_USER: u32 = 0;
-    AddressBookEntryId::new(&user.legacy_dn, MAIL_USER).to_wire()
+    properties.set(tags::LAST_MODIFIER_ENTRY_ID, store::permission::entry_id(&session.user));
 }
 
 /// RopSaveChangesMessage ([MS-OXCMSG] 3.2.5.3). The answer goes out when the message is on disk; for an
@@ -167,8 +162,13 @@ pub fn save_changes_message(
     }
     let mailbox = call.mailbox()?;
     let session = call.session;
+    let creator = permission::kept_creator(call, input)?;
     let object = call.message(input)?;
-    name_modifier(session, &mut object.edit.body.properties);
+    let properties = &mut object.edit.body.properties;
+    name_modifier(session, properties);
+    if let Some(creator) = creator {
+        permission::put_creator(creator, properties);
+    }
     let options = SaveOptions { force: request.flags.contains(SaveFlags::FORCE_SAVE) };
     let saved = message::save(&mailbox, &mut object.edit, options)?;
     object.dirty = false;
@@ -230,10 +230,11 @@ pub fn set_read_flags(
         }
         some => some,
     };
+    let (ids, some_left) = permission::allowed_items(call, ids, &[Action::EditItem])?;
     // Many in one batch: each would have to wait for the disk otherwise.
-    let changed = message::set_read_many(&mailbox, folder, ids, read)?;
+    let changed = message::set_read_many(&mailbox, folder, &ids, read)?;
     // MS-OXCMSG R1514
-    response.partial_completion = changed.contains(&None);
+    response.partial_completion = some_left || changed.contains(&None);
     Ok(response)
 }
 

@@ -8,6 +8,7 @@ pub mod logon;
 pub mod message;
 pub mod named;
 pub mod notification;
+pub mod permission;
 pub mod property;
 pub mod receive_folder;
 pub mod recipient;

@@ -330,7 +330,7 @@ pub(super) fn values(
 ) -> Result<Vec<Option<Value>>> {
     let mailbox = call.mailbox()?;
     let stored: Vec<PropertyTag> = tags.iter().map(|tag| stored_tag(*tag)).collect();
-    Ok(match call.tree.get(node) {
+    let mut values = match call.tree.get(node) {
         Some(Object::Logon(_)) => store_properties::get(&mailbox, &stored)?,
         Some(Object::Folder(object)) => folder::get(&mailbox, object.id, &stored)?,
         Some(Object::Message(object)) => {
@@ -345,7 +345,9 @@ pub(super) fn values(
             stored.iter().map(value).collect()
         }
         _ => return Err(ErrorCode::NOT_SUPPORTED.into()),
-    })
+    };
+    super::permission::overlay(call, node, &stored, &mut values)?;
+    Ok(values)
 }
 
 /// PidTagAccessLevel ([MS-OXCPRPT] 2.2.1.2).

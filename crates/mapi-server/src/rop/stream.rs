@@ -30,6 +30,13 @@ pub fn open_stream(
 ) -> Result<Opened<StreamSizeResponse>> {
     flush(call, input)?;
     let tag = request.tag;
+    // MS-OXCPERM R183, R152: clients ask for these first, and then for the permissions table.
+    const UNSUPPORTED: [PropertyTag; 2] =
+        [mapi::tags::SECURITY_DESCRIPTOR_AS_XML, mapi::tags::ACCESS_CONTROL_LIST_DATA];
+    if UNSUPPORTED.iter().any(|known| known.id() == tag.id()) {
+        call.folder(input, ErrorCode::NOT_FOUND)?;
+        return Err(ErrorCode::NOT_IMPLEMENTED.into());
+    }
     let kind = tag.property_type();
     let access = match is_computed(call, input, tag) {
         // What could not be committed later is not opened for writing (MS-OXCPRPT R47506).

@@ -93,6 +93,26 @@ impl Pass<'_> {
         self.each(Kind::Settings, |pass, pair| pass.makes_sense(&pair, What::Settings).map(drop))
     }
 
+    /// Every list is whole and belongs to a folder.
+    pub(super) fn permissions(&mut self) -> Result<()> {
+        self.each(Kind::Permissions, |pass, pair| {
+            if !pass.makes_sense(&pair, What::Permissions)? {
+                return Ok(());
+            }
+            let folder = keys::tail_id(&pair.0).map(|(r, c)| FolderId::new(r, c));
+            if folder.is_some_and(|folder| pass.folder_mut(folder).is_some()) {
+                return Ok(());
+            }
+            let fix = Fix::Remove {
+                space: Space::Mailbox,
+                key: pair.0.to_vec(),
+                was: pair.1.as_ref().ok().cloned(),
+            };
+            let problem = pass.problem(What::Permissions, "there is no such folder");
+            pass.found(problem.record(Space::Mailbox, &pair.0), fix)
+        })
+    }
+
     /// Entries that find soft-deleted messages by their time are as many as these, or each is looked at.
     pub(super) fn deleted_messages(&mut self) -> Result<()> {
         let mut entries = 0;

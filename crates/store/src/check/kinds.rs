@@ -7,6 +7,7 @@ use crate::Result;
 use crate::engine::{Space, Value};
 use crate::keys::Kind;
 use crate::mailbox::{names, receive};
+use crate::permission::Acl;
 use crate::record::{change, folder, head, hot, node, settings, summary};
 
 /// A kind of record.
@@ -43,6 +44,7 @@ pub(super) const ROWS: &[Row] = &[
     row(Kind::Child, "child", 24..=24, |_, v| exactly(v, 8)),
     row(Kind::DeletedChild, "deleted child", 16..=16, |_, v| exactly(v, 0)),
     row(Kind::DeletedFolder, "deleted folder", 16..=16, |_, v| exactly(v, 8)),
+    row(Kind::Permissions, "permissions", 8..=8, |_, v| Ok(Acl::read(v).map(drop)?)),
     row(Kind::Hot, "hot", 8..=8, |_, v| Ok(hot::Hot::read(v).map(drop)?)),
     row(Kind::Summary, "summary", 17..=17, |_, v| Ok(summary::Summary::read(v).map(drop)?)),
     row(Kind::Node, "node", 11..=11 + 4 * crate::message::MAX_EMBEDDING, node_key),

@@ -170,6 +170,7 @@ impl<'a> Pass<'a> {
         self.folders()?;
         self.hierarchy()?;
         self.deleted_folders()?;
+        self.permissions()?;
         self.messages()?;
         self.summaries()?;
         self.counters()?;

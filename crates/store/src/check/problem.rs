@@ -88,6 +88,8 @@ kinds! {
         "made again from what names it and what it holds; a name that is lost is made up";
     FolderProperties, "folder-properties", Data, "the properties of a folder are missing or damaged",
         "what can be read is kept";
+    Permissions, "permissions", Data, "the permissions of a folder are damaged, or of no folder",
+        "removed: the folder is its owner's alone; nobody gets rights by a repair";
     OrphanFolder, "orphan-folder", Data, "a folder whose parent does not exist",
         "put under \"Lost and found\"";
     FolderCycle, "folder-cycle", Data, "folders that contain each other",

@@ -217,7 +217,7 @@ impl Store {
     /// Errors: [`StoreError::NotFound`]. After any other error the account may be gone, and its mailbox
     /// goes when the store is opened the next time.
     pub fn remove_account(&self, id: AccountId) -> Result<()> {
-        let mailbox = write(self, Batch::reclaiming, |reader, batch| {
+        let (mailbox, guid) = write(self, Batch::reclaiming, |reader, batch| {
             let (account, bytes) = read_account(reader, id)?;
             batch.check_equals(Space::Directory, record::account_key(id), bytes);
             batch.delete(Space::Directory, record::account_key(id));
@@ -238,8 +238,9 @@ impl Store {
                 batch.delete(Space::Directory, key);
             }
             jobs::add_mailbox_removal(batch, account.mailbox);
-            Ok(account.mailbox)
+            Ok((account.mailbox, account.mailbox_guid))
         })?;
+        crate::permission::forget(self, guid)?;
         close_to_writers(self, mailbox)?;
         jobs::remove_mailbox(self, mailbox)
     }

@@ -10,7 +10,7 @@ use crate::mailbox::entry_ids;
 use crate::mailbox::special::SpecialFolder;
 use crate::record::folder::FolderRecord;
 use crate::value::{Properties, Value};
-use crate::{Mailbox, Result};
+use crate::{Mailbox, Result, permission};
 
 /// PidTagFolderChildCount, which [MS-OXPROPS] lacks.
 const FOLDER_CHILD_COUNT: PropertyTag = PropertyTag::new(0x6638_0003);
@@ -107,6 +107,9 @@ impl<'a> FolderView<'a> {
     pub(crate) fn get(&self, tag: PropertyTag) -> Result<Option<Value>> {
         let r = &self.record;
         let count = |n: u32| Value::from(i32::try_from(n).unwrap_or(i32::MAX));
+        if [permission::SEEN_BY, permission::LISTED].contains(&tag) {
+            return Ok(Some(permission::members(self.mailbox, self.reader, self.id, tag)?.into()));
+        }
         let Some(known) = COMPUTED.iter().find(|known| known.id() == tag.id()) else {
             return Ok(self.stored()?.get(tag).cloned());
         };

@@ -11,7 +11,7 @@ use crate::mailbox::special::SpecialFolder;
 use crate::mailbox::writer;
 use crate::table::Contents;
 use crate::value::Properties;
-use crate::{Mailbox, Result, StoreError, large, message};
+use crate::{Mailbox, Result, StoreError, large, message, permission};
 
 /// Moves a folder within its mailbox under another parent, with another name if one is given. A soft-deleted
 /// folder comes back that way.
@@ -150,6 +150,7 @@ pub(crate) fn copy_empty(
         }
         tx.folder(parent)?;
         let copied = insert(tx, parent, name, record.kind, &properties)?;
+        permission::inherit(tx, parent, copied, None)?;
         // The folder of another mailbox has no id here.
         if source.is(target) {
             tx.tell_as(ChangeKind::FolderCopied, id);

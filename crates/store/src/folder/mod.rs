@@ -12,7 +12,7 @@ use crate::mailbox::writer::{self, Tx};
 use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::{parts, properties};
 use crate::value::{Properties, Value};
-use crate::{Mailbox, Result, StoreError, large};
+use crate::{Mailbox, Result, StoreError, large, permission};
 
 pub(crate) mod computed;
 mod copy;
@@ -86,6 +86,8 @@ pub struct NewFolder {
     /// A folder of that name is no error.
     pub open_existing: bool,
     pub search: bool,
+    /// The mailbox of who makes it, where that is another one: he has all rights in it.
+    pub creator: Option<mapi::Guid>,
     /// More properties, such as an import brings.
     pub properties: Properties,
 }
@@ -158,6 +160,7 @@ pub fn create(mailbox: &Mailbox, parent: FolderId, new: &NewFolder) -> Result<Cr
             properties.set(tags::CONTAINER_CLASS, class);
         }
         let id = insert(tx, parent, name, FolderKind::Generic, &properties)?;
+        permission::inherit(tx, parent, id, new.creator)?;
         Ok(Created { id, existed: false })
     })
 }

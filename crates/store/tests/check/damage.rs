@@ -1,10 +1,11 @@
 //! One kind of damage after the other.
 
-use mapi::{MessageId, Wire, tags};
+use mapi::{FolderId, MessageId, Wire, tags};
 use store::check::What;
 use store::engine::{Reader, Space};
 use store::mailbox::{names, receive};
 use store::message;
+use store::permission::{self, Change, Member, Mode, Rights};
 use store::table::Contents;
 use store::{SpecialFolder, folder};
 
@@ -479,6 +480,35 @@ fn receive_folders_and_keys() {
         f.put(MAILBOX, &f.key(0x40, &[&[5; 16]]), value);
     };
     mends("a source key of nothing", source, &[What::SourceKey], nothing);
+}
+
+#[test]
+fn permissions() {
+    let key = |f: &Fixture, id: FolderId| {
+        let (replica, counter) = (u64::from(id.replica.0), id.counter.get());
+        f.key(0x15, &[&(replica << 48 | counter).to_be_bytes()])
+    };
+    let granted = |f: &Fixture| {
+        let change = Change::Modify(Member::Default, Rights::READ_ANY);
+        permission::modify(&f.mailbox, INBOX, Mode::default(), &[change]).unwrap();
+    };
+    let damaged = |f: &Fixture| {
+        granted(f);
+        f.flip(MAILBOX, &key(f, INBOX));
+    };
+    let (fixture, _) = mends("flipped", damaged, &[What::Permissions], nothing);
+    assert_eq!(permission::list(&fixture.mailbox, INBOX).unwrap(), None, "nobody gets rights");
+    let version = |f: &Fixture| {
+        granted(f);
+        f.alter(MAILBOX, &key(f, INBOX), |value| value[0] = 9);
+    };
+    mends("of a later layout", version, &[What::Permissions], nothing);
+    let stray = |f: &Fixture| {
+        granted(f);
+        let value = f.get(MAILBOX, &key(f, INBOX));
+        f.put(MAILBOX, &key(f, FolderId::own(0x7777)), value);
+    };
+    mends("of no folder", stray, &[What::Permissions], nothing);
 }
 
 #[test]

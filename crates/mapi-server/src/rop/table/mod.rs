@@ -19,7 +19,7 @@ pub use self::cursor::{
     seek_row_fractional,
 };
 use self::open::view_of;
-pub use self::open::{get_attachment_table, get_contents_table, get_hierarchy_table};
+pub use self::open::{get_attachment_table, get_contents_table, get_hierarchy_table, open_list};
 pub use self::rows::{find_row, query_rows};
 use crate::call::Call;
 use crate::convert::stored_tag;
@@ -81,8 +81,14 @@ pub fn sort_table(
     // Until a sort succeeds, there are no rows (MS-OXCTABL R443).
     table.failed.sort = true;
     let sort = stored_sort(&request.order)?;
-    source.view =
-        view_of(&mailbox, source.folder, source.rows, &sort, source.restriction.as_ref())?;
+    source.view = view_of(
+        &mailbox,
+        source.folder,
+        source.rows,
+        &sort,
+        source.restriction.as_ref(),
+        source.guard.as_ref(),
+    )?;
     source.sort = sort;
     table.failed.sort = false;
     table.begin_anew()?;
@@ -125,8 +131,14 @@ pub fn restrict(
     let bytes = restriction.as_ref().map_or(0, restriction_bytes);
     table.entry.resize(BASE_BYTES + bytes + table.bookmarks.held())?;
     table.restriction_bytes = bytes;
-    source.view =
-        view_of(&mailbox, source.folder, source.rows, &source.sort, restriction.as_ref())?;
+    source.view = view_of(
+        &mailbox,
+        source.folder,
+        source.rows,
+        &source.sort,
+        restriction.as_ref(),
+        source.guard.as_ref(),
+    )?;
     source.restriction = restriction;
     table.failed.restrict = false;
     table.begin_anew()?;
@@ -167,7 +179,9 @@ impl Table {
     fn need_folder_table(&self) -> Result<()> {
         match self.kind {
             TableKind::Contents | TableKind::Hierarchy => Ok(()),
-            TableKind::Attachments => Err(ErrorCode::NOT_SUPPORTED.into()),
+            TableKind::Attachments | TableKind::Permissions { .. } => {
+                Err(ErrorCode::NOT_SUPPORTED.into())
+            }
         }
     }
 }
@@ -189,7 +203,9 @@ pub fn get_status(call: &mut Call<'_>, input: NodeId) -> Result<TableStatusRespo
 pub fn abort(call: &mut Call<'_>, input: NodeId) -> Result<TableStatusResponse> {
     match call.table(input)?.kind {
         // MS-OXCTABL R486
-        TableKind::Attachments => Err(ErrorCode::NOT_SUPPORTED.into()),
+        TableKind::Attachments | TableKind::Permissions { .. } => {
+            Err(ErrorCode::NOT_SUPPORTED.into())
+        }
         TableKind::Contents | TableKind::Hierarchy => Err(ErrorCode::ABORT_FAILED.into()),
     }
 }
@@ -202,7 +218,8 @@ pub fn reset_table(call: &mut Call<'_>, input: NodeId) -> Result<()> {
     table.columns = None;
     if let Some(source) = &mut table.source {
         let sort = SortOrderSet::default();
-        source.view = view_of(&mailbox, source.folder, source.rows, &sort, None)?;
+        source.view =
+            view_of(&mailbox, source.folder, source.rows, &sort, None, source.guard.as_ref())?;
         source.sort = sort;
         source.restriction = None;
     }

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::handles::NodeId;
 use crate::ledger::Kind;
 use crate::object::{Cursor, FailedSteps, Object, Table, TableKind, TableSource};
+use crate::rop::permission;
 
 /// RopGetHierarchyTable ([MS-OXCFOLD] 3.2.5.13).
 pub fn get_hierarchy_table(
@@ -72,11 +73,12 @@ fn open(
 ) -> Result<Opened<GetTableResponse>> {
     let folder = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
     let sort = SortOrderSet::default();
-    let view = view_of(&call.mailbox()?, folder, rows, &sort, None)?;
+    let guard = permission::guard(call, folder, kind == TableKind::Contents)?;
+    let view = view_of(&call.mailbox()?, folder, rows, &sort, None, guard.as_ref())?;
     let row_count = u32::try_from(view.len()?).unwrap_or(u32::MAX);
     let table = Table {
         kind,
-        source: Some(TableSource { folder, rows, sort, restriction: None, view }),
+        source: Some(TableSource { folder, rows, sort, restriction: None, guard, view }),
         columns: None,
         cursor: Cursor::Beginning,
         bookmarks: Bookmarks::default(),
@@ -94,8 +96,15 @@ pub(super) fn view_of(
     rows: Rows,
     sort: &SortOrderSet,
     restriction: Option<&Restriction>,
+    guard: Option<&Restriction>,
 ) -> Result<Arc<store::table::View>> {
-    let query = Query { folder, rows, sort: sort.clone(), restriction: restriction.cloned() };
+    let restriction = match (restriction, guard) {
+        (Some(restriction), Some(guard)) => {
+            Some(Restriction::And(vec![guard.clone(), restriction.clone()]))
+        }
+        (one, other) => one.or(other).cloned(),
+    };
+    let query = Query { folder, rows, sort: sort.clone(), restriction };
     Ok(store::table::open(mailbox, query)?)
 }
 
@@ -107,16 +116,27 @@ pub fn get_attachment_table(
     request: &GetAttachmentTableRequest,
 ) -> Result<Opened<Empty>> {
     call.message(input)?;
+    let unicode = request.flags.contains(AttachmentTableFlags::UNICODE);
+    open_list(call, Some(input), TableKind::Attachments, unicode)
+}
+
+/// A table whose rows are no query: they stand in a list that is small, and is read for each ROP.
+pub fn open_list(
+    call: &mut Call<'_>,
+    owner: Option<NodeId>,
+    kind: TableKind,
+    unicode: bool,
+) -> Result<Opened<Empty>> {
     let table = Table {
-        kind: TableKind::Attachments,
+        kind,
         source: None,
         columns: None,
         cursor: Cursor::Beginning,
         bookmarks: Bookmarks::default(),
         failed: FailedSteps::default(),
         restriction_bytes: 0,
-        unicode: request.flags.contains(AttachmentTableFlags::UNICODE),
+        unicode,
         entry: call.count(Kind::Table)?,
     };
-    call.open(Some(input), Object::Table(Box::new(table)), Empty)
+    call.open(owner, Object::Table(Box::new(table)), Empty)
 }

@@ -9,14 +9,17 @@ use crate::call::Call;
 use crate::convert::{TextWish, cell_of, stored_tag, to_client, truncate};
 use crate::error::Result;
 use crate::handles::NodeId;
-use crate::object::{Cursor, Object, Table};
-use crate::rop::attachment;
+use crate::object::{Cursor, Object, Table, TableKind};
+use crate::rop::{attachment, permission};
 
 /// Reads rows and positions of a table, whatever it shows.
 pub(super) struct TableReader<'a> {
     pub(super) table: &'a Table,
     /// Of the message, for an attachment table.
     attachments: &'a [store::message::Attachment],
+    /// Of a table of permissions.
+    listed: Vec<store::Properties>,
+    call: &'a Call<'a>,
     wish: TextWish,
 }
 
@@ -33,7 +36,13 @@ impl<'a> TableReader<'a> {
             ),
             _ => (&[][..], call.wish(table.unicode)),
         };
-        Ok(TableReader { table, attachments, wish })
+        let listed = match table.kind {
+            TableKind::Permissions { folder, free_busy } => {
+                permission::rows(&*call.mailbox()?, folder, free_busy)?
+            }
+            TableKind::Contents | TableKind::Hierarchy | TableKind::Attachments => Vec::new(),
+        };
+        Ok(TableReader { table, attachments, listed, call, wish })
     }
 
     /// The columns of rows, if there are rows to be read.
@@ -45,7 +54,7 @@ impl<'a> TableReader<'a> {
     pub(super) fn len(&self) -> Result<usize> {
         Ok(match &self.table.source {
             Some(source) => source.view.len()?,
-            None => self.attachments.len(),
+            None => self.attachments.len().max(self.listed.len()),
         })
     }
 
@@ -75,6 +84,7 @@ impl<'a> TableReader<'a> {
                     Err(at) => (at, false),
                 }
             }
+            (Cursor::At(position), _) => (*position, *position < self.listed.len()),
             (Cursor::End | Cursor::Row(_), _) => (self.len()?, true),
         })
     }
@@ -83,6 +93,7 @@ impl<'a> TableReader<'a> {
     pub(super) fn name_of(&self, position: usize) -> Result<Cursor> {
         let cursor = match &self.table.source {
             Some(source) => source.view.key_at(position)?.map(Cursor::Row),
+            None if position < self.listed.len() => Some(Cursor::At(position)),
             None => self.attachments.get(position).map(|a| Cursor::Attachment(a.number)),
         };
         Ok(cursor.unwrap_or(Cursor::End))
@@ -105,6 +116,9 @@ impl<'a> TableReader<'a> {
         columns: &[PropertyTag],
     ) -> Result<Vec<PropertyRow>> {
         let Some(source) = &self.table.source else {
+            if let Some(listed) = self.listed.get(range.clone()).filter(|rows| !rows.is_empty()) {
+                return Ok(listed.iter().map(|row| self.listed_row(row, columns)).collect());
+            }
             let attachments = self.attachments.get(range).unwrap_or_default();
             let row = |attachment| {
                 PropertyRow::from_cells(
@@ -114,7 +128,11 @@ impl<'a> TableReader<'a> {
             return Ok(attachments.iter().map(row).collect());
         };
         let stored: Vec<PropertyTag> = columns.iter().map(|tag| stored_tag(*tag)).collect();
-        let rows = source.view.rows(range.start, range.len(), &stored)?;
+        let mut rows = source.view.rows(range.start, range.len(), &stored)?;
+        for row in &mut rows {
+            let (folder, cells) = (source.folder, &mut row.cells);
+            permission::overlay_row(self.call, folder, row.object, &stored, cells)?;
+        }
         let client_cell = |(tag, cell)| match cell {
             Cell::Value(value) => self.client_cell(value, tag),
             // [MS-OXCDATA] 2.11.5: a property that the row does not have is an error with ecNotFound.
@@ -133,6 +151,14 @@ impl<'a> TableReader<'a> {
             Ok(value) => Cell::Value(truncate(value)),
             Err(code) => Cell::Error(code),
         }
+    }
+
+    fn listed_row(&self, row: &store::Properties, columns: &[PropertyTag]) -> PropertyRow {
+        let cell = |tag: &PropertyTag| match cell_of(row.get(*tag).cloned(), *tag, self.wish) {
+            Cell::Value(value) => Cell::Value(truncate(value)),
+            other => other,
+        };
+        PropertyRow::from_cells(columns.iter().map(cell).collect())
     }
 
     fn attachment_cell(&self, attachment: &store::message::Attachment, tag: PropertyTag) -> Cell {

@@ -4,6 +4,7 @@ pub mod crash;
 #[cfg(target_os = "linux")]
 pub mod forget;
 pub mod letter;
+pub mod octets;
 pub mod prove;
 pub mod raw;
 pub mod rig;

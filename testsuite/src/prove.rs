@@ -40,14 +40,28 @@ pub fn refused() -> Option<RopId> {
 
 /// Notes what a test sends. The thread has the test's name.
 pub(crate) fn note(requests: &[Request]) {
+    note_ids(requests.iter().map(|request| request.id().to_u8()));
+}
+
+/// As [`note`], by RopIds.
+pub(crate) fn note_ids(ids: impl Iterator<Item = u8>) {
     let Some(path) = &*LOG else { return };
     let thread = std::thread::current();
     let test = thread.name().unwrap_or_default();
-    let lines: String =
-        requests.iter().map(|request| format!("{test}\t{}\n", request.id().name())).collect();
+    let rops = ids.filter_map(RopId::from_u8);
+    let lines: String = rops.map(|rop| format!("{test}\t{}\n", rop.name())).collect();
     let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
     // One write, so that lines of other tests do not come between.
     file.and_then(|mut file| file.write_all(lines.as_bytes())).expect("the log of the proof");
+}
+
+/// Alters the octets of answers if one of the requests is the ROP that is to be altered: another code, and
+/// other octets behind the first code.
+pub(crate) fn alter_octets(answers: &mut [u8], mut ids: impl Iterator<Item = u8>) {
+    let Some(Fault::Alter(rop)) = *FAULT else { return };
+    if ids.any(|id| id == rop.to_u8()) {
+        answers.iter_mut().skip(2).for_each(|octet| *octet ^= 0x01);
+    }
 }
 
 /// Alters the answers of the ROP that is to be altered. `context` is that of one request's answer.

@@ -5,6 +5,7 @@
 
 mod folder;
 mod general;
+mod table;
 
 use mapi::FolderId;
 use mapi_rop::Handle;

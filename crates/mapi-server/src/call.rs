@@ -88,6 +88,19 @@ impl Call<'_> {
         self.logon().map(|logon| Arc::clone(&logon.mailbox))
     }
 
+    /// The logon of any object, also if it is not this ROP's.
+    pub fn logon_of(&self, node: NodeId) -> Result<&Logon> {
+        match self.tree.logon_of(node).and_then(|logon| self.tree.get(logon)) {
+            Some(Object::Logon(logon)) => Ok(logon),
+            _ => Err(ErrorCode::NULL_OBJECT.into()),
+        }
+    }
+
+    /// The mailbox of any object, also of another logon.
+    pub fn mailbox_of(&self, node: NodeId) -> Result<Arc<Mailbox>> {
+        self.logon_of(node).map(|logon| Arc::clone(&logon.mailbox))
+    }
+
     /// How text goes out for an object without a code page of its own.
     pub fn wish(&self, unicode: bool) -> TextWish {
         TextWish { unicode, code_page: self.session.locale.code_page }

@@ -4,7 +4,7 @@ use mapi::ErrorCode;
 use mapi_rop::buffer::RequestBuffer;
 use mapi_rop::irregular::{LogonResponse, ReadStreamRequest};
 use mapi_rop::message::SaveChangesMessageResponse;
-use mapi_rop::stream::WriteStreamResponse;
+use mapi_rop::stream::{WriteStreamExtendedResponse, WriteStreamResponse};
 use mapi_rop::table::{Bookmark, QueryRowsFlags};
 use mapi_rop::{Empty, HandleIndex, Request, Response, RopId, RopRequest as Rq, RopResponse as Rs};
 
@@ -14,8 +14,8 @@ use crate::handles::{Handle, NodeId, Tree};
 use crate::object::Object;
 use crate::processor::Processor;
 use crate::rop::{
-    attachment, copy_move, folder, ids, logon, message, named, notification, permission, property,
-    receive_folder, recipient, stream, table,
+    attachment, copy_move, copy_properties, folder, ids, logon, message, named, notification,
+    permission, property, receive_folder, recipient, region, stream, table,
 };
 use crate::session::SessionContext;
 
@@ -47,7 +47,8 @@ pub fn dispatch(call: &mut Call<'_>, buffer: &mut RequestBuffer, request: &Reque
     }
     if edits_object(request.id()) {
         for index in [request.input, request.other] {
-            if let Ok(node) = resolve(call, buffer, index) {
+            let node = buffer.handle(index).and_then(|handle| call.tree.resolve_any(handle).ok());
+            if let Some(node) = node {
                 call.recount(node);
             }
         }
@@ -156,6 +157,10 @@ fn run(
         let target = target(call);
         gate::check(call, input.as_ref().ok().copied(), target, &request.body)?;
     }
+    // A copy may go to an object of another logon.
+    let any_target = |call: &Call<'_>| {
+        buffer.handle(request.other).and_then(|handle| call.tree.resolve_any(handle).ok())
+    };
     let mut keep = |handle| *opened = Some(handle);
     Ok(match &request.body {
         // RopLogon and RopRelease were dealt with above.
@@ -273,6 +278,12 @@ fn run(
         Rq::SetMessageReadFlag(body) => {
             Rs::SetMessageReadFlag(message::set_message_read_flag(call, input?, body)?)
         }
+        Rq::SetMessageStatus(body) => {
+            Rs::SetMessageStatus(message::set_message_status(call, input?, body)?)
+        }
+        Rq::GetMessageStatus(body) => {
+            Rs::GetMessageStatus(message::get_message_status(call, input?, body)?)
+        }
         Rq::OpenAttachment(body) => {
             Rs::OpenAttachment(attachment::open_attachment(call, input?, body)?.keep(&mut keep))
         }
@@ -317,6 +328,22 @@ fn run(
         Rq::QueryNamedProperties(body) => {
             Rs::QueryNamedProperties(named::query_named_properties(call, input?, body)?)
         }
+        Rq::SetPropertiesNoReplicate(body) => {
+            Rs::SetPropertiesNoReplicate(property::set_properties(call, input?, body)?)
+        }
+        Rq::DeletePropertiesNoReplicate(body) => {
+            Rs::DeletePropertiesNoReplicate(property::delete_properties(call, input?, body)?)
+        }
+        Rq::CopyTo(body) => {
+            let target = any_target(call);
+            Rs::CopyTo(copy_properties::copy_to(call, input?, target, body)?)
+        }
+        Rq::CopyProperties(body) => {
+            let target = any_target(call);
+            Rs::CopyProperties(copy_properties::copy_properties(call, input?, target, body)?)
+        }
+        // Everything is done before its answer goes out: there is no operation that could be asked after.
+        Rq::Progress(_) => input.and(Err(ErrorCode::NOT_SUPPORTED.into()))?,
         Rq::OpenStream(body) => {
             Rs::OpenStream(stream::open_stream(call, input?, body)?.keep(&mut keep))
         }
@@ -324,6 +351,25 @@ fn run(
         Rq::WriteStream(body) => {
             let written = stream::write_stream(call, input?, body)?;
             Rs::WriteStream(WriteStreamResponse { written: written as u16 })
+        }
+        Rq::WriteStreamExtended(body) => {
+            let written = stream::write_stream(call, input?, body)?;
+            Rs::WriteStreamExtended(WriteStreamExtendedResponse { written: written as u32 })
+        }
+        Rq::WriteAndCommitStream(body) => {
+            let written = stream::write_and_commit_stream(call, input?, body)?;
+            Rs::WriteAndCommitStream(WriteStreamResponse { written: written as u16 })
+        }
+        Rq::CloneStream(Empty) => {
+            Rs::CloneStream(region::clone_stream(call, input?)?.keep(&mut keep))
+        }
+        Rq::LockRegionStream(body) => {
+            region::lock_region(call, input?, body)?;
+            Rs::LockRegionStream(Empty)
+        }
+        Rq::UnlockRegionStream(body) => {
+            region::unlock_region(call, input?, body)?;
+            Rs::UnlockRegionStream(Empty)
         }
         Rq::CommitStream(Empty) => {
             stream::commit_stream(call, input?)?;
@@ -368,8 +414,6 @@ fn run(
         | Rq::CollapseRow(_)
         | Rq::GetCollapseState(_)
         | Rq::SetCollapseState(_)
-        | Rq::SetMessageStatus(_)
-        | Rq::GetMessageStatus(_)
         | Rq::GetValidAttachments(_)
         | Rq::SubmitMessage(_)
         | Rq::AbortSubmit(_)
@@ -380,16 +424,6 @@ fn run(
         | Rq::TransportNewMail(_)
         | Rq::GetTransportFolder(_)
         | Rq::OptionsData(_)
-        | Rq::SetPropertiesNoReplicate(_)
-        | Rq::DeletePropertiesNoReplicate(_)
-        | Rq::CopyProperties(_)
-        | Rq::CopyTo(_)
-        | Rq::Progress(_)
-        | Rq::WriteStreamExtended(_)
-        | Rq::LockRegionStream(_)
-        | Rq::UnlockRegionStream(_)
-        | Rq::WriteAndCommitStream(_)
-        | Rq::CloneStream(_)
         | Rq::ModifyRules(_)
         | Rq::GetRulesTable(_)
         | Rq::UpdateDeferredActionMessages(_)
@@ -443,7 +477,12 @@ pub(crate) fn least_room(id: RopId) -> usize {
         // The largest fixed answer: 166 bytes ([MS-OXCROPS] 2.2.3.1.2).
         RopId::Logon => 166,
         // Problems are told for each property, ten bytes each; few requests have more than a hundred.
-        RopId::SetProperties | RopId::DeleteProperties => 1_024,
+        RopId::SetProperties
+        | RopId::SetPropertiesNoReplicate
+        | RopId::DeleteProperties
+        | RopId::DeletePropertiesNoReplicate
+        | RopId::CopyProperties
+        | RopId::CopyTo => 1_024,
         _ => 64,
     }
 }

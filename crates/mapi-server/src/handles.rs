@@ -87,6 +87,25 @@ impl<T> Tree<T> {
     /// ecNullObject for a handle that never stood for an object, ecInvalidObject for a released one,
     /// ecAccessDenied for one of another logon.
     pub fn resolve(&self, handle: Handle, logon_id: u8) -> Result<NodeId, ErrorCode> {
+        let (id, node) = self.find(handle)?;
+        match node.logon_id == logon_id {
+            true => Ok(id),
+            false => Err(ErrorCode::ACCESS_DENIED),
+        }
+    }
+
+    /// As [`Tree::resolve`] for a handle that may be of another logon: the destination of a copy.
+    pub fn resolve_any(&self, handle: Handle) -> Result<NodeId, ErrorCode> {
+        self.find(handle).map(|(id, _)| id)
+    }
+
+    /// The node of the logon that a node stands under.
+    pub fn logon_of(&self, id: NodeId) -> Option<NodeId> {
+        let node = self.slots.get(id.0)?.node.as_ref()?;
+        self.logon(node.logon_id)
+    }
+
+    fn find(&self, handle: Handle) -> Result<(NodeId, &Node<T>), ErrorCode> {
         let never = ErrorCode::NULL_OBJECT;
         if handle == Handle::NONE || generation_of(handle) == 0 {
             return Err(never);
@@ -95,13 +114,11 @@ impl<T> Tree<T> {
         if generation_of(handle) > slot.generation {
             return Err(never);
         }
-        let node = match &slot.node {
-            Some(node) if node.has_handle && slot.generation == generation_of(handle) => node,
-            _ => return Err(ErrorCode::INVALID_OBJECT),
-        };
-        match node.logon_id == logon_id {
-            true => Ok(NodeId(index_of(handle))),
-            false => Err(ErrorCode::ACCESS_DENIED),
+        match &slot.node {
+            Some(node) if node.has_handle && slot.generation == generation_of(handle) => {
+                Ok((NodeId(index_of(handle)), node))
+            }
+            _ => Err(ErrorCode::INVALID_OBJECT),
         }
     }
 

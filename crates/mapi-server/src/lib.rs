@@ -25,6 +25,7 @@ pub mod object;
 pub mod oracle;
 pub mod pool;
 pub mod processor;
+pub mod region;
 pub mod report;
 pub mod rop;
 pub mod session;

@@ -107,6 +107,7 @@ limits! {
     Streams, streams, "streams", 1_000, "open streams of one session", OBJECTS;
     Subscriptions, subscriptions, "subscriptions", 1_000, "subscriptions to notifications of one session",
         OBJECTS;
+    Regions, regions, "stream-locks", 1_000, "locked regions of one session's streams", OBJECTS;
     Waits, waits, "waits", 4, "NotificationWait requests of one session", WAITS;
     LogonsPerUser, logons_per_user, "logons-per-user", 2_000, "logons of one user's sessions", OBJECTS;
     FoldersPerUser, folders_per_user, "folders-per-user", 8_000, "open folders of one user's sessions", OBJECTS;
@@ -119,6 +120,8 @@ limits! {
         OBJECTS;
     SubscriptionsPerUser, subscriptions_per_user, "subscriptions-per-user", 8_000,
         "subscriptions to notifications of one user's sessions", OBJECTS;
+    RegionsPerUser, regions_per_user, "stream-locks-per-user", 8_000,
+        "locked regions of the streams of one user's sessions", OBJECTS;
     BytesPerSession, bytes_per_session, "bytes-per-session", 32 << 20,
         "bytes of memory that one session's objects hold: open messages and what was set in them", MEMORY;
     BytesPerUser, bytes_per_user, "bytes-per-user", 64 << 20,
@@ -149,6 +152,7 @@ impl Limit {
             Kind::Table => Limit::Tables,
             Kind::Stream => Limit::Streams,
             Kind::Subscription => Limit::Subscriptions,
+            Kind::Region => Limit::Regions,
             Kind::Wait => Limit::Waits,
             // A session is one session, and a lock goes with its logon.
             Kind::Session | Kind::Lock | Kind::Staged | Kind::Connection | Kind::Credential => {
@@ -168,6 +172,7 @@ impl Limit {
             Kind::Table => Limit::TablesPerUser,
             Kind::Stream => Limit::StreamsPerUser,
             Kind::Subscription => Limit::SubscriptionsPerUser,
+            Kind::Region => Limit::RegionsPerUser,
             Kind::Connection => Limit::ConnectionsPerUser,
             Kind::Lock | Kind::Staged | Kind::Wait | Kind::Credential => return None,
         })

@@ -12,6 +12,7 @@ use crate::bookmark::Bookmarks;
 use crate::ledger::Entry;
 use crate::lock::LockRecord;
 use crate::notify::{Feed, Subscription};
+use crate::region::RegionLock;
 
 /// A node of the owner tree. Each variant holds its line in the ledger.
 pub enum Object {
@@ -130,12 +131,16 @@ pub struct Stream {
     pub position: u64,
     /// Written since the property was set.
     pub dirty: bool,
+    /// Regions that this stream locked.
+    pub locks: Vec<RegionLock>,
     pub entry: Entry,
 }
 
 pub enum StreamData {
     ReadOnly(Value),
     Writable(StagedValue),
+    /// A clone: the bytes are those of the stream that owns this one.
+    OfOwner,
 }
 
 /// What a table shows.

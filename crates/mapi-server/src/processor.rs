@@ -23,6 +23,7 @@ use crate::limits::Limits;
 use crate::lock::Control;
 use crate::notify;
 use crate::object::Object;
+use crate::region::Regions;
 use crate::session::table::{ConnectError, Sessions};
 use crate::session::{Locale, Refused, SessionContext, Turn};
 use crate::stats::{self, Stats};
@@ -50,6 +51,8 @@ pub struct Processor {
     pub sessions: Sessions,
     pub stats: Stats,
     pub control: Control,
+    /// Where streams have locked regions.
+    pub(crate) regions: Arc<Regions>,
     pub(crate) refused: Option<RopId>,
     /// What logons found last.
     pub(crate) warm: Warm,
@@ -80,6 +83,7 @@ impl Processor {
             stats: Stats::default(),
             control: options.control,
             refused: options.refused,
+            regions: Arc::default(),
             warm: Warm::default(),
             trace: options.trace,
         })

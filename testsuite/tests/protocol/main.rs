@@ -6,5 +6,6 @@
 
 mod notif;
 mod perm;
+mod prpt;
 mod rops;
 mod tabl;

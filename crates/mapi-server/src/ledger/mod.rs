@@ -66,6 +66,8 @@ kinds! {
     Stream "stream",
     /// A Notification Subscription object ([MS-OXCNOTIF] 3.1.1).
     Subscription "subscription",
+    /// A locked region of a stream ([MS-OXCPRPT] 2.2.24).
+    Region "region",
     /// A value that is written and not saved yet.
     Staged "staged",
     /// A NotificationWait request that waits.
@@ -80,7 +82,10 @@ impl Kind {
     /// Whether it is a node of the owner tree: what has to be gone when every client has closed what it
     /// opened.
     pub const fn is_node(self) -> bool {
-        !matches!(self, Kind::Staged | Kind::Wait | Kind::Connection | Kind::Credential)
+        !matches!(
+            self,
+            Kind::Region | Kind::Staged | Kind::Wait | Kind::Connection | Kind::Credential
+        )
     }
 }
 

@@ -3,9 +3,10 @@
 use mapi::{ErrorCode, MessageId, WString, tags};
 use mapi_rop::folder::PartialCompletionResponse;
 use mapi_rop::message::{
-    CreateMessageRequest, CreateMessageResponse, LOGON_CODE_PAGE, OpenMessageFlags,
-    OpenMessageRequest, OpenMessageResponse, ReadFlags, SaveChangesRequest, SaveFlags,
-    SetMessageReadFlagRequest, SetMessageReadFlagResponse, SetReadFlagsRequest,
+    CreateMessageRequest, CreateMessageResponse, GetMessageStatusRequest, LOGON_CODE_PAGE,
+    MessageStatusResponse, OpenMessageFlags, OpenMessageRequest, OpenMessageResponse, ReadFlags,
+    SaveChangesRequest, SaveFlags, SetMessageReadFlagRequest, SetMessageReadFlagResponse,
+    SetMessageStatusRequest, SetReadFlagsRequest,
 };
 use mapi_rop::parts::{Flagged, TypedString};
 use store::message::{self, SaveOptions};
@@ -193,6 +194,32 @@ fn save_embedded(
     object.dirty = false;
     object.access = access_after(flags);
     Ok(MessageId::NONE)
+}
+
+/// RopSetMessageStatus ([MS-OXCMSG] 3.2.5.8). The message need not be open, and the change is stored at once.
+pub fn set_message_status(
+    call: &mut Call<'_>,
+    input: NodeId,
+    request: &SetMessageStatusRequest,
+) -> Result<MessageStatusResponse> {
+    // MS-OXCMSG R1505
+    let folder = call.folder(input, ErrorCode::NULL_OBJECT)?;
+    let mailbox = call.mailbox()?;
+    message::status_in(&mailbox, folder, request.message)?;
+    let flags = message::set_status(&mailbox, request.message, request.flags, request.mask)?;
+    Ok(MessageStatusResponse { flags })
+}
+
+/// RopGetMessageStatus ([MS-OXCMSG] 3.2.5.9).
+pub fn get_message_status(
+    call: &mut Call<'_>,
+    input: NodeId,
+    request: &GetMessageStatusRequest,
+) -> Result<MessageStatusResponse> {
+    // MS-OXCMSG R1507
+    let folder = call.folder(input, ErrorCode::NULL_OBJECT)?;
+    let flags = message::status_in(&*call.mailbox()?, folder, request.message)?;
+    Ok(MessageStatusResponse { flags })
 }
 
 /// What read flags ask for ([MS-OXCMSG] 2.2.3.10.1): read, unread, or only something about receipts, of

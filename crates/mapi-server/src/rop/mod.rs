@@ -1,7 +1,9 @@
 //! The handlers, one file a chapter: free functions from a typed request to a typed answer.
 
 pub mod attachment;
+mod copy_folder;
 pub mod copy_move;
+pub mod copy_properties;
 pub mod folder;
 pub mod ids;
 pub mod logon;
@@ -12,5 +14,6 @@ pub mod permission;
 pub mod property;
 pub mod receive_folder;
 pub mod recipient;
+pub mod region;
 pub mod stream;
 pub mod table;

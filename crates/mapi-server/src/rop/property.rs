@@ -227,6 +227,18 @@ pub fn set_properties(
     Ok(PropertyProblemsResponse { problems: Counted::from(problems) })
 }
 
+/// Whether a client may not write a property of an object.
+pub(super) fn is_read_only(object: &Object, tag: PropertyTag) -> bool {
+    match object {
+        Object::Logon(_) => false,
+        Object::Folder(_) => folder::is_computed(tag),
+        Object::Message(message) if message.edit.base.is_none() => message::is_computed(tag),
+        Object::Message(_) => is_computed_once_saved(tag),
+        Object::Attachment(_) => super::attachment::is_computed(tag),
+        _ => true,
+    }
+}
+
 /// The flags of a message are the client's up to the first save (MS-OXCMSG R31).
 fn is_computed_once_saved(tag: PropertyTag) -> bool {
     message::is_computed(tag) || tag.id() == mapi::tags::MESSAGE_FLAGS.id()
@@ -328,7 +340,7 @@ pub(super) fn values(
     node: NodeId,
     tags: &[PropertyTag],
 ) -> Result<Vec<Option<Value>>> {
-    let mailbox = call.mailbox()?;
+    let mailbox = call.mailbox_of(node)?;
     let stored: Vec<PropertyTag> = tags.iter().map(|tag| stored_tag(*tag)).collect();
     let mut values = match call.tree.get(node) {
         Some(Object::Logon(_)) => store_properties::get(&mailbox, &stored)?,

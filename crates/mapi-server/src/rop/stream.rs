@@ -10,14 +10,16 @@ use mapi_rop::stream::{
     SeekStreamRequest, SeekStreamResponse, SetStreamSizeRequest, StreamMode, StreamOrigin,
     StreamSizeResponse, WriteStreamRequest,
 };
-use store::{StoreError, Value, folder};
+use store::{StagedValue, StoreError, Value, folder};
 
+use super::region;
 use crate::call::{Call, Opened};
 use crate::convert::{stored_tag, text8_of, to_stored};
 use crate::error::{Failure, Result};
 use crate::handles::NodeId;
 use crate::ledger::Kind;
 use crate::object::{Access, Object, Stream, StreamData};
+use crate::region::Use;
 
 /// The largest stream, in bytes ([MS-OXCPRPT] 3.2.5.18 R582).
 const MAX_STREAM: u64 = 1 << 31;
@@ -81,7 +83,7 @@ pub fn open_stream(
     if let StreamData::ReadOnly(Value::Inline(_)) = &data {
         entry.resize(entry.bytes() + size)?;
     }
-    let stream = Stream { tag, data, position: 0, dirty: create, entry };
+    let stream = Stream { tag, data, position: 0, dirty: create, locks: Vec::new(), entry };
     let response = StreamSizeResponse { size: u32::try_from(size).unwrap_or(u32::MAX) };
     call.open(Some(input), Object::Stream(Box::new(stream)), response)
 }
@@ -139,6 +141,16 @@ fn size_of(data: &StreamData) -> u64 {
     match data {
         StreamData::ReadOnly(value) => value.size(),
         StreamData::Writable(staged) => staged.size(),
+        StreamData::OfOwner => 0,
+    }
+}
+
+/// The stream that has the bytes: a clone works on those of the stream that it was cloned from (MS-OXCPRPT
+/// R757).
+pub(super) fn home(call: &mut Call<'_>, node: NodeId) -> Result<NodeId> {
+    match call.stream(node)?.data {
+        StreamData::OfOwner => Ok(call.tree.owner(node).ok_or(ErrorCode::NULL_OBJECT)?),
+        StreamData::ReadOnly(_) | StreamData::Writable(_) => Ok(node),
     }
 }
 
@@ -157,6 +169,7 @@ fn read_at(
             let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
             Ok(bytes[start..bytes.len().min(start.saturating_add(len))].to_vec())
         }
+        StreamData::OfOwner => Ok(Vec::new()),
     }
 }
 
@@ -187,39 +200,74 @@ pub fn read_stream(
     let room = call.room.saturating_sub(8);
     let len = usize::try_from(request.limit()).unwrap_or(usize::MAX);
     let len = len.min(room).min(usize::from(u16::MAX));
-    let store = call.processor.store.clone();
-    let stream = call.stream(input)?;
-    let data = read_at(&store, &stream.data, stream.position, len)?;
-    stream.position += data.len() as u64;
+    let data = read_on(call, input, len)?;
     Ok(ReadStreamResponse { data: data.into() })
 }
 
-/// RopWriteStream and RopWriteStreamExtended ([MS-OXCPRPT] 3.2.5.13). Returns the bytes written.
+/// Reads from the seek pointer on and moves it (MS-OXCPRPT R555, R556).
+fn read_on(call: &mut Call<'_>, node: NodeId, len: usize) -> Result<Vec<u8>> {
+    let store = call.processor.store.clone();
+    let position = call.stream(node)?.position;
+    let home = home(call, node)?;
+    region::check(call, home, position, len as u64, Use::Read)?;
+    let data = read_at(&store, &call.stream(home)?.data, position, len)?;
+    call.stream(node)?.position += data.len() as u64;
+    Ok(data)
+}
+
+/// RopWriteStream and RopWriteStreamExtended ([MS-OXCPRPT] 3.2.5.13, 3.2.5.14). Returns the bytes written.
 pub fn write_stream(
     call: &mut Call<'_>,
     input: NodeId,
     request: &WriteStreamRequest,
 ) -> Result<usize> {
-    let stream = call.stream(input)?;
     let bytes = &request.data.bytes;
-    write_at_position(stream, bytes)?;
+    write_on(call, input, bytes)?;
     Ok(bytes.len())
 }
 
-fn write_at_position(stream: &mut Stream, bytes: &[u8]) -> Result<()> {
-    let end = stream.position + bytes.len() as u64;
+/// RopWriteAndCommitStream ([MS-OXCPRPT] 3.2.5.23): a write, then a commit (R805, R812). Streams on folders do
+/// not have it (R633).
+pub fn write_and_commit_stream(
+    call: &mut Call<'_>,
+    input: NodeId,
+    request: &WriteStreamRequest,
+) -> Result<usize> {
+    let home = home(call, input)?;
+    if let Some(Object::Folder(_)) = call.tree.owner(home).and_then(|owner| call.tree.get(owner)) {
+        return Err(ErrorCode::NOT_SUPPORTED.into());
+    }
+    let written = write_stream(call, input, request)?;
+    commit_stream(call, input)?;
+    Ok(written)
+}
+
+/// Writes from the seek pointer on and moves it (MS-OXCPRPT R560, R561).
+fn write_on(call: &mut Call<'_>, node: NodeId, bytes: &[u8]) -> Result<()> {
+    let position = call.stream(node)?.position;
+    let end = position + bytes.len() as u64;
     // MS-OXCPRPT R564
     if end > MAX_STREAM {
         return Err(ErrorCode::TOO_BIG.into());
     }
-    let StreamData::Writable(staged) = &mut stream.data else {
-        // MS-OXCPRPT R900
-        return Err(ErrorCode::STORAGE_ACCESS_DENIED.into());
-    };
-    staged.write_at(stream.position, bytes).map_err(staging_failure)?;
-    stream.position = end;
+    let home = home(call, node)?;
+    need_writable(call.stream(home)?)?;
+    region::check(call, home, position, bytes.len() as u64, Use::Write)?;
+    let stream = call.stream(home)?;
+    need_writable(stream)?.write_at(position, bytes).map_err(staging_failure)?;
     stream.dirty = true;
+    call.stream(node)?.position = end;
     Ok(())
+}
+
+fn need_writable(stream: &mut Stream) -> Result<&mut StagedValue> {
+    match &mut stream.data {
+        StreamData::Writable(staged) => Ok(staged),
+        // MS-OXCPRPT R900
+        StreamData::ReadOnly(_) | StreamData::OfOwner => {
+            Err(ErrorCode::STORAGE_ACCESS_DENIED.into())
+        }
+    }
 }
 
 /// The staging area is full: the stream cannot grow.
@@ -236,11 +284,12 @@ pub fn seek_stream(
     input: NodeId,
     request: &SeekStreamRequest,
 ) -> Result<SeekStreamResponse> {
-    let stream = call.stream(input)?;
-    let size = size_of(&stream.data);
+    let position = call.stream(input)?.position;
+    let home = home(call, input)?;
+    let size = size_of(&call.stream(home)?.data);
     let from = match request.origin {
         StreamOrigin::Beginning => 0,
-        StreamOrigin::Current => stream.position,
+        StreamOrigin::Current => position,
         StreamOrigin::End => size,
         // MS-OXCPRPT R902
         StreamOrigin::Unknown(_) => return Err(ErrorCode::STORAGE_INVALID_PARAMETER.into()),
@@ -254,17 +303,20 @@ pub fn seek_stream(
     }
     // A pointer beyond the end extends the stream with zeros (MS-OXCPRPT R583), where it can be written.
     if target > size {
+        region::check(call, home, size, target - size, Use::Write)?;
+        let stream = call.stream(home)?;
         let StreamData::Writable(staged) = &mut stream.data else { return Err(seek_error.into()) };
         staged.set_size(target).map_err(staging_failure)?;
         stream.dirty = true;
     }
-    stream.position = target;
+    call.stream(input)?.position = target;
     Ok(SeekStreamResponse { position: target })
 }
 
 /// RopGetStreamSize ([MS-OXCPRPT] 3.2.5.16).
 pub fn get_stream_size(call: &mut Call<'_>, input: NodeId) -> Result<StreamSizeResponse> {
-    let size = size_of(&call.stream(input)?.data);
+    let home = home(call, input)?;
+    let size = size_of(&call.stream(home)?.data);
     Ok(StreamSizeResponse { size: u32::try_from(size).unwrap_or(u32::MAX) })
 }
 
@@ -277,13 +329,16 @@ pub fn set_stream_size(
     if request.size > MAX_STREAM {
         return Err(ErrorCode::TOO_BIG.into());
     }
-    let stream = call.stream(input)?;
-    let StreamData::Writable(staged) = &mut stream.data else {
-        return Err(ErrorCode::STORAGE_ACCESS_DENIED.into());
-    };
-    staged.set_size(request.size).map_err(staging_failure)?;
-    stream.position = stream.position.min(request.size);
+    let home = home(call, input)?;
+    let stream = call.stream(home)?;
+    let before = need_writable(stream)?.size();
+    let (from, to) = (before.min(request.size), before.max(request.size));
+    region::check(call, home, from, to - from, Use::Write)?;
+    let stream = call.stream(home)?;
+    need_writable(stream)?.set_size(request.size).map_err(staging_failure)?;
     stream.dirty = true;
+    let stream = call.stream(input)?;
+    stream.position = stream.position.min(request.size);
     Ok(())
 }
 
@@ -295,7 +350,6 @@ pub fn copy_to_stream(
     request: &CopyToStreamRequest,
 ) -> Result<CopyToStreamResponse> {
     const PIECE: usize = 256 << 10;
-    let store = call.processor.store.clone();
     // MS-OXCPRPT R593
     let target = target.ok_or(ErrorCode::NULL_DESTINATION_OBJECT)?;
     call.stream(source)?;
@@ -303,14 +357,12 @@ pub fn copy_to_stream(
     let mut copied = 0;
     while copied < request.byte_count {
         let len = usize::try_from(request.byte_count - copied).unwrap_or(PIECE).min(PIECE);
-        let stream = call.stream(source)?;
-        let bytes = read_at(&store, &stream.data, stream.position, len)?;
+        let bytes = read_on(call, source, len)?;
         if bytes.is_empty() {
             break;
         }
-        stream.position += bytes.len() as u64;
         // Source and target may be one stream; the pointer has moved by now, as the copy has to see it.
-        write_at_position(call.stream(target)?, &bytes)?;
+        write_on(call, target, &bytes)?;
         copied += bytes.len() as u64;
     }
     Ok(CopyToStreamResponse { read: copied, written: copied })
@@ -318,15 +370,15 @@ pub fn copy_to_stream(
 
 /// RopCommitStream ([MS-OXCPRPT] 3.2.5.15): the property has the stream's bytes (R571).
 pub fn commit_stream(call: &mut Call<'_>, input: NodeId) -> Result<()> {
-    match &call.stream(input)?.data {
-        StreamData::ReadOnly(_) => Err(ErrorCode::STORAGE_ACCESS_DENIED.into()),
-        StreamData::Writable(_) => commit(call, input),
-    }
+    let home = home(call, input)?;
+    need_writable(call.stream(home)?)?;
+    commit(call, home)
 }
 
 /// Sets the property of a stream to the stream's bytes. On a folder it is stored at once; on a message or
 /// an attachment it waits for the save (MS-OXCPRPT R40802, R40803).
 pub(super) fn commit(call: &mut Call<'_>, node: NodeId) -> Result<()> {
+    region::need_kept(call, node)?;
     let code_page = call.wish(true).code_page;
     let mailbox = call.mailbox()?;
     let stream = call.stream(node)?;

@@ -2,7 +2,9 @@
 
 use mapi::{FolderId, MessageId};
 
-use super::{FolderKind, check_name, child_ids, find_child, insert, is_within, properties_of};
+use super::{
+    DeleteOptions, FolderKind, check_name, child_ids, find_child, insert, is_within, properties_of,
+};
 use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
@@ -105,22 +107,107 @@ fn copy_one(
 ) -> Result<FolderId> {
     let copied = copy_empty(source, id, target, parent, name)?;
     for contents in [Contents::Normal, Contents::Associated] {
-        let mut from = source.key(Kind::Summary, &[&keys::fid(id), &[contents.to_byte()]]);
-        let to = KeyRange::prefix(from.clone()).to;
-        loop {
-            let range = KeyRange { from: from.clone(), to: to.clone() };
-            let rows = source.reader().scan(Space::Mailbox, &range, Direction::Forward, 64)?;
-            let Some((last, _)) = rows.last() else { break };
-            from = [&last[..], &[0]].concat();
-            let ids: Vec<MessageId> = rows
-                .iter()
-                .filter_map(|(key, _)| keys::tail_id(key))
-                .map(|(replica, counter)| MessageId::new(replica, counter))
-                .collect();
-            message::copy_to(source, id, &ids, target, copied)?;
-        }
+        copy_contents(source, id, contents, target, copied, false)?;
     }
     Ok(copied)
+}
+
+/// What a folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Messages,
+    /// FAI messages.
+    Associated,
+    Subfolders,
+}
+
+/// Copies or moves all of a part of a folder into another folder, also of another mailbox.
+///
+/// Errors: [`StoreError::DuplicateName`] at the first subfolder whose name is taken ([`names_collide`]).
+pub fn copy_part(
+    source: &Mailbox,
+    id: FolderId,
+    target: &Mailbox,
+    to: FolderId,
+    part: Part,
+    moving: bool,
+) -> Result<()> {
+    match part {
+        Part::Messages => copy_contents(source, id, Contents::Normal, target, to, moving),
+        Part::Associated => copy_contents(source, id, Contents::Associated, target, to, moving),
+        Part::Subfolders => {
+            for child in child_ids(source, source.reader(), id)? {
+                if moving && source.is(target) {
+                    move_to(source, child, to, None)?;
+                    continue;
+                }
+                copy_to(source, child, target, to, None, true)?;
+                if moving {
+                    super::delete(
+                        source,
+                        child,
+                        DeleteOptions {
+                            messages: true,
+                            folders: true,
+                            hard: true,
+                            associated: true,
+                        },
+                    )?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Whether a folder is another one or stands somewhere under it.
+pub fn contains(mailbox: &Mailbox, id: FolderId, inner: FolderId) -> Result<bool> {
+    is_within(mailbox, mailbox.reader(), inner, id)
+}
+
+/// Whether subfolders of two folders have the same name.
+pub fn names_collide(
+    source: &Mailbox,
+    id: FolderId,
+    target: &Mailbox,
+    to: FolderId,
+) -> Result<bool> {
+    for child in child_ids(source, source.reader(), id)? {
+        let record = super::readable(source, source.reader(), child)?;
+        if find_child(target, target.reader(), to, &record.name)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Copies or moves the messages of a folder.
+fn copy_contents(
+    source: &Mailbox,
+    id: FolderId,
+    contents: Contents,
+    target: &Mailbox,
+    copied: FolderId,
+    moving: bool,
+) -> Result<()> {
+    let mut from = source.key(Kind::Summary, &[&keys::fid(id), &[contents.to_byte()]]);
+    let to = KeyRange::prefix(from.clone()).to;
+    loop {
+        let range = KeyRange { from: from.clone(), to: to.clone() };
+        let rows = source.reader().scan(Space::Mailbox, &range, Direction::Forward, 64)?;
+        let Some((last, _)) = rows.last() else { break };
+        from = [&last[..], &[0]].concat();
+        let ids: Vec<MessageId> = rows
+            .iter()
+            .filter_map(|(key, _)| keys::tail_id(key))
+            .map(|(replica, counter)| MessageId::new(replica, counter))
+            .collect();
+        match moving {
+            true => message::move_to(source, id, &ids, target, copied)?,
+            false => message::copy_to(source, id, &ids, target, copied)?,
+        };
+    }
+    Ok(())
 }
 
 /// Copies a folder with its properties and without what is in it.

@@ -21,7 +21,7 @@ mod soft;
 
 pub use computed::is_computed;
 pub(crate) use copy::copy_empty;
-pub use copy::{copy_to, move_to};
+pub use copy::{Part, contains, copy_part, copy_to, move_to, names_collide};
 pub(crate) use delete::remove_detached;
 pub(crate) use delete::{begin_removal, remove_some};
 pub use delete::{delete, empty};

@@ -87,7 +87,7 @@ impl Mailbox {
     }
 
     /// Whether both are the same mailbox of the same store. A backup of it has the same number.
-    pub(crate) fn is(&self, other: &Mailbox) -> bool {
+    pub fn is(&self, other: &Mailbox) -> bool {
         self.number == other.number && Arc::ptr_eq(&self.store.inner, &other.store.inner)
     }
 

@@ -9,6 +9,7 @@ use crate::value::Properties;
 use crate::{Mailbox, Result, StoreError};
 
 mod computed;
+mod copy;
 mod delete;
 mod find;
 pub mod flags;
@@ -22,6 +23,7 @@ pub(crate) mod subject;
 
 pub(crate) use computed::summary_flags;
 pub use computed::{attachment_property, attachment_tags, get, is_computed, tags};
+pub use copy::{carry, carry_body};
 pub use delete::{delete, purge};
 pub(crate) use delete::{erase, remove};
 pub use find::by_source_key;
@@ -31,7 +33,7 @@ pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import,
 pub use open::{mime, open};
 pub(crate) use open::{read as read_in, read_hot};
 pub(crate) use read::change_flags;
-pub use read::{set_read, set_read_many, set_status};
+pub use read::{set_read, set_read_many, set_status, status_in};
 pub(crate) use relocate::{Relocation, copy_across, relocate_one};
 pub use relocate::{copy_to, move_to};
 pub use save::{SaveOptions, Saved, save};

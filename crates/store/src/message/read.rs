@@ -70,6 +70,14 @@ pub fn set_status(mailbox: &Mailbox, id: MessageId, status: u32, mask: u32) -> R
     })
 }
 
+/// PidTagMessageStatus of a message of a folder, soft-deleted or not.
+///
+/// Errors: [`StoreError::NotFound`] if there is no such message in the folder.
+pub fn status_in(mailbox: &Mailbox, folder: FolderId, id: MessageId) -> Result<u32> {
+    let hot = read_hot(mailbox, mailbox.reader(), id)?.filter(|hot| hot.folder == folder);
+    hot.map(|hot| hot.status).ok_or(StoreError::NotFound("message"))
+}
+
 /// None where there is no such message, or it is in another folder than the one that is named.
 fn set_one(
     tx: &mut Tx<'_>,

@@ -7,12 +7,9 @@ use super::open::{Nodes, read_hot};
 use super::save::{count, next_uid, put_hot_and_summary, put_nodes};
 use super::{Message, MessageBody, flags, open, save};
 use crate::mailbox::changes::{self, Change, ChangeKind};
-use crate::mailbox::names::Translation;
 use crate::mailbox::writer::{self, Tx};
 use crate::record::hot::Hot;
-use crate::record::node;
 use crate::table::Contents;
-use crate::value::Properties;
 use crate::{Mailbox, Result, StoreError, engine, large};
 
 /// Messages in one batch.
@@ -203,19 +200,7 @@ pub(crate) fn copy_across(
         Err(error) => return Err(error),
     };
     let mut body = original.body;
-    let ids: Vec<u16> = node::property_ids(&body);
-    if let Some(names) = Translation::between(source, target, ids)? {
-        node::for_all_properties(&mut body, &mut |properties| {
-            let old = std::mem::take(properties);
-            *properties = old
-                .into_iter()
-                .filter_map(|(id, v)| Some((names.id(id)?, v)))
-                .collect::<Properties>();
-        });
-    }
-    body.properties.remove(tags::SOURCE_KEY);
-    body.properties.remove(tags::PREDECESSOR_CHANGE_LIST);
-    large::adopt_body(source, target, &mut body)?;
+    super::carry_body(source, target, &mut body)?;
     let mut copy = Message {
         folder: target_folder,
         associated: original.associated,

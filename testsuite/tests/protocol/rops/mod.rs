@@ -5,6 +5,7 @@
 
 mod folder;
 mod general;
+mod message;
 mod table;
 
 use mapi::FolderId;

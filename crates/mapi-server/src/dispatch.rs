@@ -11,6 +11,7 @@ use mapi_rop::{Empty, HandleIndex, Request, Response, RopId, RopRequest as Rq, R
 use crate::call::{Call, Opened};
 use crate::error::{Failure, Result};
 use crate::handles::{Handle, NodeId, Tree};
+use crate::notify;
 use crate::object::Object;
 use crate::processor::Processor;
 use crate::rop::{
@@ -38,12 +39,18 @@ pub fn dispatch(call: &mut Call<'_>, buffer: &mut RequestBuffer, request: &Reque
         return Done { response: None, opened: None };
     }
     let mut opened = None;
+    let node = resolve(call, buffer, request.input).ok();
+    let begun = node.and_then(|node| notify::before(call, node, request.id()));
     let response = match run(call, buffer, request, &mut opened) {
         Ok(body) => Response::to(request, body),
         Err(Failure(code)) => Response::failed(request, code),
     };
     if let (Some(handle), Some(output)) = (opened, request.output()) {
         buffer.set_handle(output, handle);
+    }
+    if let Some(node) = node {
+        let failed = !response.code().is_success();
+        notify::after(call, node, (request.id(), failed), begun);
     }
     if edits_object(request.id()) {
         for index in [request.input, request.other] {

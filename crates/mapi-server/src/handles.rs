@@ -81,6 +81,13 @@ impl<T> Tree<T> {
         })
     }
 
+    /// The objects under a logon that the client has handles to.
+    pub fn objects_mut(&mut self, logon_id: u8) -> impl Iterator<Item = &mut T> {
+        let nodes = self.slots.iter_mut().filter_map(|slot| slot.node.as_mut());
+        let own = nodes.filter(move |node| node.has_handle && node.logon_id == logon_id);
+        own.map(|node| &mut node.object)
+    }
+
     /// Resolves a handle for a ROP that runs on `logon_id` ([MS-OXCROPS] 3.2.5.4).
     ///
     /// # Errors

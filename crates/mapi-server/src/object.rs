@@ -11,7 +11,7 @@ use store::{Mailbox, Properties, StagedValue, Staging, Value};
 use crate::bookmark::Bookmarks;
 use crate::ledger::Entry;
 use crate::lock::LockRecord;
-use crate::notify::{Feed, Subscription};
+use crate::notify::{Feed, Subscription, TableNotices};
 use crate::region::RegionLock;
 
 /// A node of the owner tree. Each variant holds its line in the ledger.
@@ -169,6 +169,8 @@ pub struct Table {
     /// Steps of the last kind that failed: there are no rows until one of the kind succeeds, or the table is
     /// reset (MS-OXCTABL R443, R456, R559).
     pub failed: FailedSteps,
+    /// What is told of its rows.
+    pub notices: TableNotices,
     /// Bytes of memory that the restriction takes.
     pub restriction_bytes: u64,
     /// Strings of PtypUnspecified columns and of QueryColumnsAll are Unicode.

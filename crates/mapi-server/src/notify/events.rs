@@ -7,6 +7,7 @@ use mapi_rop::irregular::NotificationScope;
 use mapi_rop::notification::{NewMail, NotificationData, NotificationFlags};
 use mapi_rop::parts::Text;
 use store::mailbox::changes::{Change, ChangeKind};
+use store::permission::{self, Action, Item, User};
 use store::{Mailbox, SpecialFolder, StoreError, folder, message};
 
 /// One event, with the objects in whose scope it is.
@@ -52,6 +53,28 @@ impl<'a> Facts<'a> {
         };
         self.folders.insert(id, facts);
         Ok(facts)
+    }
+}
+
+impl Facts<'_> {
+    /// Whether a user may know of an event: who sees the folder, and of messages who may read those of others.
+    pub fn may_know(&self, user: User, happening: &Happening) -> Result<bool, StoreError> {
+        if user.is_full() {
+            return Ok(true);
+        }
+        let action = match happening.messages.is_empty() {
+            true => Action::SeeFolder,
+            false => Action::ReadItem(Item { own: false, associated: false }),
+        };
+        // Where a folder is gone, whoever sees what it was in.
+        for folder in &happening.folders {
+            match permission::may(self.mailbox, user, *folder, action) {
+                Ok(verdict) => return Ok(verdict.allowed),
+                Err(StoreError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -6,21 +6,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mapi_rop::Handle;
 use mapi_rop::irregular::NotificationScope;
-use mapi_rop::notification::{NotificationData, NotificationFlags};
+use mapi_rop::notification::{NotificationData, NotificationFlags, TableEvent};
 use parking_lot::Mutex;
 use store::notify::{Alarm, Watch};
+use store::permission::User;
 use store::{Mailbox, StoreError};
 
 use super::events::{self, Facts, Happening};
+use super::tables;
 use crate::handles::Tree;
 use crate::ledger::Entry;
 use crate::object::Object;
 use crate::processor::Processor;
+use crate::session::SessionContext;
 use crate::session::bell::Bell;
 use crate::stats;
 
 /// Notices that a logon holds; beyond it nothing is read from the log.
 const QUEUE: usize = 256;
+/// Bytes of them; rows of tables are long.
+const QUEUE_BYTES: u64 = 128 << 10;
 /// Changes that are read at once.
 const CHUNK: usize = 64;
 
@@ -51,12 +56,25 @@ pub struct Notice {
     pub data: NotificationData,
 }
 
+impl Notice {
+    /// Bytes of memory, about.
+    fn bytes(&self) -> u64 {
+        let content = self.data.table.as_ref().and_then(|event| event.content.as_ref());
+        let row = content.map_or(0, |content| size_of::<TableEvent>() + content.row.bytes.len());
+        (size_of::<Notice>() + row) as u64
+    }
+}
+
 /// What a logon is to be told of.
 pub struct Feed {
     watch: Watch,
     queue: VecDeque<Notice>,
+    /// Bytes of memory that the queue takes, about.
+    bytes: u64,
     /// Counts the notices of all sessions.
     queued: Arc<AtomicU64>,
+    /// Some tables are marked.
+    marked: bool,
     /// Of the NotificationWait that waits.
     alarm: Mutex<Option<Alarm>>,
 }
@@ -67,13 +85,15 @@ impl Feed {
         Ok(Feed {
             watch: mailbox.watch()?,
             queue: VecDeque::new(),
+            bytes: 0,
             queued: Arc::clone(&processor.stats.queued),
+            marked: false,
             alarm: Mutex::default(),
         })
     }
 
     pub fn has_news(&self) -> bool {
-        !self.queue.is_empty() || self.watch.is_behind()
+        !self.queue.is_empty() || self.marked || self.watch.is_behind()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -82,21 +102,28 @@ impl Feed {
 
     /// Bytes of memory that the queue takes, about.
     pub fn bytes(&self) -> u64 {
-        (self.queue.len() * size_of::<Notice>()) as u64
+        self.bytes
     }
 
     pub fn pop(&mut self) -> Option<Notice> {
         let notice = self.queue.pop_front()?;
+        self.bytes -= notice.bytes();
         self.queued.fetch_sub(1, Ordering::Relaxed);
         Some(notice)
     }
 
     pub fn put_back(&mut self, notice: Notice) {
+        self.bytes += notice.bytes();
         self.queue.push_front(notice);
         self.queued.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub fn is_full(&self) -> bool {
+        self.queue.len() >= QUEUE || self.bytes >= QUEUE_BYTES
+    }
+
     fn push(&mut self, notice: Notice) {
+        self.bytes += notice.bytes();
         self.queue.push_back(notice);
         self.queued.fetch_add(1, Ordering::Relaxed);
     }
@@ -111,11 +138,26 @@ impl Feed {
     pub fn fill(
         &mut self,
         processor: &Processor,
-        mailbox: &Mailbox,
-        tree: &Tree<Object>,
+        session: &SessionContext,
+        (mailbox, user): (&Mailbox, User),
+        tree: &mut Tree<Object>,
         logon_id: u8,
     ) -> Result<(), StoreError> {
-        if self.queue.len() >= QUEUE || !self.watch.is_behind() {
+        self.read_log(processor, (mailbox, user), tree, logon_id)?;
+        if self.marked {
+            self.marked = !tables::collect(processor, session, self, tree, logon_id);
+        }
+        Ok(())
+    }
+
+    fn read_log(
+        &mut self,
+        processor: &Processor,
+        (mailbox, user): (&Mailbox, User),
+        tree: &mut Tree<Object>,
+        logon_id: u8,
+    ) -> Result<(), StoreError> {
+        if self.is_full() || !self.watch.is_behind() {
             return Ok(());
         }
         let subscriptions: Vec<(Handle, &Subscription)> = tree
@@ -127,32 +169,43 @@ impl Feed {
             .collect();
         // One change is at most four events to each.
         let chunk = (QUEUE / (4 * subscriptions.len().max(1))).clamp(1, CHUNK);
-        while self.queue.len() < QUEUE && self.watch.is_behind() {
+        let mut taken_all = Vec::new();
+        let mut lost = false;
+        while !self.is_full() && self.watch.is_behind() {
             let taken = self.watch.take(mailbox, chunk)?;
             let mut facts = Facts::new(mailbox);
             if taken.lost {
+                lost = true;
                 stats::count(&processor.stats.notifications_lost);
                 for (handle, subscription) in &subscriptions {
                     let data = events::anything(&mut facts, subscription.scope)?;
-                    self.merge(processor, Notice { handle: *handle, data });
+                    self.add(processor, Notice { handle: *handle, data });
                 }
             }
             for change in &taken.changes {
                 for happening in events::happenings(&mut facts, change)? {
+                    if !facts.may_know(user, &happening)? {
+                        continue;
+                    }
                     for (handle, subscription) in &subscriptions {
                         if subscription.wants(&happening) {
                             let data = happening.data.clone();
-                            self.merge(processor, Notice { handle: *handle, data });
+                            self.add(processor, Notice { handle: *handle, data });
                         }
                     }
                 }
             }
+            taken_all.extend(taken.changes);
         }
+        self.marked |= match lost {
+            true => tables::mark_all(tree, logon_id),
+            false => tables::mark(tree, logon_id, &taken_all),
+        };
         Ok(())
     }
 
     /// Adds a notice. Of several modifications of one object that nobody was told of, the last one remains.
-    fn merge(&mut self, processor: &Processor, mut notice: Notice) {
+    pub fn add(&mut self, processor: &Processor, mut notice: Notice) {
         if events::is_modification(&notice.data) {
             let same = |known: &Notice| {
                 known.handle == notice.handle && events::is_same_object(&known.data, &notice.data)
@@ -160,6 +213,7 @@ impl Feed {
             if let Some(known) =
                 self.queue.iter().rposition(same).and_then(|at| self.queue.remove(at))
             {
+                self.bytes -= known.bytes();
                 self.queued.fetch_sub(1, Ordering::Relaxed);
                 stats::count(&processor.stats.notifications_merged);
                 notice.data = events::merged(known.data, notice.data);

@@ -7,6 +7,7 @@
 
 mod events;
 mod feed;
+mod tables;
 
 use mapi_rop::buffer::ResponseWriter;
 use mapi_rop::notification::{NotifyResponse, PendingResponse};
@@ -19,6 +20,8 @@ use crate::session::SessionContext;
 use crate::stats;
 use feed::Notice;
 pub use feed::{Feed, Subscription};
+pub use tables::TableNotices;
+pub(crate) use tables::{after, before};
 
 /// Bytes of a RopPending ([MS-OXCROPS] 2.2.14.3.1).
 const PENDING: usize = 3;
@@ -112,10 +115,10 @@ fn collect(
     node: NodeId,
 ) -> bool {
     let Some(Object::Logon(logon)) = tree.get_mut(node) else { return false };
-    let mailbox = logon.mailbox.clone();
+    let (mailbox, user) = (logon.mailbox.clone(), logon.user);
     // Taken out, so that the tree can be looked at meanwhile.
     let Some(mut feed) = logon.feed.take() else { return false };
-    let filled = feed.fill(processor, &mailbox, tree, logon_id);
+    let filled = feed.fill(processor, session, (&mailbox, user), tree, logon_id);
     if let Err(error) = filled {
         tracing::warn!(session = session.account.session(), %error, "notifications cannot be read");
     }

@@ -2,6 +2,7 @@
 
 mod events;
 mod subscriptions;
+mod tables;
 
 use std::sync::Arc;
 

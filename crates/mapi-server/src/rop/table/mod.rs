@@ -20,6 +20,7 @@ pub use self::cursor::{
 };
 use self::open::view_of;
 pub use self::open::{get_attachment_table, get_contents_table, get_hierarchy_table, open_list};
+pub(crate) use self::reader::client_row;
 pub use self::rows::{find_row, query_rows};
 use crate::call::Call;
 use crate::convert::stored_tag;

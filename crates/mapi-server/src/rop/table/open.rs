@@ -14,6 +14,7 @@ use crate::call::{Call, Opened};
 use crate::error::Result;
 use crate::handles::NodeId;
 use crate::ledger::Kind;
+use crate::notify::TableNotices;
 use crate::object::{Cursor, FailedSteps, Object, Table, TableKind, TableSource};
 use crate::rop::permission;
 
@@ -83,6 +84,7 @@ fn open(
         cursor: Cursor::Beginning,
         bookmarks: Bookmarks::default(),
         failed: FailedSteps::default(),
+        notices: TableNotices::new(flags),
         restriction_bytes: 0,
         unicode: flags.contains(TableFlags::USE_UNICODE),
         entry: call.count(Kind::Table)?,
@@ -134,6 +136,7 @@ pub fn open_list(
         cursor: Cursor::Beginning,
         bookmarks: Bookmarks::default(),
         failed: FailedSteps::default(),
+        notices: TableNotices::default(),
         restriction_bytes: 0,
         unicode,
         entry: call.count(Kind::Table)?,

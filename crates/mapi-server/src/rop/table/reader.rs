@@ -133,24 +133,7 @@ impl<'a> TableReader<'a> {
             let (folder, cells) = (source.folder, &mut row.cells);
             permission::overlay_row(self.call, folder, row.object, &stored, cells)?;
         }
-        let client_cell = |(tag, cell)| match cell {
-            Cell::Value(value) => self.client_cell(value, tag),
-            // [MS-OXCDATA] 2.11.5: a property that the row does not have is an error with ecNotFound.
-            Cell::Absent => Cell::Error(ErrorCode::NOT_FOUND),
-            Cell::Error(code) => Cell::Error(code),
-        };
-        let row = |row: store::table::Row| {
-            let cells = columns.iter().copied().zip(row.cells).map(client_cell).collect();
-            PropertyRow::from_cells(cells)
-        };
-        Ok(rows.into_iter().map(row).collect())
-    }
-
-    fn client_cell(&self, value: PropertyValue, tag: PropertyTag) -> Cell {
-        match to_client(value, tag, self.wish) {
-            Ok(value) => Cell::Value(truncate(value)),
-            Err(code) => Cell::Error(code),
-        }
+        Ok(rows.into_iter().map(|row| client_row(columns, row.cells, self.wish)).collect())
     }
 
     fn listed_row(&self, row: &store::Properties, columns: &[PropertyTag]) -> PropertyRow {
@@ -167,5 +150,23 @@ impl<'a> TableReader<'a> {
             Cell::Value(value) => Cell::Value(truncate(value)),
             other => other,
         }
+    }
+}
+
+/// A row as it goes to the client.
+pub(crate) fn client_row(columns: &[PropertyTag], cells: Vec<Cell>, wish: TextWish) -> PropertyRow {
+    let client_cell = |(tag, cell)| match cell {
+        Cell::Value(value) => client_cell(value, tag, wish),
+        // [MS-OXCDATA] 2.11.5: a property that the row does not have is an error with ecNotFound.
+        Cell::Absent => Cell::Error(ErrorCode::NOT_FOUND),
+        Cell::Error(code) => Cell::Error(code),
+    };
+    PropertyRow::from_cells(columns.iter().copied().zip(cells).map(client_cell).collect())
+}
+
+fn client_cell(value: PropertyValue, tag: PropertyTag, wish: TextWish) -> Cell {
+    match to_client(value, tag, wish) {
+        Ok(value) => Cell::Value(truncate(value)),
+        Err(code) => Cell::Error(code),
     }
 }

@@ -16,7 +16,7 @@ use crate::object::Object;
 use crate::processor::Processor;
 use crate::rop::{
     attachment, copy_move, copy_properties, folder, ids, logon, message, named, notification,
-    permission, property, receive_folder, recipient, region, stream, table,
+    permission, property, receive_folder, recipient, region, stream, table, transport,
 };
 use crate::session::SessionContext;
 
@@ -134,6 +134,10 @@ pub fn changes_mailbox(id: RopId) -> bool {
             | RopId::SetReadFlags
             | RopId::SetMessageReadFlag
             | RopId::SubmitMessage
+            | RopId::AbortSubmit
+            | RopId::SpoolerLockMessage
+            | RopId::TransportSend
+            | RopId::TransportNewMail
     )
 }
 
@@ -406,6 +410,35 @@ fn run(
             permission::modify_permissions(call, input?, body)?;
             Rs::ModifyPermissions(Empty)
         }
+        // [MS-OXOMSG]
+        Rq::SubmitMessage(body) => {
+            transport::submit_message(call, input?, body)?;
+            Rs::SubmitMessage(Empty)
+        }
+        Rq::AbortSubmit(body) => {
+            transport::abort_submit(call, input?, body)?;
+            Rs::AbortSubmit(Empty)
+        }
+        Rq::GetAddressTypes(Empty) => {
+            Rs::GetAddressTypes(transport::get_address_types(call, input?)?)
+        }
+        Rq::SetSpooler(Empty) => {
+            transport::set_spooler(call, input?)?;
+            Rs::SetSpooler(Empty)
+        }
+        Rq::SpoolerLockMessage(body) => {
+            transport::spooler_lock_message(call, input?, body)?;
+            Rs::SpoolerLockMessage(Empty)
+        }
+        Rq::TransportSend(Empty) => Rs::TransportSend(transport::transport_send(call, input?)?),
+        Rq::TransportNewMail(body) => {
+            transport::transport_new_mail(call, input?, body)?;
+            Rs::TransportNewMail(Empty)
+        }
+        Rq::GetTransportFolder(Empty) => {
+            Rs::GetTransportFolder(transport::get_transport_folder(call, input?)?)
+        }
+        Rq::OptionsData(body) => Rs::OptionsData(transport::options_data(call, input?, body)?),
 
         // Defined, and not there yet.
         Rq::GetStoreState(_)
@@ -422,15 +455,6 @@ fn run(
         | Rq::GetCollapseState(_)
         | Rq::SetCollapseState(_)
         | Rq::GetValidAttachments(_)
-        | Rq::SubmitMessage(_)
-        | Rq::AbortSubmit(_)
-        | Rq::GetAddressTypes(_)
-        | Rq::SetSpooler(_)
-        | Rq::SpoolerLockMessage(_)
-        | Rq::TransportSend(_)
-        | Rq::TransportNewMail(_)
-        | Rq::GetTransportFolder(_)
-        | Rq::OptionsData(_)
         | Rq::ModifyRules(_)
         | Rq::GetRulesTable(_)
         | Rq::UpdateDeferredActionMessages(_)
@@ -483,6 +507,8 @@ pub(crate) fn least_room(id: RopId) -> usize {
     match id {
         // The largest fixed answer: 166 bytes ([MS-OXCROPS] 2.2.3.1.2).
         RopId::Logon => 166,
+        // Names and addresses of two accounts, each within its bound.
+        RopId::TransportSend => 12 * 1_024,
         // Problems are told for each property, ten bytes each; few requests have more than a hundred.
         RopId::SetProperties
         | RopId::SetPropertiesNoReplicate

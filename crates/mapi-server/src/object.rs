@@ -86,6 +86,8 @@ pub struct Logon {
     /// Where streams of this logon keep what is not saved.
     pub staging: Staging,
     pub lock: LockRecord,
+    /// Its client sends messages itself (RopSetSpooler).
+    pub spooler: bool,
     /// What is to be told of the mailbox; None before something asked for it.
     pub feed: Option<Box<Feed>>,
     pub entry: Entry,

@@ -75,6 +75,10 @@ impl Processor {
     pub fn new(store: Store, options: Options) -> Arc<Processor> {
         let limits = Arc::new(options.limits);
         let ledger = Ledger::new(Arc::clone(&limits));
+        // What was acknowledged before a restart and not delivered.
+        if let Err(error) = store::delivery::resume(&store) {
+            tracing::warn!(%error, "cannot look into the queue");
+        }
         Arc::new(Processor {
             store,
             sessions: Sessions::new(Arc::clone(&limits)),

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mapi::{FolderId, MessageId};
+use mapi::server_id::ServerId;
+use mapi::{FolderId, MessageId, PropertyValue, Wire, tags};
 use mapi_rop::RopRequest;
+use mapi_rop::logon::SpecialFolder;
 use mapi_rop::message::{
     AttachmentIdBody, AttachmentTableFlags, CreateMessageRequest, GetAttachmentTableRequest,
     LOGON_CODE_PAGE, ModifyRecipientRow, ModifyRecipientsRequest, OpenAttachmentFlags,
@@ -11,6 +13,7 @@ use mapi_rop::message::{
     ReloadCachedInformationRequest, RemoveAllRecipientsRequest, SaveChangesRequest, SaveFlags,
     SetMessageReadFlagRequest,
 };
+use mapi_rop::transport::{SubmitFlags, SubmitMessageRequest};
 
 use crate::folder::read_flags;
 use crate::object::{HasObject, ServerObject, answer};
@@ -139,6 +142,38 @@ impl Message {
     /// Saves the changes over what somebody else saved since the message was opened.
     pub fn force_save(&self) -> Result<MessageId> {
         self.save_with(SaveFlags::KEEP_OPEN_READ_WRITE | SaveFlags::FORCE_SAVE)
+    }
+
+    /// Saves the message and sends it; it goes to Sent Items then ([MS-OXOMSG] 2.2.4.1). Success means that it
+    /// will be delivered, or a report comes back. Nothing can be done with the message any more: one that is not
+    /// sent yet is taken back by [`crate::MsgStore::abort_submit`].
+    ///
+    /// # Errors
+    ///
+    /// [`mapi::ErrorCode::INVALID_RECIPIENTS`] without a recipient; [`mapi::ErrorCode::ACCESS_DENIED`] if the user
+    /// may not send for whom the message says it is from (PidTagSentRepresentingEmailAddress).
+    pub fn submit(self) -> Result<()> {
+        let sent_items = ServerId::Own {
+            folder: self.info.special_folder_id(SpecialFolder::SentItems),
+            message: MessageId::NONE,
+            instance: 0,
+        };
+        self.set(tags::SENT_MAIL_SVR_EID, PropertyValue::ServerId(sent_items.to_wire()))?;
+        self.submit_as_it_is()
+    }
+
+    /// As [`Message::submit`], but nothing of the message is left when it is sent.
+    pub fn submit_and_delete(self) -> Result<()> {
+        self.set(tags::DELETE_AFTER_SUBMIT, true)?;
+        self.submit_as_it_is()
+    }
+
+    /// As [`Message::submit`]; PidTagSentMailSvrEID and PidTagDeleteAfterSubmit say where the message goes then.
+    /// Without one of them it stays in its folder.
+    pub fn submit_as_it_is(self) -> Result<()> {
+        let request = SubmitMessageRequest { flags: SubmitFlags::NONE };
+        answer!(self.object.call(RopRequest::SubmitMessage(request)), SubmitMessage);
+        self.close()
     }
 
     /// Marks the message as read or unread at once, without a save and without a receipt.

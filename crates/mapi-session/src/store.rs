@@ -12,6 +12,7 @@ use mapi_rop::logon::{
     GetReceiveFolderRequest, IdFromLongTermIdRequest, LogonRequest, LongTermIdFromIdRequest,
     PrivateLogon, RECEIVE_FOLDER_COLUMNS, SetReceiveFolderRequest, SpecialFolder,
 };
+use mapi_rop::transport::AbortSubmitRequest;
 use mapi_rop::{Empty, Handle, RopRequest};
 
 use crate::connection::Connection;
@@ -165,7 +166,7 @@ impl MsgStore {
 
     /// The id of one of the 13 folders, without opening it.
     pub fn special_folder_id(&self, which: SpecialFolder) -> FolderId {
-        self.info.logon.folders[which]
+        self.info.special_folder_id(which)
     }
 
     /// Opens a folder by its id ([MS-OXCROPS] 2.2.4.1).
@@ -248,6 +249,18 @@ impl MsgStore {
         Ok(())
     }
 
+    /// Takes a submitted message back that is not sent yet: it is unsent again ([MS-OXOMSG] 2.2.4.2).
+    ///
+    /// # Errors
+    ///
+    /// [`mapi::ErrorCode::NOT_IN_QUEUE`] for a message that is sent, or never was submitted;
+    /// [`mapi::ErrorCode::UNABLE_TO_ABORT`] for one that is being sent.
+    pub fn abort_submit(&self, folder: FolderId, message: MessageId) -> Result<()> {
+        let request = AbortSubmitRequest { folder, message };
+        answer!(self.object.call(RopRequest::AbortSubmit(request)), AbortSubmit);
+        Ok(())
+    }
+
     /// Closes the store under everything that was opened from it, and waits until that has been sent.
     /// What is still open answers [`Error::Closed`] from then on; its Drop is safe.
     pub fn logoff(self) -> Result<()> {
@@ -291,6 +304,10 @@ impl MsgStore {
 }
 
 impl StoreInfo {
+    pub(crate) fn special_folder_id(&self, which: SpecialFolder) -> FolderId {
+        self.logon.folders[which]
+    }
+
     /// The mailbox's own ids need no question to the server.
     fn replica_of(&self, id: LongTermId) -> Option<ReplId> {
         (id.replica == self.logon.replica_guid).then_some(self.logon.replica)

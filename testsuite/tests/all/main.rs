@@ -16,6 +16,7 @@ mod properties;
 mod q237174;
 mod quota;
 mod resume;
+mod sending;
 #[cfg(target_os = "linux")]
 mod steps;
 mod tables;

@@ -5,6 +5,7 @@
 //! `/// MS-OXCTABL 2.2.2.8.1: R123, R124`. `cargo xtask conformance` counts the citations.
 
 mod notif;
+mod omsg;
 mod perm;
 mod prpt;
 mod rops;

@@ -88,6 +88,7 @@ pub fn happenings(facts: &mut Facts<'_>, change: &Change) -> Result<Vec<Happenin
             messages: Vec::new(),
             data: NotificationData::search_completed(change.folder),
         }),
+        ChangeKind::MailAnnounced => all.extend(new_mail(facts.mailbox, change)?),
         kind if kind.is_folder() => all.push(of_folder(facts, change)?),
         _ => {
             if change.kind == ChangeKind::MessageDelivered {

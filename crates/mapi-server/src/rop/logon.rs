@@ -68,7 +68,7 @@ pub fn logon(call: &mut Call<'_>, request: &LogonRequest) -> Result<Opened<Priva
     );
     let account = Arc::clone(&call.session.account);
     let staging = store.metered_staging(call.processor.limits.staged_per_session, account);
-    let logon = Logon { mailbox, user, staging, lock, feed: None, entry };
+    let logon = Logon { mailbox, user, staging, lock, spooler: false, feed: None, entry };
     let handle = call.tree.insert_logon(call.logon_id, Object::Logon(Box::new(logon)))?;
 
     let kept = LogonFlags::PRIVATE | LogonFlags::UNDERCOVER | LogonFlags::GHOSTED;

@@ -141,7 +141,7 @@ fn name_creator(call: &Call<'_>, properties: &mut Properties) {
 }
 
 /// Whoever saves a message changed it last ([MS-OXCMSG] 2.2.1.32, [MS-OXCPRPT] 2.2.1.5).
-fn name_modifier(session: &SessionContext, properties: &mut Properties) {
+pub(super) fn name_modifier(session: &SessionContext, properties: &mut Properties) {
     properties.set(tags::LAST_MODIFIER_NAME, session.user.display_name.as_str());
     properties.set(tags::LAST_MODIFIER_ENTRY_ID, store::permission::entry_id(&session.user));
 }

@@ -17,3 +17,4 @@ pub mod recipient;
 pub mod region;
 pub mod stream;
 pub mod table;
+pub mod transport;

@@ -96,7 +96,7 @@ pub(crate) const RECIPIENT: AddressTags = AddressTags {
     smtp_address: tags::SMTP_ADDRESS,
 };
 
-/// [MS-OXOMSG] 2.2.1.46 to 2.2.1.51
+/// [MS-OXOMSG] 2.2.1
 pub(crate) const SENDER: AddressTags = AddressTags {
     name: tags::SENDER_NAME,
     entry_id: tags::SENDER_ENTRY_ID,

@@ -38,12 +38,12 @@ pub(crate) fn reports(message: &Message, entry: &Entry, now: FileTime) -> Vec<Me
     reports
 }
 
-/// Whether a sender asked to be told of deliveries ([MS-OXOMSG] 2.2.1.33).
+/// Whether a sender asked to be told of deliveries ([MS-OXOMSG] 2.2.1).
 pub(crate) fn wants_deliveries(properties: &Properties) -> bool {
     flag(properties, tags::ORIGINATOR_DELIVERY_REPORT_REQUESTED) == Some(true)
 }
 
-/// Failures are told unless the sender said that he does not want to know ([MS-OXOMSG] 2.2.1.34).
+/// Failures are told unless the sender said that he does not want to know ([MS-OXOMSG] 2.2.1).
 fn wants_failures(properties: &Properties) -> bool {
     flag(properties, tags::ORIGINATOR_NON_DELIVERY_REPORT_REQUESTED) != Some(false)
 }
@@ -52,7 +52,7 @@ fn flag(properties: &Properties, tag: PropertyTag) -> Option<bool> {
     properties.inline(tag).and_then(PropertyValue::as_bool)
 }
 
-/// [MS-OXOMSG] 2.2.2.3
+/// [MS-OXOMSG] 2.2.2
 fn non_delivery(message: &Message, failed: &[(&Recipient, Reason)], now: FileTime) -> MessageBody {
     let mut body = about(message, "NDR", "Undeliverable: ", now);
     let mut text = String::from(
@@ -78,7 +78,7 @@ fn non_delivery(message: &Message, failed: &[(&Recipient, Reason)], now: FileTim
     body
 }
 
-/// [MS-OXOMSG] 2.2.2.4
+/// [MS-OXOMSG] 2.2.2
 fn delivery(message: &Message, delivered: &[&Recipient], now: FileTime) -> MessageBody {
     let mut body = about(message, "DR", "Delivered: ", now);
     let mut text = String::from("Your message was delivered to:\r\n\r\n");

@@ -1,10 +1,11 @@
-//! Messages that a client sends, as a spooler does ([MS-OXOMSG] 2.2.5, 3.3.5.3 to 3.3.5.5).
+//! Messages that a client sends, as a spooler does ([MS-OXOMSG] 2.2.5, 3.3.5).
 
-use mapi::MessageId;
+use mapi::{FolderId, MessageId};
 
 use super::queue::{self, Entry, State};
 use super::submit;
 use super::work::{self, place_after};
+use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::writer;
 use crate::message::{self, Message, flags};
 use crate::{Account, Mailbox, Result, StoreError};
@@ -60,6 +61,17 @@ fn change<T>(
     })
 }
 
+/// PidTagSubmitFlags of a message that waits to be sent.
+pub(crate) fn submit_flags(mailbox: &Mailbox, message: &Message) -> Result<Option<u32>> {
+    /// SUBMITFLAG_LOCKED
+    const LOCKED: u32 = 0x0000_0001;
+    if message.flags & flags::SUBMITTED == 0 {
+        return Ok(None);
+    }
+    let entry = queue::find(mailbox.store().engine(), (mailbox.number(), message.id))?;
+    Ok(entry.map(|entry| if entry.state == State::Locked { LOCKED } else { 0 }))
+}
+
 /// The spooler has sent a message: it goes where its sender wants it.
 ///
 /// Errors: as [`lock`].
@@ -74,6 +86,19 @@ pub fn finish(mailbox: &Mailbox, id: MessageId) -> Result<()> {
         }
         queue::replace(tx, item, &entry, None)?;
         work::settle(tx, &message, place)
+    })
+}
+
+/// Tells that a message is new mail: a client put it there, as a transport does ([MS-OXOMSG] 2.2.5.5).
+///
+/// Errors: [`StoreError::NotFound`] if it is not in the folder.
+pub fn announce(mailbox: &Mailbox, folder: FolderId, id: MessageId) -> Result<()> {
+    writer::write(mailbox, |tx| {
+        let hot = message::read_hot(tx.mailbox, tx.reader(), id)?;
+        let hot = hot.filter(|hot| hot.folder == folder && !hot.contents.is_deleted());
+        let hot = hot.ok_or(StoreError::NotFound("message"))?;
+        tx.log(Change::of_message(ChangeKind::MailAnnounced, id, &hot))?;
+        Ok(())
     })
 }
 

@@ -26,7 +26,7 @@ pub struct Submission {
 }
 
 /// Hands a message over for delivery: saves it with all its changes, as a submitted one, and puts it into the
-/// queue. Both are durable when this returns; from then on nobody changes the message ([MS-OXOMSG] 3.3.5.1).
+/// queue. Both are durable when this returns; from then on nobody changes the message ([MS-OXOMSG] 3.3.5).
 /// Delivery is [`super::deliver_now`]'s.
 ///
 /// Errors: [`StoreError::Submitted`]; [`StoreError::NoRecipients`]; [`StoreError::TooManyRecipients`];
@@ -63,7 +63,7 @@ pub fn submit(
 }
 
 /// Checks all that has to hold of a message that is sent, and writes into it who sends it and when
-/// ([MS-OXOMSG] 3.3.5.1.1). Returns who is told what became of it.
+/// ([MS-OXOMSG] 3.3.5). Returns who is told what became of it.
 pub(crate) fn ready_to_send(
     mailbox: &Mailbox,
     message: &mut Message,
@@ -125,7 +125,7 @@ fn new_internet_id(domain: &str) -> String {
     format!("<{unique}@{domain}>")
 }
 
-/// When a message is to be sent ([MS-OXOMSG] 2.2.3.5 to 2.2.3.7, 2.2.1.6): 0 at once.
+/// When a message is to be sent ([MS-OXOMSG] 2.2.3, 2.2.1.6): 0 at once.
 fn due(properties: &Properties, now: FileTime) -> FileTime {
     let int = |tag: PropertyTag| properties.inline(tag).and_then(PropertyValue::as_i32);
     let time = |tag: PropertyTag| properties.inline(tag).and_then(PropertyValue::as_time);
@@ -141,7 +141,7 @@ fn due(properties: &Properties, now: FileTime) -> FileTime {
     due.filter(|due| *due > now).unwrap_or(FileTime(0))
 }
 
-/// Takes a submitted message back: it is unsent again ([MS-OXOMSG] 3.3.5.2).
+/// Takes a submitted message back: it is unsent again ([MS-OXOMSG] 3.3.5).
 ///
 /// Errors: [`StoreError::NotFound`] if it is not in the folder; [`StoreError::NotInQueue`] if it was not submitted
 /// or is sent; [`StoreError::CannotAbort`] if a spooler has it, or some recipients have it already.

@@ -384,7 +384,7 @@ pub(crate) enum Place {
     Folder(FolderId, Option<MessageId>),
 }
 
-/// [MS-OXOMSG] 2.2.3.8 to 2.2.3.10, 3.3.5.1
+/// [MS-OXOMSG] 2.2.3.8 to 2.2.3.10, 3.3.5
 pub(crate) fn place_after(mailbox: &Mailbox, message: &Message) -> Result<Place> {
     let properties = &message.body.properties;
     let delete = properties.inline(tags::DELETE_AFTER_SUBMIT).and_then(PropertyValue::as_bool);

@@ -34,6 +34,8 @@ pub enum ChangeKind {
     FolderCopied,
     /// A search folder holds all that its criteria find. Nothing else changed.
     SearchCompleted,
+    /// A client that transports mail said of a message that it is new mail. Nothing changed.
+    MailAnnounced,
 }
 
 impl ChangeKind {

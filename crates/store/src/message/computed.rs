@@ -3,6 +3,7 @@
 use mapi::{PropertyTag, PropertyType, PropertyValue, Wire, tags};
 
 use super::{Attachment, Message, MessageBody, flags, subject};
+use crate::delivery;
 use crate::mailbox::entry_ids;
 use crate::value::Value;
 use crate::{Mailbox, Result};
@@ -42,6 +43,7 @@ const COMPUTED: &[PropertyTag] = &[
     tags::SOURCE_KEY,
     tags::STORE_ENTRY_ID,
     tags::STORE_RECORD_KEY,
+    tags::SUBMIT_FLAGS,
 ];
 
 /// Those of the computed ones that a client may set: the flags before the first save, the subject's parts,
@@ -156,6 +158,10 @@ pub fn get(mailbox: &Mailbox, message: &Message, tag: PropertyTag) -> Result<Opt
         tags::CHANGE_NUMBER => message.base.to_i64().into(),
         tags::CHANGE_KEY => return gid(message.base.replica, message.base.counter),
         // A persisted source key wins over the derived one.
+        tags::SUBMIT_FLAGS => match delivery::submit_flags(mailbox, message)? {
+            Some(flags) => (flags as i32).into(),
+            None => return Ok(None),
+        },
         tags::SOURCE_KEY => match stored() {
             Some(kept) => kept,
             None => return gid(id.replica, id.counter),

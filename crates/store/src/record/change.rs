@@ -7,7 +7,7 @@ use crate::mailbox::changes::{Change, ChangeKind};
 /// 2 added the parent of folders.
 const VERSION: u8 = 2;
 
-const KINDS: [ChangeKind; 15] = [
+const KINDS: [ChangeKind; 16] = [
     ChangeKind::FolderCreated,
     ChangeKind::FolderModified,
     ChangeKind::FolderMoved,
@@ -23,6 +23,7 @@ const KINDS: [ChangeKind; 15] = [
     ChangeKind::MessageDelivered,
     ChangeKind::FolderCopied,
     ChangeKind::SearchCompleted,
+    ChangeKind::MailAnnounced,
 ];
 
 /// The sequence stands in the key.

@@ -60,6 +60,11 @@ impl Bookmarks {
         Some(number.0.to_le_bytes().to_vec())
     }
 
+    /// A bookmark that points nowhere, in any table and for ever.
+    pub fn invalid() -> Vec<u8> {
+        Number::next().0.to_le_bytes().to_vec()
+    }
+
     /// Where it points to; None if there is no such bookmark, or none any more.
     pub fn get(&self, bookmark: &[u8]) -> Option<&Cursor> {
         self.rows.get(&Number::of(bookmark)?)

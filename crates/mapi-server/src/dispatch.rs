@@ -253,6 +253,14 @@ fn run(
             table::free_bookmark(call, bookmarked(input)?, body)?;
             Rs::FreeBookmark(Empty)
         }
+        Rq::ExpandRow(body) => Rs::ExpandRow(table::expand_row(call, input?, body)?),
+        Rq::CollapseRow(body) => Rs::CollapseRow(table::collapse_row(call, input?, body)?),
+        Rq::GetCollapseState(body) => {
+            Rs::GetCollapseState(table::get_collapse_state(call, input?, body)?)
+        }
+        Rq::SetCollapseState(body) => {
+            Rs::SetCollapseState(table::set_collapse_state(call, input?, body)?)
+        }
         Rq::QueryColumnsAll(Empty) => Rs::QueryColumnsAll(table::query_columns_all(call, input?)?),
         Rq::FindRow(body) => Rs::FindRow(table::find_row(call, input?, body)?),
         Rq::ResetTable(Empty) => {
@@ -450,10 +458,6 @@ fn run(
         | Rq::WritePerUserInformation(_)
         | Rq::SetSearchCriteria(_)
         | Rq::GetSearchCriteria(_)
-        | Rq::ExpandRow(_)
-        | Rq::CollapseRow(_)
-        | Rq::GetCollapseState(_)
-        | Rq::SetCollapseState(_)
         | Rq::GetValidAttachments(_)
         | Rq::ModifyRules(_)
         | Rq::GetRulesTable(_)

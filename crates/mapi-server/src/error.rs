@@ -63,6 +63,7 @@ pub fn code_of(error: &StoreError) -> ErrorCode {
         StoreError::FolderCycle => ErrorCode::FOLDER_CYCLE,
         StoreError::Invalid(_) => ErrorCode::INVALID_PARAMETER,
         StoreError::LeaseLost => ErrorCode::WRONG_SERVER,
+        StoreError::TooComplex(_) => ErrorCode::TOO_COMPLEX,
         StoreError::NotImplemented(_) => ErrorCode::NOT_IMPLEMENTED,
         StoreError::Closed | StoreError::Engine(_) => {
             tracing::error!(%error, "the store failed");

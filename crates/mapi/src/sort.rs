@@ -10,6 +10,8 @@ wire_enum! {
         Descending = 0x01,
         /// The category is sorted by the largest value of this column among its rows.
         MaximumCategory = 0x04,
+        /// By the smallest value: MAPI's TABLE_SORT_CATEG_MIN, which [MS-OXCDATA] does not name.
+        MinimumCategory = 0x08,
     }
 }
 

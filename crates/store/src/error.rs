@@ -93,6 +93,9 @@ pub enum StoreError {
     /// This is not built yet.
     #[error("{0} is not implemented")]
     NotImplemented(&'static str),
+    /// What is defined, and what no server of the kind answers.
+    #[error("{0}: too complex")]
+    TooComplex(&'static str),
     /// The engine below failed.
     #[error(transparent)]
     Engine(engine::Error),

@@ -109,7 +109,7 @@ fn messages(mailbox: &Arc<Mailbox>, folder: FolderId) -> Vec<Message> {
     let rows = view.rows(0, view.len().unwrap(), &[]).unwrap();
     let open = |object| match object {
         RowObject::Message(id) => Some(message::open(mailbox, id).unwrap()),
-        RowObject::Folder(_) => None,
+        _ => None,
     };
     rows.into_iter().filter_map(|row| open(row.object)).collect()
 }

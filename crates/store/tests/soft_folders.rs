@@ -32,7 +32,7 @@ fn folders(mailbox: &Arc<Mailbox>, folder: FolderId, rows: QueryRows) -> Vec<Fol
     let rows = table::open(mailbox, query).unwrap().rows(0, 1000, &[]).unwrap();
     let id = |row: &table::Row| match row.object {
         RowObject::Folder(id) => id,
-        RowObject::Message(id) => panic!("{id:?} in a hierarchy"),
+        other => panic!("{other:?} in a hierarchy"),
     };
     rows.iter().map(id).collect()
 }

@@ -282,7 +282,7 @@ fn all_messages(
         .into_iter()
         .filter_map(|row| match row.object {
             store::table::RowObject::Message(id) => Some(id),
-            store::table::RowObject::Folder(_) => None,
+            _ => None,
         })
         .collect())
 }

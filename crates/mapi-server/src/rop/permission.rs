@@ -387,6 +387,7 @@ pub fn overlay_row(
             let access = permission::access_to(&mailbox, user, folder, item)?;
             Box::new(move |tag| (tag.id() == tags::ACCESS.id()).then_some(access))
         }
+        RowObject::Category(_) => return Ok(()),
     };
     for (tag, cell) in columns.iter().zip(cells) {
         if let (Some(told), Cell::Value(value)) = (told(*tag), &mut *cell) {

@@ -203,6 +203,46 @@ pub(crate) fn push_column(key: &mut Vec<u8>, value: Option<&PropertyValue>, desc
     }
 }
 
+/// How many bytes of a key its first column takes.
+pub(crate) fn column_len(key: &[u8], descending: bool) -> usize {
+    let byte = |at: usize| {
+        let byte = key.get(at).copied();
+        if descending { byte.map(|byte| !byte) } else { byte }
+    };
+    value_len(&byte).min(key.len())
+}
+
+fn value_len(byte: &dyn Fn(usize) -> Option<u8>) -> usize {
+    match byte(0) {
+        Some(BOOLEAN) => 2,
+        Some(INTEGER | FLOAT | CURRENCY | TIME) => 9,
+        Some(GUID) => 17,
+        Some(TEXT | BYTES) => {
+            let mut at = 1;
+            loop {
+                match (byte(at), byte(at + 1)) {
+                    (None, _) => return at,
+                    (Some(0), Some(0xff)) => at += 2,
+                    // The two zeros of the end.
+                    (Some(0), _) => return at + 2,
+                    (Some(_), _) => at += 1,
+                }
+            }
+        }
+        Some(LIST) => {
+            let mut at = 1;
+            while let Some(kind) = byte(at) {
+                if kind == MISSING {
+                    return at + 1;
+                }
+                at += value_len(&|from| byte(at + from));
+            }
+            at
+        }
+        _ => 1,
+    }
+}
+
 /// The bytes with which a text column begins whose text begins with `prefix`. None if the prefix is longer
 /// than what keys hold.
 pub(crate) fn text_prefix(prefix: &PropertyValue, descending: bool) -> Option<Vec<u8>> {
@@ -367,6 +407,43 @@ mod tests {
                 }
                 assert!(key(None, false) < key(Some(a), false));
                 assert!(key(None, true) > key(Some(a), true));
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_knows_its_end() {
+        let values: Vec<Option<PropertyValue>> = vec![
+            None,
+            Some(true.into()),
+            Some(PropertyValue::Integer16(-1)),
+            Some(7i64.into()),
+            Some(1.5.into()),
+            Some(PropertyValue::Currency(3)),
+            Some(FileTime(u64::MAX).into()),
+            Some("".into()),
+            Some("a\0b\0\0".into()),
+            Some("x".repeat(600).into()),
+            Some(Guid([0; 16]).into()),
+            Some(vec![].into()),
+            Some(vec![0u8, 0xff, 0, 0].into()),
+            Some(PropertyValue::MultipleString(vec!["".into(), "a\0".into()])),
+            Some(PropertyValue::MultipleInteger32(vec![])),
+            Some(PropertyValue::MultipleInteger64(vec![0; 40])),
+            Some(PropertyValue::Null),
+        ];
+        for descending in [false, true] {
+            for value in &values {
+                let alone = key(value.as_ref(), descending);
+                assert_eq!(column_len(&alone, descending), alone.len(), "{value:?}");
+                for next in &values {
+                    let two = [alone.clone(), key(next.as_ref(), !descending)].concat();
+                    assert_eq!(column_len(&two, descending), alone.len(), "{value:?} {next:?}");
+                }
+                // Whatever a key holds, no more than there is.
+                for len in 0..alone.len() {
+                    assert!(column_len(&alone[..len], descending) <= len);
+                }
             }
         }
     }

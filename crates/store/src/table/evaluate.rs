@@ -38,7 +38,8 @@ pub(crate) trait Source {
 
 /// Refuses restrictions that make no sense.
 ///
-/// Errors: [`StoreError::Invalid`]; [`StoreError::NotImplemented`] for regular expressions and membership.
+/// Errors: [`StoreError::Invalid`]; [`StoreError::TooComplex`] for regular expressions and membership in
+/// distribution lists, which Exchange does not evaluate either.
 pub(crate) fn check(restriction: &Restriction) -> Result<()> {
     check_at(restriction, 0)
 }
@@ -60,10 +61,10 @@ fn check_at(restriction: &Restriction, depth: usize) -> Result<()> {
         Restriction::Property { relation, .. }
         | Restriction::CompareProperties { relation, .. } => match relation {
             Relation::MatchesExpression => {
-                Err(StoreError::NotImplemented("a regular expression in a restriction"))
+                Err(StoreError::TooComplex("a regular expression in a restriction"))
             }
             Relation::MemberOfDistributionList => {
-                Err(StoreError::NotImplemented("a distribution list in a restriction"))
+                Err(StoreError::TooComplex("a distribution list in a restriction"))
             }
             Relation::Unknown(_) => {
                 Err(StoreError::Invalid("an unknown relation in a restriction"))
@@ -473,6 +474,6 @@ mod tests {
         let relation = Relation::MatchesExpression;
         let expression = Restriction::Property { relation, tag: tags::SUBJECT, value };
         let inside = Restriction::Or(vec![expression]);
-        assert!(matches!(check(&inside), Err(StoreError::NotImplemented(_))));
+        assert!(matches!(check(&inside), Err(StoreError::TooComplex(_))));
     }
 }

@@ -6,10 +6,12 @@ use std::ops::Range;
 use mapi::restriction::{FuzzyLevel, Relation};
 use mapi::{PropertyValue, Restriction};
 
+use super::outline::Line;
 use super::rows::Entry;
+use super::sight::Sight;
 use super::source::{self, Context};
 use super::view::{Column, Plan};
-use super::{QueryRows, collate, evaluate};
+use super::{Contents, QueryRows, collate, evaluate};
 use crate::Result;
 
 /// Rows that are looked at one by one before the whole folder is.
@@ -51,7 +53,59 @@ pub(crate) fn find(
     if rest.peek().is_none() {
         return Ok(None);
     }
-    // In the order of ids, which the visit keeps.
+    let matching = matching_ids(plan, context, contents, restriction)?;
+    Ok(rest.find(|position| matching.binary_search(&rows[*position].id).is_ok()))
+}
+
+/// As [`find`], over the rows of a categorised table as a handle sees them.
+pub(crate) fn find_line(
+    plan: &Plan,
+    context: &Context<'_>,
+    sight: &Sight,
+    range: Range<usize>,
+    backward: bool,
+    restriction: &Restriction,
+) -> Result<Option<usize>> {
+    let QueryRows::Contents(contents) = plan.rows else { return Ok(None) };
+    let rows = &sight.state.rows;
+    let positions: Box<dyn Iterator<Item = usize>> = match backward {
+        false => Box::new(range),
+        true => Box::new(range.rev()),
+    };
+    let (mut singly, mut matching) = (0, None);
+    for position in positions {
+        let fits = match (sight.line(position), &matching) {
+            (Some(Line::Header(at)), _) => match sight.header(plan, context, at) {
+                Some(row) => evaluate::matches(restriction, &row)?,
+                None => false,
+            },
+            (Some(Line::Leaf(at)), None) => {
+                singly += 1;
+                if singly == SINGLY {
+                    matching = Some(matching_ids(plan, context, contents, restriction)?);
+                }
+                match plan.row(context, &rows[at])? {
+                    Some(row) => evaluate::matches(restriction, &*row)?,
+                    None => false,
+                }
+            }
+            (Some(Line::Leaf(at)), Some(ids)) => ids.binary_search(&rows[at].id).is_ok(),
+            (None, _) => false,
+        };
+        if fits {
+            return Ok(Some(position));
+        }
+    }
+    Ok(None)
+}
+
+/// The messages of the folder that fulfil a restriction, in the order of their ids.
+fn matching_ids(
+    plan: &Plan,
+    context: &Context<'_>,
+    contents: Contents,
+    restriction: &Restriction,
+) -> Result<Vec<u64>> {
     let mut matching = Vec::new();
     plan.visit(context, contents, &mut |row, id| {
         if evaluate::matches(restriction, row)? {
@@ -59,7 +113,7 @@ pub(crate) fn find(
         }
         Ok(())
     })?;
-    Ok(rest.find(|position| matching.binary_search(&rows[*position].id).is_ok()))
+    Ok(matching)
 }
 
 /// The rows that can fulfil the restriction, as far as the first sort column tells.

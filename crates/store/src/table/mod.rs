@@ -3,12 +3,19 @@
 //! A view holds keys and ids only; the values of rows are read when rows are asked for, from the summaries
 //! as far as they go. It follows the mailbox's change log, and each request sees one state of the mailbox.
 
+mod category;
+#[cfg(test)]
+mod category_tests;
 mod collate;
 mod evaluate;
+mod expand;
 mod find;
 mod follow;
+mod header;
+mod outline;
 pub(crate) mod registry;
 mod rows;
+mod sight;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -17,11 +24,16 @@ mod view;
 use std::sync::Arc;
 
 use mapi::{Cell, FolderId, MessageId, PropertyTag, Restriction, SortOrderSet};
+use parking_lot::Mutex;
 
+pub use self::category::CategoryId;
+pub use self::expand::Toggled;
 pub use self::follow::{Changed, Follower, RowChange, RowName, ToldRow};
-use self::rows::Entry;
+use self::outline::{Line, Outline};
+use self::sight::Sight;
 use self::source::{Context, RowSource};
-use self::view::{Core, State};
+use self::view::Core;
+pub use self::view::MAX_SORT;
 use crate::engine::{self, Reader};
 use crate::gauge::Counted;
 use crate::{Mailbox, Result, StoreError, folder};
@@ -97,6 +109,8 @@ pub struct RowKey {
     /// FID or MID, as an ordered number.
     pub(crate) id: u64,
     pub(crate) instance: u32,
+    /// Of a category's row, how many categories it is in.
+    pub(crate) header: Option<u8>,
 }
 
 impl RowKey {
@@ -111,6 +125,8 @@ impl RowKey {
 pub enum RowObject {
     Message(MessageId),
     Folder(FolderId),
+    /// A category's own row.
+    Category(CategoryId),
 }
 
 /// One row with the cells that were asked for.
@@ -151,6 +167,10 @@ pub struct View {
     core: Arc<Core>,
     /// Under what the registry has it; None for one that is not shared.
     name: Option<Vec<u8>>,
+    /// Among the handles of the store.
+    handle: u64,
+    /// Which categories are expanded for this handle.
+    outline: Mutex<Arc<Outline>>,
     _counted: Counted,
 }
 
@@ -161,8 +181,7 @@ pub struct View {
 ///
 /// Errors: [`StoreError::NotFound`] without the folder;
 /// [`StoreError::Invalid`] for a sort order or restriction that makes no sense;
-/// [`StoreError::NotImplemented`] for categories, regular expressions
-/// and membership in distribution lists.
+/// [`StoreError::TooComplex`] for regular expressions and membership in distribution lists.
 pub fn open(mailbox: &Arc<Mailbox>, query: Query) -> Result<Arc<View>> {
     registry::open(mailbox, query)
 }
@@ -175,7 +194,9 @@ impl View {
 
     /// Grows when rows came, went or changed. For a hierarchy also when the contents of folders changed.
     pub fn version(&self) -> Result<u64> {
-        Ok(self.state()?.changed)
+        let state = self.core.state(&self.mailbox)?;
+        self.keep_to_budget();
+        Ok(state.changed)
     }
 
     /// Rows now. Where no restriction asks for more, the folder's counters tell without reading rows.
@@ -184,7 +205,7 @@ impl View {
         let record = folder::readable(&self.mailbox, self.mailbox.reader(), plan.folder)?;
         match plan.count(&record) {
             Some(count) => Ok(count),
-            None => Ok(self.state()?.rows.len()),
+            None => Ok(self.sight()?.len()),
         }
     }
 
@@ -197,9 +218,9 @@ impl View {
     /// row has no value.
     pub fn rows(&self, start: usize, count: usize, columns: &[PropertyTag]) -> Result<Vec<Row>> {
         self.read(
-            |state| {
-                let start = start.min(state.rows.len());
-                (start..start.saturating_add(count).min(state.rows.len()), Place::End)
+            |sight| {
+                let start = start.min(sight.len());
+                (start..start.saturating_add(count).min(sight.len()), Place::End)
             },
             columns,
         )
@@ -214,8 +235,8 @@ impl View {
         columns: &[PropertyTag],
     ) -> Result<Vec<Row>> {
         self.read(
-            |state| {
-                let end = end.min(state.rows.len());
+            |sight| {
+                let end = end.min(sight.len());
                 (end.saturating_sub(count)..end, Place::Beginning)
             },
             columns,
@@ -233,25 +254,25 @@ impl View {
         columns: &[PropertyTag],
     ) -> Result<Page> {
         let plan = &self.core.plan;
-        let key_at = |state: &State, at: usize| match state.rows.get(at) {
-            Some(entry) => Place::Row(plan.row_key(entry)),
+        let key_at = |sight: &Sight, at: usize| match sight.key_at(plan, at) {
+            Some(key) => Place::Row(key),
             None => Place::End,
         };
         self.read(
-            |state| {
+            |sight| {
                 let at = match from {
                     Place::Beginning => 0,
-                    Place::End => state.rows.len(),
-                    Place::Row(key) => self.position_in(state, key).0,
+                    Place::End => sight.len(),
+                    Place::Row(key) => sight.position_of(plan, key).0,
                 };
                 match backward {
                     false => {
-                        let end = at.saturating_add(count).min(state.rows.len());
-                        (at..end, key_at(state, end))
+                        let end = at.saturating_add(count).min(sight.len());
+                        (at..end, key_at(sight, end))
                     }
                     true => {
                         let start = at.saturating_sub(count);
-                        (start..at, key_at(state, start))
+                        (start..at, key_at(sight, start))
                     }
                 }
             },
@@ -261,24 +282,24 @@ impl View {
 
     /// The key of the row at a position; None behind the last one.
     pub fn key_at(&self, position: usize) -> Result<Option<RowKey>> {
-        Ok(self.state()?.rows.get(position).map(|entry| self.core.plan.row_key(entry)))
+        Ok(self.sight()?.key_at(&self.core.plan, position))
     }
 
     /// Another number when rows came, went or changed: positions that were asked for before mean other rows
     /// then.
     pub fn changed(&self) -> Result<u64> {
-        Ok(self.state()?.changed)
+        self.version()
     }
 
-    /// The position of a row, or of the next one if the row is gone; and whether the row is there.
+    /// The position of a row, or of the next one if the row is gone or its category collapsed; and whether the
+    /// row is there.
     pub fn position_of(&self, key: &RowKey) -> Result<(usize, bool)> {
-        Ok(self.position_in(&*self.state()?, key))
+        Ok(self.sight()?.position_of(&self.core.plan, key))
     }
 
     /// The position of the row of an object, the first one if it has several; None if it has none.
     pub fn position_of_object(&self, object: RowObject) -> Result<Option<usize>> {
-        let plan = &self.core.plan;
-        Ok(self.state()?.rows.iter().position(|entry| plan.object(entry) == object))
+        Ok(self.sight()?.position_of_object(&self.core.plan, object))
     }
 
     /// The first row at or behind `start` (at or before it if `backward`) that fulfils a restriction.
@@ -291,32 +312,40 @@ impl View {
         restriction: &Restriction,
     ) -> Result<Option<usize>> {
         evaluate::check(restriction)?;
-        self.with_rows(|state, reader| {
-            let rows = &state.rows;
+        let plan = &self.core.plan;
+        self.with_rows(|sight, reader| {
             let range = match backward {
-                false => start.min(rows.len())..rows.len(),
-                true => 0..start.saturating_add(1).min(rows.len()),
+                false => start.min(sight.len())..sight.len(),
+                true => 0..start.saturating_add(1).min(sight.len()),
             };
-            let context = Context::new(&self.mailbox, reader, self.core.plan.folder);
-            find::find(&self.core.plan, &context, rows, range, backward, restriction)
+            let context = Context::new(&self.mailbox, reader, plan.folder);
+            match sight.lines {
+                Some(_) => find::find_line(plan, &context, sight, range, backward, restriction),
+                None => find::find(plan, &context, &sight.state.rows, range, backward, restriction),
+            }
         })
     }
 
-    fn state(&self) -> Result<Arc<State>> {
+    /// The rows as this handle sees them now.
+    fn sight(&self) -> Result<Sight> {
         let state = self.core.state(&self.mailbox)?;
         self.keep_to_budget();
-        Ok(state)
+        Ok(Sight::of(&self.core, state, self.handle, self.outline.lock().clone()))
     }
 
     /// Calls `read` with the rows and the state of the mailbox that they belong to; no lock is held.
-    fn with_rows<T>(&self, read: impl Fn(&State, &dyn Reader) -> Result<T>) -> Result<T> {
+    fn with_rows<T>(&self, read: impl Fn(&Sight, &dyn Reader) -> Result<T>) -> Result<T> {
         // A snapshot is lost when the engine had to be opened again below it, which is rare.
         const ATTEMPTS: usize = 3;
+        let outline = self.outline.lock().clone();
         let mut attempt = 1;
         loop {
             let current = self.core.current(&self.mailbox);
             self.keep_to_budget();
-            match current.and_then(|(state, snapshot)| read(&state, &*snapshot)) {
+            let done = current.and_then(|(state, snapshot)| {
+                read(&Sight::of(&self.core, state, self.handle, outline.clone()), &*snapshot)
+            });
+            match done {
                 Err(StoreError::Engine(engine::Error::SnapshotLost)) if attempt < ATTEMPTS => {
                     attempt += 1;
                 }
@@ -332,51 +361,57 @@ impl View {
         }
     }
 
-    fn position_in(&self, state: &State, key: &RowKey) -> (usize, bool) {
-        match state.rows.binary_search(&self.core.plan.entry(key)) {
-            Ok(at) => (at, true),
-            Err(at) => (at, false),
-        }
-    }
-
     /// Reads the rows that `choose` names, without a lock.
     fn read(
         &self,
-        choose: impl Fn(&State) -> (std::ops::Range<usize>, Place),
+        choose: impl Fn(&Sight) -> (std::ops::Range<usize>, Place),
         columns: &[PropertyTag],
     ) -> Result<Page> {
-        self.with_rows(|state, reader| {
-            let (range, next) = choose(state);
+        self.with_rows(|sight, reader| {
+            let (range, next) = choose(sight);
             let context = Context::new(&self.mailbox, reader, self.core.plan.folder);
-            let (position, total) = (range.start, state.rows.len());
+            let (position, total) = (range.start, sight.len());
             let mut rows = Vec::with_capacity(range.len().min(4096));
-            for entry in &state.rows[range] {
-                rows.extend(self.row(&context, entry, columns)?);
+            for position in range {
+                rows.extend(self.row(&context, sight, position, columns)?);
             }
             Ok(Page { rows, position, total, next })
         })
     }
 
-    /// A row with its cells. It is there in the state of the context, since the entry is of that state.
+    /// A row with its cells. It is there in the state of the context, since the sight is of that state.
     fn row(
         &self,
         context: &Context<'_>,
-        entry: &Entry,
+        sight: &Sight,
+        position: usize,
         columns: &[PropertyTag],
     ) -> Result<Option<Row>> {
         let plan = &self.core.plan;
-        let Some(source) = plan.row(context, entry)? else { return Ok(None) };
-        let cell = |tag: &PropertyTag| RowSource::cell(&*source, *tag);
-        Ok(Some(Row {
-            key: plan.row_key(entry),
-            object: plan.object(entry),
-            cells: columns.iter().map(cell).collect::<Result<_>>()?,
-        }))
+        let Some(line) = sight.line(position) else { return Ok(None) };
+        let (key, object) = (sight.key_of(plan, line), sight.object(plan, line));
+        let cells = |source: &dyn RowSource| {
+            columns.iter().map(|tag| RowSource::cell(source, *tag)).collect::<Result<_>>()
+        };
+        let cells = match line {
+            Line::Leaf(at) => match plan.row(context, &sight.state.rows[at])? {
+                Some(source) => cells(&*source)?,
+                None => return Ok(None),
+            },
+            Line::Header(at) => match sight.header(plan, context, at) {
+                Some(source) => cells(&source)?,
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Row { key, object, cells }))
     }
 }
 
 impl Drop for View {
     fn drop(&mut self) {
+        if self.core.plan.categories > 0 {
+            self.core.forget_lines(self.handle);
+        }
         if let Some(name) = &self.name {
             registry::leave(&self.mailbox, name, &self.core);
         }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mapi::Wire;
 use parking_lot::Mutex;
 
+use super::outline::Outline;
 use super::view::{Core, Plan};
 use super::{Query, QueryRows, View};
 use crate::{Mailbox, Result};
@@ -77,7 +78,14 @@ pub(crate) fn open(mailbox: &Arc<Mailbox>, query: Query) -> Result<Arc<View>> {
             (Arc::new(Core::new(query, plan, gauges.view_bytes.count(0))), None)
         }
     };
-    let view = View { mailbox: mailbox.clone(), core, name, _counted: gauges.views.count(1) };
+    let view = View {
+        mailbox: mailbox.clone(),
+        outline: Mutex::new(Arc::new(Outline::new(core.query.sort.expanded))),
+        core,
+        name,
+        handle: mailbox.store().inner.eviction.tick(),
+        _counted: gauges.views.count(1),
+    };
     // Rows are read when they are asked for: whoever opens a table often sorts it next.
     crate::folder::readable(mailbox, mailbox.reader(), view.core.plan.folder)?;
     Ok(Arc::new(view))

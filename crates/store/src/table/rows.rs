@@ -4,19 +4,20 @@ use std::cmp::Ordering;
 
 /// A row: the bytes of its sort columns, and its FID or MID as an ordered number. 32 bytes and what a
 /// long key needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     key: Key,
     pub(crate) id: u64,
 }
 
 /// Bytes of a key that need no memory of their own: two numbers or times fit.
-const INLINE: usize = 22;
+const INLINE: usize = 21;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Beside the bytes, whether the message is not read, where categories ask for it.
+#[derive(Debug, Clone)]
 enum Key {
-    Inline(u8, [u8; INLINE]),
-    Heap(Box<[u8]>),
+    Inline(bool, u8, [u8; INLINE]),
+    Heap(bool, Box<[u8]>),
 }
 
 impl Entry {
@@ -25,31 +26,42 @@ impl Entry {
             true => {
                 let mut bytes = [0; INLINE];
                 bytes[..key.len()].copy_from_slice(key);
-                Key::Inline(key.len() as u8, bytes)
+                Key::Inline(false, key.len() as u8, bytes)
             }
-            false => Key::Heap(key.into()),
+            false => Key::Heap(false, key.into()),
         };
         Entry { key, id }
     }
 
+    pub(crate) fn with_unread(mut self, is: bool) -> Entry {
+        let (Key::Inline(unread, ..) | Key::Heap(unread, _)) = &mut self.key;
+        *unread = is;
+        self
+    }
+
+    pub(crate) fn is_unread(&self) -> bool {
+        let (Key::Inline(unread, ..) | Key::Heap(unread, _)) = self.key;
+        unread
+    }
+
     pub(crate) fn key(&self) -> &[u8] {
         match &self.key {
-            Key::Inline(len, bytes) => &bytes[..usize::from(*len)],
-            Key::Heap(bytes) => bytes,
+            Key::Inline(_, len, bytes) => &bytes[..usize::from(*len)],
+            Key::Heap(_, bytes) => bytes,
         }
     }
 
     fn heap_bytes(&self) -> usize {
         match &self.key {
             Key::Inline(..) => 0,
-            Key::Heap(bytes) => bytes.len(),
+            Key::Heap(_, bytes) => bytes.len(),
         }
     }
 
     /// The order of the keys, then that of the ids.
     fn order(&self, other: &Entry) -> Ordering {
         let keys = match (&self.key, &other.key) {
-            (Key::Inline(len, bytes), Key::Inline(other_len, other)) => {
+            (Key::Inline(_, len, bytes), Key::Inline(_, other_len, other)) => {
                 // INVARIANT: what is behind an inline key is zero, so the bytes in words, then the lengths,
                 // are the order of the keys.
                 words(bytes).cmp(&words(other)).then(len.cmp(other_len))
@@ -70,6 +82,15 @@ fn words(bytes: &[u8; INLINE]) -> (u64, u64, u64) {
     };
     (word(0), word(8), word(16))
 }
+
+/// Whether it is read does not matter: it is the same row.
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.order(other).is_eq()
+    }
+}
+
+impl Eq for Entry {}
 
 impl PartialOrd for Entry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {

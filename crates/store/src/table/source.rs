@@ -24,7 +24,7 @@ const SEARCHED: u64 = 4 << 20;
 /// [MS-OXCTABL] 2.2.2.5.2: a value in a row has at most so many bytes, the rest is cut off.
 const CELL_BYTES: usize = 510;
 /// PidTagRowType of a row of data ([MS-OXCTABL] 2.2.1.3).
-const LEAF_ROW: i32 = 1;
+pub(crate) const LEAF_ROW: i32 = 1;
 
 /// What rows of one request have in common.
 pub(crate) struct Context<'a> {
@@ -62,6 +62,8 @@ pub(crate) struct MessageRow<'a> {
     contents: Contents,
     id: MessageId,
     instance: u32,
+    /// How many categories it is in.
+    depth: usize,
     summary: Packed,
     message: OnceCell<Option<Message>>,
 }
@@ -74,7 +76,8 @@ impl<'a> MessageRow<'a> {
         summary: engine::Value,
     ) -> Result<Self> {
         let summary = Packed::new(summary)?;
-        Ok(MessageRow { context, contents, id, instance: 0, summary, message: OnceCell::new() })
+        let message = OnceCell::new();
+        Ok(MessageRow { context, contents, id, instance: 0, depth: 0, summary, message })
     }
 
     /// None if the folder has no such row.
@@ -93,6 +96,11 @@ impl<'a> MessageRow<'a> {
 
     pub(crate) fn with_instance(mut self, instance: u32) -> Self {
         self.instance = instance;
+        self
+    }
+
+    pub(crate) fn with_depth(mut self, depth: usize) -> Self {
+        self.depth = depth;
         self
     }
 
@@ -148,7 +156,7 @@ impl<'a> MessageRow<'a> {
             INSTANCE_NUM => (self.instance as i32).into(),
             INSTANCE_KEY => instance_key(folder.to_i64(), self.id.to_i64(), self.instance).into(),
             ROW_TYPE => LEAF_ROW.into(),
-            DEPTH => 0i32.into(),
+            DEPTH => (self.depth as i32).into(),
             FOLDER_ID | PARENT_FOLDER_ID => folder.to_i64().into(),
             ENTRY_ID | RECORD_KEY | LONG_TERM => {
                 entry_ids::message(mailbox, folder, self.id)?.into()
@@ -192,6 +200,10 @@ impl RowSource for MessageRow<'_> {
 
     fn instance(&self) -> u32 {
         self.instance
+    }
+
+    fn is_unread(&self) -> Result<bool> {
+        Ok(self.summary.flags() & flags::READ == 0)
     }
 }
 
@@ -371,6 +383,11 @@ pub(crate) trait RowSource: Source {
     /// Which value of the multi-value property that makes instances this row shows.
     fn instance(&self) -> u32;
 
+    /// Whether it counts in PidTagContentUnreadCount of its categories.
+    fn is_unread(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// The value as far as a sort key looks at it.
     fn sorted(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
         match self.find(tag)? {
@@ -423,11 +440,11 @@ fn single(tag: PropertyTag) -> PropertyTag {
 }
 
 /// Identifies a row within its table.
-fn instance_key(folder: i64, id: i64, instance: u32) -> Vec<u8> {
+pub(crate) fn instance_key(folder: i64, id: i64, instance: u32) -> Vec<u8> {
     [&folder.to_le_bytes()[..], &id.to_le_bytes(), &instance.to_le_bytes()].concat()
 }
 
-fn size_of_value(value: &Value) -> u64 {
+pub(crate) fn size_of_value(value: &Value) -> u64 {
     match value {
         Value::Inline(value) => value_size(value),
         Value::Large(value) => value.size,
@@ -435,7 +452,10 @@ fn size_of_value(value: &Value) -> u64 {
 }
 
 /// The value for a restriction: of a very large one the beginning.
-fn searched(store: &crate::Store, value: Option<Value>) -> Result<Option<PropertyValue>> {
+pub(crate) fn searched(
+    store: &crate::Store,
+    value: Option<Value>,
+) -> Result<Option<PropertyValue>> {
     match value {
         None => Ok(None),
         Some(Value::Inline(value)) => Ok(Some(value)),

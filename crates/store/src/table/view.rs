@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mapi::sort::Direction as SortDirection;
-use mapi::{FolderId, MessageId, PropertyTag, Restriction};
+use mapi::{FolderId, MessageId, PropertyTag, PropertyValue, Restriction};
 use parking_lot::Mutex;
 
+use super::category::{Extreme, Groups};
 use super::follow::{Journal, Net};
+use super::outline::{Lines, Outline};
 use super::rows::{self, Entry};
 use super::source::{self, Context, FolderRow, MessageRow, RowSource};
 use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate};
@@ -21,8 +23,8 @@ use crate::mailbox::changes;
 use crate::record::folder::FolderRecord;
 use crate::{Mailbox, Result, StoreError, folder};
 
-/// Sort columns of a view at most.
-const MAX_SORT: usize = 64;
+/// Sort orders of a view at most.
+pub const MAX_SORT: usize = 64;
 /// Rows that one message gets at most for the values of a multi-value property.
 const MAX_INSTANCES: usize = 256;
 /// Entries of the log that a view follows at once; beyond it is built anew.
@@ -43,6 +45,9 @@ pub(crate) struct Plan {
     limit: Option<usize>,
     /// Keys end with the number of the instance.
     instances: bool,
+    /// How many of the columns make categories.
+    pub(crate) categories: usize,
+    pub(crate) extreme: Option<Extreme>,
 }
 
 /// A column of the sort order.
@@ -59,6 +64,8 @@ pub(crate) struct State {
     /// The version at which rows came, went or changed last.
     pub(crate) changed: u64,
     pub(crate) rows: Vec<Entry>,
+    /// Of a table with categories.
+    pub(crate) groups: Option<Arc<Groups>>,
 }
 
 pub(crate) struct Core {
@@ -76,22 +83,39 @@ pub(crate) struct Core {
 struct Slot {
     /// None before the first use, and after an eviction.
     state: Option<Arc<State>>,
+    /// What handles see of the categories.
+    lines: Vec<Seen>,
+    /// Bytes of the rows.
+    row_bytes: u64,
     bytes: Counted,
 }
 
+/// What a handle saw last.
+struct Seen {
+    handle: u64,
+    /// Of the state, and of the handle's outline.
+    version: (u64, u64),
+    lines: Arc<Lines>,
+}
+
+/// Handles of a view whose categories are kept as they see them; what others see is worked out each time.
+const MAX_SEEN: usize = 32;
+
 impl Plan {
-    /// Errors: [`StoreError::Invalid`], [`StoreError::NotImplemented`].
+    /// Errors: [`StoreError::Invalid`], [`StoreError::TooComplex`].
     pub(crate) fn of(query: &Query) -> Result<Plan> {
         let sort = &query.sort;
         if !sort.is_valid() || sort.orders.len() > MAX_SORT {
             return Err(StoreError::Invalid("a sort order whose counts do not fit each other"));
         }
-        if sort.categories > 0 {
-            return Err(StoreError::NotImplemented("categories of a table"));
+        let categories = usize::from(sort.categories);
+        if categories > 0 && !matches!(query.rows, QueryRows::Contents(_)) {
+            return Err(StoreError::Invalid("categories of another table than that of contents"));
         }
         let mut columns = Vec::with_capacity(sort.orders.len());
         let mut instances = false;
-        for order in &sort.orders {
+        let mut extreme = None;
+        for (at, order) in sort.orders.iter().enumerate() {
             if order.is_instance() {
                 // [MS-OXCTABL] 2.2.2.3.1: at most one column of instances.
                 if instances {
@@ -102,8 +126,16 @@ impl Plan {
             let descending = match order.direction {
                 SortDirection::Ascending => false,
                 SortDirection::Descending => true,
-                SortDirection::MaximumCategory => {
-                    return Err(StoreError::Invalid("a category's sort order without categories"));
+                // MS-OXCTABL R78: right behind the categories.
+                SortDirection::MaximumCategory | SortDirection::MinimumCategory
+                    if at == categories && categories > 0 =>
+                {
+                    let smallest = order.direction == SortDirection::MinimumCategory;
+                    extreme = Some(Extreme { tag: order.tag, smallest });
+                    continue;
+                }
+                SortDirection::MaximumCategory | SortDirection::MinimumCategory => {
+                    return Err(StoreError::Invalid("a category's sort order in another place"));
                 }
                 SortDirection::Unknown(_) => {
                     return Err(StoreError::Invalid("an unknown direction of a sort order"));
@@ -121,6 +153,8 @@ impl Plan {
             restriction: query.restriction.clone(),
             limit: query.restriction.as_ref().and_then(evaluate::limit),
             instances,
+            categories,
+            extreme,
         })
     }
 
@@ -135,28 +169,45 @@ impl Plan {
         for column in &self.columns {
             values.push(row.sorted(column.tag)?);
         }
+        let extreme = match &self.extreme {
+            Some(extreme) => row.sorted(extreme.tag)?,
+            None => None,
+        };
+        let unread = self.categories > 0 && row.is_unread()?;
+        let mut push = |values: &[Option<PropertyValue>], instance| {
+            let key = self.key(values, extreme.as_ref(), instance);
+            out.push(Entry::new(&key, id).with_unread(unread));
+        };
         let instance = self.columns.iter().position(|column| source::is_instance(column.tag));
         let singles = instance.and_then(|at| collate::values(values[at].as_ref()?));
         match (instance, singles) {
             (Some(at), Some(singles)) if !singles.is_empty() => {
                 for (number, value) in singles.into_iter().take(MAX_INSTANCES).enumerate() {
                     values[at] = Some(value);
-                    out.push(Entry::new(&self.key(&values, number as u16), id));
+                    push(&values, number as u16);
                 }
             }
             (Some(at), _) => {
                 values[at] = None;
-                out.push(Entry::new(&self.key(&values, 0), id));
+                push(&values, 0);
             }
-            (None, _) => out.push(Entry::new(&self.key(&values, 0), id)),
+            (None, _) => push(&values, 0),
         }
         Ok(())
     }
 
-    fn key(&self, values: &[Option<mapi::PropertyValue>], instance: u16) -> Vec<u8> {
+    fn key(
+        &self,
+        values: &[Option<PropertyValue>],
+        extreme: Option<&PropertyValue>,
+        instance: u16,
+    ) -> Vec<u8> {
         let mut key = Vec::new();
         for (column, value) in self.columns.iter().zip(values) {
             collate::push_column(&mut key, value.as_ref(), column.descending);
+        }
+        if self.extreme.is_some() {
+            collate::push_column(&mut key, extreme, false);
         }
         if self.instances {
             key.extend(instance.to_be_bytes());
@@ -171,8 +222,22 @@ impl Plan {
                 sort: source::shared(sort),
                 id: entry.id,
                 instance: u32::from(u16::from_be_bytes(*number)),
+                header: None,
             },
-            _ => RowKey { sort: source::shared(entry.key()), id: entry.id, instance: 0 },
+            _ => RowKey {
+                sort: source::shared(entry.key()),
+                id: entry.id,
+                instance: 0,
+                header: None,
+            },
+        }
+    }
+
+    /// Which instance of its object a row is.
+    pub(crate) fn instance(&self, entry: &Entry) -> u32 {
+        match (self.instances, entry.key().last_chunk::<2>()) {
+            (true, Some(number)) => u32::from(u16::from_be_bytes(*number)),
+            _ => 0,
         }
     }
 
@@ -203,11 +268,12 @@ impl Plan {
         context: &'a Context<'a>,
         entry: &Entry,
     ) -> Result<Option<Box<dyn RowSource + 'a>>> {
-        let instance = self.row_key(entry).instance;
+        let instance = self.instance(entry);
         Ok(match (self.rows, self.object(entry)) {
             (QueryRows::Contents(contents), RowObject::Message(id)) => {
                 MessageRow::read(context, contents, id)?
-                    .map(|row| Box::new(row.with_instance(instance)) as Box<dyn RowSource>)
+                    .map(|row| row.with_instance(instance).with_depth(self.categories))
+                    .map(|row| Box::new(row) as Box<dyn RowSource>)
             }
             (_, RowObject::Folder(id)) => {
                 FolderRow::read(context, id)?.map(|row| Box::new(row) as Box<dyn RowSource>)
@@ -218,7 +284,7 @@ impl Plan {
 
     /// How many rows there are, if the folder's counters say it.
     pub(crate) fn count(&self, record: &FolderRecord) -> Option<usize> {
-        if self.restriction.is_some() || self.instances {
+        if self.restriction.is_some() || self.instances || self.categories > 0 {
             return None;
         }
         match self.rows {
@@ -254,7 +320,12 @@ impl Plan {
         rows.sort_unstable();
         rows.truncate(self.limit.unwrap_or(usize::MAX));
         rows.shrink_to_fit();
-        Ok(State { version, changed: version, rows })
+        let groups = self.groups(&rows);
+        Ok(State { version, changed: version, rows, groups })
+    }
+
+    fn groups(&self, rows: &[Entry]) -> Option<Arc<Groups>> {
+        (self.categories > 0).then(|| Arc::new(Groups::of(self, rows)))
     }
 
     /// Calls `each` for all messages of the folder, in the order of their ids.
@@ -387,7 +458,7 @@ impl Core {
         Core {
             query,
             plan,
-            slot: Mutex::new(Slot { state: None, bytes }),
+            slot: Mutex::new(Slot { state: None, lines: Vec::new(), row_bytes: 0, bytes }),
             journal: Mutex::default(),
             held: 0.into(),
             used: 0.into(),
@@ -407,9 +478,50 @@ impl Core {
         self.held.load(Ordering::Relaxed)
     }
 
-    fn count(&self, bytes: &mut Counted, held: u64) {
-        bytes.set(held);
+    /// Counts what the slot holds.
+    fn count(&self, slot: &mut Slot) {
+        let groups = slot.state.as_ref().and_then(|state| state.groups.as_ref());
+        let lines = slot.lines.iter().map(|seen| seen.lines.held());
+        let held = slot.row_bytes + groups.map_or(0, |groups| groups.held()) + lines.sum::<u64>();
+        slot.bytes.set(held);
         self.held.store(held, Ordering::Relaxed);
+    }
+
+    fn count_rows(&self, slot: &mut Slot) {
+        slot.row_bytes = slot.state.as_ref().map_or(0, |state| rows::held(&state.rows));
+        self.count(slot);
+    }
+
+    /// What a handle sees of the categories of a state.
+    pub(crate) fn lines(
+        &self,
+        handle: u64,
+        state: &State,
+        groups: &Groups,
+        outline: &Outline,
+    ) -> Arc<Lines> {
+        let version = (state.version, outline.generation);
+        let mut slot = self.slot.lock();
+        if let Some(seen) = slot.lines.iter().find(|seen| seen.handle == handle)
+            && seen.version == version
+        {
+            return seen.lines.clone();
+        }
+        let lines = Arc::new(Lines::of(groups, outline, self.plan.categories));
+        slot.lines.retain(|seen| seen.handle != handle);
+        if slot.lines.len() >= MAX_SEEN {
+            slot.lines.remove(0);
+        }
+        slot.lines.push(Seen { handle, version, lines: lines.clone() });
+        self.count(&mut slot);
+        lines
+    }
+
+    /// A handle is gone.
+    pub(crate) fn forget_lines(&self, handle: u64) {
+        let mut slot = self.slot.lock();
+        slot.lines.retain(|seen| seen.handle != handle);
+        self.count(&mut slot);
     }
 
     /// The rows as they are now, and the state of the mailbox that they belong to.
@@ -482,8 +594,9 @@ impl Core {
             && state.version < head.sequence
             && self.catch_up(state, mailbox, reader, &head)?
         {
-            self.count(&mut slot.bytes, rows::held(&state.rows));
-            return Ok(state.clone());
+            let state = state.clone();
+            self.count_rows(slot);
+            return Ok(state);
         }
         let state = Arc::new(self.plan.build(mailbox, reader, head.sequence)?);
         match &slot.state {
@@ -493,8 +606,9 @@ impl Core {
             }
             _ => self.journal.lock().begin_at(state.version),
         }
-        self.count(&mut slot.bytes, rows::held(&state.rows));
-        Ok(slot.state.insert(state).clone())
+        slot.state = Some(state.clone());
+        self.count_rows(slot);
+        Ok(state)
     }
 
     /// Brings the rows to the log's end; false if they have to be built anew.
@@ -520,6 +634,7 @@ impl Core {
                 state.version = head.sequence;
                 if shown || state.rows.len() != before {
                     state.changed = head.sequence;
+                    state.groups = self.plan.groups(&state.rows);
                 }
                 Ok(true)
             }
@@ -542,16 +657,20 @@ impl Core {
 
     /// Lets the rows go, once nobody works on them.
     pub(crate) fn forget(&self) {
-        let mut slot = self.slot.lock();
-        slot.state = None;
-        self.count(&mut slot.bytes, 0);
+        self.empty(&mut self.slot.lock());
     }
 
     /// Lets the rows go, if nobody is working on them; they are built again when they are asked for.
     pub(crate) fn evict(&self) -> bool {
         let Some(mut slot) = self.slot.try_lock() else { return false };
-        let rows = slot.state.take();
-        self.count(&mut slot.bytes, 0);
-        rows.is_some()
+        let held = slot.state.is_some();
+        self.empty(&mut slot);
+        held
+    }
+
+    fn empty(&self, slot: &mut Slot) {
+        slot.state = None;
+        slot.lines = Vec::new();
+        self.count_rows(slot);
     }
 }

@@ -1,6 +1,7 @@
 //! [MS-OXCTABL]: tables.
 
 mod bookmarks;
+mod categories;
 
 use mapi::sort::Direction;
 use mapi::{
@@ -10,7 +11,8 @@ use mapi::{
 use mapi_rop::folder::{DeleteMessagesRequest, TableFlags};
 use mapi_rop::parts::SizedRestriction;
 use mapi_rop::table::{
-    AsyncFlags, Bookmark, BookmarkBody, FindRowFlags, FindRowRequest, FindRowResponse,
+    AsyncFlags, Bookmark, BookmarkBody, CollapseRowRequest, CollapseStateBody, ExpandRowRequest,
+    ExpandRowResponse, FindRowFlags, FindRowRequest, FindRowResponse, GetCollapseStateRequest,
     QueryRowsFlags, QueryRowsRequest, QueryRowsResponse, RestrictRequest, SeekRowBookmarkRequest,
     SeekRowBookmarkResponse, SeekRowFractionalRequest, SeekRowRequest, SeekRowResponse,
     SortTableRequest, TableStatus,
@@ -186,6 +188,29 @@ impl Desk {
         answer!(self.call(RopRequest::FindRow(request)), FindRow)
     }
 
+    pub fn expand(&mut self, category: i64, max_row_count: u16) -> Answer<ExpandRowResponse> {
+        let request = ExpandRowRequest { max_row_count, category: category as u64 };
+        answer!(self.call(RopRequest::ExpandRow(request)), ExpandRow)
+    }
+
+    pub fn collapse(&mut self, category: i64) -> Answer<u32> {
+        let request = CollapseRowRequest { category: category as u64 };
+        answer!(self.call(RopRequest::CollapseRow(request)), CollapseRow)
+            .map(|answer| answer.collapsed_row_count)
+    }
+
+    pub fn collapse_state(&mut self, row: i64, row_instance: u32) -> Answer<Vec<u8>> {
+        let request = GetCollapseStateRequest { row: row as u64, row_instance };
+        answer!(self.call(RopRequest::GetCollapseState(request)), GetCollapseState)
+            .map(|answer| answer.state.bytes)
+    }
+
+    pub fn set_collapse_state(&mut self, state: &[u8]) -> Answer<Vec<u8>> {
+        let request = CollapseStateBody { state: state.to_vec().into() };
+        answer!(self.call(RopRequest::SetCollapseState(request)), SetCollapseState)
+            .map(|answer| answer.bookmark.bytes)
+    }
+
     pub fn reset(&mut self) -> Answer<()> {
         answer!(self.call(RopRequest::ResetTable(Empty)), ResetTable).map(|Empty| ())
     }
@@ -261,3 +286,13 @@ pub const NOT_SUPPORTED: ErrorCode = ErrorCode(0x8004_0102);
 pub const NOT_FOUND: ErrorCode = ErrorCode(0x8004_010f);
 pub const INVALID_BOOKMARK: ErrorCode = ErrorCode(0x8004_0405);
 pub const INVALID_PARAMETER: ErrorCode = ErrorCode(0x8007_0057);
+pub const NOT_COLLAPSED: ErrorCode = ErrorCode(0x0000_04f8);
+pub const NOT_EXPANDED: ErrorCode = ErrorCode(0x0000_04f7);
+
+/// A column of a row as a number.
+pub fn number(row: &PropertyRow, column: usize) -> i64 {
+    let value = row.value(column);
+    value
+        .and_then(|value| value.as_i64().or_else(|| value.as_i32().map(i64::from)))
+        .unwrap_or_else(|| panic!("column {column} of {row:?} is no number"))
+}

@@ -1,6 +1,7 @@
 //! Tables ([MS-OXCTABL] 3.2.5). A table's cursor and its bookmarks name rows; positions are worked out for
 //! each ROP.
 
+mod category;
 mod columns;
 mod cursor;
 mod open;
@@ -13,6 +14,7 @@ use mapi_rop::table::{
     RestrictRequest, SetColumnsRequest, SortTableRequest, TableStatus, TableStatusResponse,
 };
 
+pub use self::category::{collapse_row, expand_row, get_collapse_state, set_collapse_state};
 pub use self::columns::query_columns_all;
 pub use self::cursor::{
     create_bookmark, free_bookmark, query_position, seek_row, seek_row_bookmark,
@@ -22,6 +24,8 @@ use self::open::view_of;
 pub use self::open::{get_attachment_table, get_contents_table, get_hierarchy_table, open_list};
 pub(crate) use self::reader::client_row;
 pub use self::rows::{find_row, query_rows};
+use store::table::MAX_SORT;
+
 use crate::call::Call;
 use crate::convert::stored_tag;
 use crate::error::Result;
@@ -103,14 +107,15 @@ fn stored_sort(order: &SortOrderSet) -> Result<SortOrderSet> {
     if usize::from(order.categories) > count || usize::from(order.expanded) > count {
         return Err(ErrorCode::INVALID_PARAMETER.into());
     }
-    // Categories are rows of their own, which no view makes yet.
-    if order.categories > 0 {
+    if count > MAX_SORT {
         return Err(ErrorCode::TOO_COMPLEX.into());
     }
     if order.orders.iter().any(|order| !is_column(order.tag)) {
         return Err(ErrorCode::INVALID_PARAMETER.into());
     }
     let mut sort = order.clone();
+    // MS-OXCTABL R67: more than all of them is all of them.
+    sort.expanded = sort.expanded.min(sort.categories);
     sort.orders.iter_mut().for_each(|order| order.tag = stored_tag(order.tag));
     Ok(sort)
 }
@@ -156,7 +161,8 @@ impl Table {
 
     /// States the memory that the table holds, and that it is to hold `more`.
     fn recount(&mut self, more: u64) -> Result<()> {
-        let bytes = BASE_BYTES + self.restriction_bytes + self.bookmarks.held() + more;
+        let outline = self.source.as_ref().map_or(0, |source| source.view.outline_bytes());
+        let bytes = BASE_BYTES + self.restriction_bytes + self.bookmarks.held() + outline + more;
         Ok(self.entry.resize(bytes)?)
     }
 

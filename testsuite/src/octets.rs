@@ -132,6 +132,11 @@ impl Octets {
         self.end();
     }
 
+    /// All that follows.
+    pub fn rest(self) -> Vec<u8> {
+        self.rest[self.at..].to_vec()
+    }
+
     /// Nothing follows but the handle table.
     #[track_caller]
     pub fn end(self) {

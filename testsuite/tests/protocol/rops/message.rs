@@ -290,6 +290,50 @@ on_both! {
         Ok(())
     }
 
+    /// MS-OXCROPS 2.2.6.8: R1995
+    /// MS-OXCROPS 2.2.6.8.1: R2012
+    /// MS-OXCROPS 2.2.6.8.2: R2015, R2017, R2021
+    fn set_message_status(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let inbox = inbox(&mut client);
+        let id = message(&mut client, SpecialFolder::Inbox.id(), "status");
+        // MessageId, MessageStatusFlags, MessageStatusMask; the flags before.
+        for (flags, mask, before) in [(0x1004, 0x1004, 0), (0, 0x0004, 0x1004), (0, 0, 0x1000)] {
+            let rop = Rop::new(0x20, 1).bytes(&id).u32(flags).u32(mask);
+            let mut answer = client.ask(rop, &[NOBODY, inbox]);
+            answer.head(0x20, 1, code::SUCCESS);
+            assert_eq!(answer.u32(), before, "MessageStatusFlags");
+            answer.end();
+        }
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.6.8.3: R2027, R2029, R2033
+    fn set_message_status_fails(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let inbox = inbox(&mut client);
+        let nothing = [1, 0, 0, 0, 0, 0x7f, 0xff, 0xff];
+        let rop = Rop::new(0x20, 0).bytes(&nothing).u32(4).u32(4);
+        client.ask(rop, &[inbox]).only(0x20, 0, code::NOT_FOUND);
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.6.9: R2034
+    /// MS-OXCROPS 2.2.6.9.1: R2042
+    /// MS-OXCROPS 2.2.6.9.2: R20004
+    fn get_message_status(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let inbox = inbox(&mut client);
+        let id = message(&mut client, SpecialFolder::Inbox.id(), "status");
+        let rop = Rop::new(0x20, 0).bytes(&id).u32(0x1000).u32(0x1000);
+        client.ask(rop, &[inbox]).head(0x20, 0, code::SUCCESS);
+        let mut answer = client.ask(Rop::new(0x1f, 1).bytes(&id), &[NOBODY, inbox]);
+        answer.head(0x20, 1, code::SUCCESS);
+        assert_eq!(answer.u32(), 0x1000, "MessageStatusFlags");
+        answer.end();
+        Ok(())
+    }
+
     /// MS-OXCROPS 2.2.6.10: R2047
     /// MS-OXCROPS 2.2.6.10.1: R2058, R2060
     /// MS-OXCROPS 2.2.6.10.2: R2069, R2071

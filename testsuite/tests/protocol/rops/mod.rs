@@ -6,6 +6,8 @@
 mod folder;
 mod general;
 mod message;
+mod property;
+mod stream;
 mod table;
 
 use mapi::FolderId;
@@ -18,6 +20,7 @@ mod code {
     pub const SUCCESS: u32 = 0;
     pub const NULL_OBJECT: u32 = 0x0000_04b9;
     pub const NULL_DESTINATION: u32 = 0x0000_0503;
+    pub const ACCESS_DENIED: u32 = 0x8007_0005;
     pub const NOT_SUPPORTED: u32 = 0x8004_0102;
     pub const NOT_FOUND: u32 = 0x8004_010f;
     pub const DUPLICATE_NAME: u32 = 0x8004_0604;

@@ -283,5 +283,10 @@ fn row_id(folder: FolderId, name: RowName) -> RowId {
     match name.object {
         RowObject::Message(id) => RowId { folder, message: Some((id, name.instance)) },
         RowObject::Folder(id) => RowId { folder: id, message: None },
+        // As its PidTagInstID shows it.
+        RowObject::Category(id) => {
+            let id = MessageId::from_i64(id.to_i64());
+            RowId { folder, message: Some((id, name.instance)) }
+        }
     }
 }

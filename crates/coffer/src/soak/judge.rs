@@ -74,8 +74,9 @@ const ALLOCATED_TEETH: f64 = 524_288.0;
 const TEETH_FLOOR: i64 = 65_536;
 /// In a run of this many cycles the interval has to be narrower: 0.01 bytes a cycle.
 const LONG: f64 = 900_000.0;
-/// Resident bytes come in pages and arenas, and what was freed is not always given back.
-const RESIDENT_NOISE: f64 = 1_048_576.0;
+/// Resident bytes come in pages and arenas, and what was freed is not always given back. The stacks of a server's
+/// sixteen threads alone find their depth one by one.
+const RESIDENT_NOISE: f64 = 2.0 * 1_048_576.0;
 
 /// Judges one process by its samples, the first of which is the base line after the warm-up.
 pub fn judge(samples: &[Sample], terms: Terms) -> Verdict {

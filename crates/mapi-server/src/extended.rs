@@ -26,7 +26,7 @@ pub enum ExecuteError {
 }
 
 /// RPC_X_BAD_STUB_DATA: a buffer is larger than it may be.
-const BAD_STUB_DATA: u32 = 0x0000_06f7;
+pub const BAD_STUB_DATA: u32 = 0x0000_06f7;
 
 impl Processor {
     /// Executes the ROPs of an extended buffer and returns the extended buffer of their answers, of at most

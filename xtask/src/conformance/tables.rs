@@ -21,6 +21,8 @@ const SPECIFICATIONS: &[&str] = &[
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("MS-OXCROPS", "2.2.12", "FastTransfer, [MS-OXCFXICS]"),
     ("MS-OXCROPS", "2.2.13", "incremental change synchronization, [MS-OXCFXICS]"),
+    // The structures that only the requests of the address book carry.
+    ("MS-OXCMAPIHTTP", "2.2.1", "the address book, [MS-OXNSPI]"),
     ("MS-OXCMAPIHTTP", "2.2.5", "the address book, [MS-OXNSPI]"),
 ];
 

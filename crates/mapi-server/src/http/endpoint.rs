@@ -31,7 +31,7 @@ use super::cookies::{self, ContextCookie, Cookies};
 use super::credentials::{Credentials, Verified};
 use super::reply::{Envelope, client_name, plain, response_code};
 use super::server::Shared;
-use crate::extended::{ExecuteError, MAX_ROP_BUFFER};
+use crate::extended::{BAD_STUB_DATA, ExecuteError, MAX_ROP_BUFFER};
 use crate::ledger::{Client, LimitReached, Owner};
 use crate::notify;
 use crate::processor::Processor;
@@ -252,6 +252,9 @@ impl Incomer<'_> {
         let Ok(request) = ConnectRequest::from_wire(&self.body) else {
             return self.envelope.failure(ResponseCode::InvalidRequestBody);
         };
+        if request.auxiliary.bytes.len() > MAX_AUXILIARY {
+            return self.unacceptable();
+        }
         // A client that connects anew brings the cookies of the session that it gives up (3.2.5.6 R1277);
         // the sequence in them does not matter (R1279).
         let old = self.session().ok().map(|session| session.token);
@@ -352,8 +355,11 @@ impl Incomer<'_> {
             Ok(turn) => turn,
             Err(code) => return self.envelope.failure(code),
         };
-        if DisconnectRequest::from_wire(&self.body).is_err() {
+        let Ok(request) = DisconnectRequest::from_wire(&self.body) else {
             return self.envelope.failure(ResponseCode::InvalidRequestBody);
+        };
+        if request.auxiliary.bytes.len() > MAX_AUXILIARY {
+            return self.unacceptable();
         }
         // R2233: everything of the session goes before the answer; what it still holds open, on a thread that
         // may wait.
@@ -374,6 +380,12 @@ impl Incomer<'_> {
             Ok(None) => self.stale().await,
             Err(code) => self.envelope.failure(code),
         }
+    }
+
+    /// The answer to a request whose auxiliary buffer is too large: a failure body, whatever the request.
+    fn unacceptable(&self) -> Reply {
+        let body = Body::<DisconnectResponse>::Failed(BAD_STUB_DATA, FailedResponse::default());
+        self.envelope.success(&body.to_wire())
     }
 
     /// PING keeps the session alive and says nothing (3.2.5.3). It may come beside an Execute. Without a
@@ -407,8 +419,11 @@ impl Incomer<'_> {
             Err(code) => return self.envelope.failure(code),
         };
         self.envelope.set_cookies(session.token, session.sequence());
-        if NotificationWaitRequest::from_wire(&self.body).is_err() {
+        let Ok(request) = NotificationWaitRequest::from_wire(&self.body) else {
             return self.envelope.failure(ResponseCode::InvalidRequestBody);
+        };
+        if request.auxiliary.bytes.len() > MAX_AUXILIARY {
+            return self.unacceptable();
         }
         match self.job(|_| ()).await {
             Ok(Some(())) => {}
@@ -494,7 +509,7 @@ const MAX_AUXILIARY: usize = 0x1008;
 /// The body of the answer to an Execute.
 fn execute(processor: &Processor, turn: &Turn, request: &ExecuteRequest) -> Vec<u8> {
     let executed = match request.auxiliary.bytes.len() > MAX_AUXILIARY {
-        true => Err(ExecuteError::Status(0x0000_06f7)),
+        true => Err(ExecuteError::Status(BAD_STUB_DATA)),
         false => processor.execute_extended(
             turn,
             request.flags,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mapi::{ErrorCode, MessageId};
 use mapi_rop::irregular::NotificationScope;
 use mapi_rop::notification::NotificationFlags as Types;
-use mapi_rop::{RopId, RopResponse};
+use mapi_rop::{LogonId, RopId, RopResponse};
 use mapi_server::Kind;
 use store::{SpecialFolder, message};
 use testsuite::on_both;
@@ -43,7 +43,6 @@ on_both! {
     }
 
     /// MS-OXCNOTIF 2.2.1.2.1.1: R52, R53
-    /// MS-OXCROPS 2.2.14.1.1: R4339
     fn a_scope_is_the_store_a_folder_or_a_message(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let mailbox = mailbox(rig)?;
@@ -71,7 +70,6 @@ on_both! {
 
     /// MS-OXCNOTIF 2.2.1.2.1.1: R39
     /// MS-OXCNOTIF 3.1.5.1: R289
-    /// MS-OXCROPS 2.2.14.1.1: R4335
     fn only_what_was_asked_for_is_told(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let mailbox = mailbox(rig)?;
@@ -120,15 +118,14 @@ on_both! {
     /// MS-OXCNOTIF 3.1.5.5: R334
     /// MS-OXCNOTIF 3.1.5.6: R338
     /// MS-OXCNOTIF 3.1.5.7: R347, R349
-    /// MS-OXCROPS 2.2.14.3: R4432
+    /// MS-OXCNOTIF 2.2.1.3.4: R8201
     fn what_has_no_room_is_pending(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let mailbox = mailbox(rig)?;
         client.register(Types::OBJECT_CREATED, WHOLE).expect("a subscription");
-        let put_all = || -> testsuite::Result<Vec<Option<MessageId>>> {
-            (0..40).map(|n| Ok(Some(put(&mailbox, INBOX, &n.to_string())?))).collect()
-        };
-        let expected = put_all()?;
+        let expected: Vec<_> = (0..40)
+            .map(|n| Ok(Some(put(&mailbox, INBOX, &n.to_string())?)))
+            .collect::<testsuite::Result<_>>()?;
         let mut seen = Vec::new();
         let mut answers = 0;
         while seen.len() < expected.len() {
@@ -148,8 +145,18 @@ on_both! {
         }
         assert_eq!((seen, answers), (expected, 14));
         assert!(client.told().is_empty());
-        // Also without room for a single one.
-        let expected = put_all()?;
+        Ok(())
+    }
+
+    /// MS-OXCNOTIF 3.1.4.1: R236
+    /// MS-OXCNOTIF 3.1.5.6: R338
+    fn what_has_no_room_at_all_is_pending(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let mailbox = mailbox(rig)?;
+        client.register(Types::OBJECT_CREATED, WHOLE).expect("a subscription");
+        let expected: Vec<_> = (0..3)
+            .map(|n| Ok(Some(put(&mailbox, INBOX, &n.to_string())?)))
+            .collect::<testsuite::Result<_>>()?;
         client.exchange_within(&[], &[], 24)?;
         assert!(matches!(client.notices[..], [RopResponse::Pending(_)]));
         client.notices.clear();
@@ -158,8 +165,38 @@ on_both! {
         Ok(())
     }
 
+    /// MS-OXCNOTIF 2.2.1.4.1: R87, R496
+    /// MS-OXCNOTIF 2.2.1.4.1.1: R95, R96, R97001
+    fn a_notification_names_its_subscription_and_its_logon(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let first = client.register(Types::OBJECT_CREATED, WHOLE).expect("a subscription");
+        let logon = client.logon;
+        client.logon_id = LogonId(7);
+        client.logon = client.log_on(&rig.legacy_dn(ME)?).expect("a second logon");
+        let second = client.register(Types::OBJECT_CREATED, WHOLE).expect("a subscription");
+        put(&*mailbox(rig)?, INBOX, "a")?;
+        let told: Vec<_> = client
+            .poll()
+            .into_iter()
+            .map(|notice| match notice {
+                RopResponse::Notify(notify) => (notify.logon, notify.handle),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(told, [(LogonId(0), first), (LogonId(7), second)]);
+        // With the logon goes what is to be told to it.
+        put(&*mailbox(rig)?, INBOX, "b")?;
+        client.release(client.logon);
+        client.logon_id = LogonId(0);
+        client.logon = logon;
+        let told: Vec<_> = client.told().into_iter().map(|(handle, _)| handle).collect();
+        assert_eq!(told, [first]);
+        Ok(())
+    }
+
     /// MS-OXCNOTIF 2.2.1.3: R54001
     /// MS-OXCNOTIF 2.2.1: R481
+    /// MS-OXCNOTIF 2.1: R474
     /// MS-OXCNOTIF 3.1.7: R351
     fn whoever_waits_is_told_that_something_happened(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;

@@ -176,6 +176,7 @@ on_both! {
 
     /// MS-OXCNOTIF 3.1.4.3: R256, R258, R243
     /// MS-OXCNOTIF 2.2.1.2.1.1: R40001
+    /// MS-OXCNOTIF 2.2.1.4.1.1: R97
     fn tables_subscribe_by_themselves_unless_they_refuse(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let mailbox = mailbox(rig)?;

@@ -36,13 +36,25 @@ pub fn scan(problems: &mut Vec<String>) -> Result<Vec<Citation>, String> {
     Ok(found)
 }
 
+/// Specifications whose requirements nobody numbered. A test may name their sections; nothing counts them.
+const WITHOUT_TABLE: &[&str] = &[
+    "MS-OXBBODY",
+    "MS-OXCDATA",
+    "MS-OXOMSG",
+    "MS-OXOSRCH",
+    "MS-OXPROPS",
+    "MS-OXRTFCP",
+    "MS-OXRTFEX",
+];
+
 /// Says which citations name what the tables do not have.
 pub fn check(citations: &[Citation], specifications: &[Specification], problems: &mut Vec<String>) {
     for citation in citations {
         let Citation { specification, section, place, .. } = citation;
-        // Of other specifications, there is no table here that would be read.
         let Some(known) = specifications.iter().find(|known| known.name == *specification) else {
-            problems.push(format!("{place}: {specification} is none of the specifications"));
+            if !WITHOUT_TABLE.contains(&specification.as_str()) {
+                problems.push(format!("{place}: {specification} is none of the specifications"));
+            }
             continue;
         };
         if !known.requirements.iter().any(|requirement| requirement.section == *section) {

@@ -100,7 +100,7 @@ fn with_attachment(rig: &Rig) -> testsuite::Result<(Client, Handle, Handle)> {
 on_both! {
     /// MS-OXCROPS 2.2.6.1: R1670
     /// MS-OXCROPS 2.2.6.1.1: R1684
-    /// MS-OXCROPS 2.2.6.1.2: R1694, R1696, R1702
+    /// MS-OXCROPS 2.2.6.1.2: R1694, R1696
     /// MS-OXCROPS 2.2.6.1.2.1
     fn open_message(rig: &Rig) -> Result {
         let (mut client, message) = new_message(rig)?;
@@ -211,7 +211,7 @@ on_both! {
     /// MS-OXCROPS 2.2.6.5: R1850
     /// MS-OXCROPS 2.2.6.5.1: R1864
     /// MS-OXCROPS 2.2.6.5.1.1: R1874
-    /// MS-OXCROPS 2.2.6.5.2: R1885, R1887
+    /// MS-OXCROPS 2.2.6.5.2: R1885
     fn modify_recipients_adds_and_removes(rig: &Rig) -> Result {
         let (mut client, message) = new_message(rig)?;
         let rows = [
@@ -232,7 +232,7 @@ on_both! {
 
     /// MS-OXCROPS 2.2.6.6: R1891
     /// MS-OXCROPS 2.2.6.6.1: R1899
-    /// MS-OXCROPS 2.2.6.6.2: R1908, R1910, R1914
+    /// MS-OXCROPS 2.2.6.6.2: R1908, R1910
     /// MS-OXCROPS 2.2.6.6.2.1
     fn read_recipients(rig: &Rig) -> Result {
         let (mut client, message) = new_message(rig)?;

@@ -11,6 +11,8 @@ use super::*;
 /// PidTagSubject in UTF-16, and PidTagMessageSize.
 const SUBJECT: u32 = 0x0037_001f;
 const SIZE: u32 = 0x0e08_0003;
+/// PidTagInstID.
+const INSTANCE_ID: u32 = 0x674d_0014;
 
 /// A client with a contents table of three messages, `a`, `b` and `c`, by subject, the columns set.
 struct Desk {
@@ -54,6 +56,43 @@ impl Desk {
         answer.u8();
         let rows = answer.u16();
         (0..rows).map(|_| subject_row(&mut answer)).collect()
+    }
+
+    /// Sorts by subject in categories, all collapsed; PidTagInstID of each header row. The cursor stands at
+    /// the end.
+    fn categories(&mut self) -> Vec<[u8; 8]> {
+        self.ask(columns(&[INSTANCE_ID])).head(0x12, 1, code::SUCCESS);
+        let rop = Rop::new(0x13, 1).u8(0).u16(1).u16(1).u16(0).u16(0x001f).u16(0x0037).u8(0);
+        self.ask(rop).head(0x13, 1, code::SUCCESS);
+        let mut answer = self.ask(Rop::new(0x15, 1).u8(0).u8(1).u16(9));
+        answer.head(0x15, 1, code::SUCCESS);
+        answer.u8();
+        let rows = answer.u16();
+        let id = |answer: &mut Octets| {
+            assert_eq!(answer.u8(), 0, "the flag of a row without errors");
+            answer.bytes(8).try_into().expect("eight octets")
+        };
+        (0..rows).map(|_| id(&mut answer)).collect()
+    }
+
+    /// RopGetCollapseState: RowId, RowInstanceNumber; CollapseStateSize, CollapseState.
+    fn collapse_state(&mut self, row: &[u8; 8]) -> Vec<u8> {
+        let mut answer = self.ask(Rop::new(0x6b, 1).bytes(row).u32(0));
+        answer.head(0x6b, 1, code::SUCCESS);
+        let size = answer.u16();
+        let state = answer.bytes(usize::from(size));
+        answer.end();
+        state
+    }
+
+    /// RopCreateBookmark: BookmarkSize, Bookmark.
+    fn bookmark(&mut self) -> Vec<u8> {
+        let mut answer = self.ask(Rop::new(0x1b, 1));
+        answer.head(0x1b, 1, code::SUCCESS);
+        let size = answer.u16();
+        let bookmark = answer.bytes(usize::from(size));
+        answer.end();
+        bookmark
     }
 
     fn position(&mut self) -> (u32, u32) {
@@ -278,20 +317,12 @@ on_both! {
     }
 
     /// MS-OXCROPS 2.2.5.9: R1323
-    /// MS-OXCROPS 2.2.5.9.1: R1336
+    /// MS-OXCROPS 2.2.5.9.1: R1336, R1338
     /// MS-OXCROPS 2.2.5.9.2: R1343, R1345
-    /// MS-OXCROPS 2.2.5.11: R1383
-    /// MS-OXCROPS 2.2.5.11.1: R1391
-    /// MS-OXCROPS 2.2.5.11.2
-    fn create_a_bookmark_and_seek_from_it(rig: &Rig) -> Result {
+    fn seek_row_bookmark(rig: &Rig) -> Result {
         let mut desk = Desk::new(rig)?;
         desk.next(1);
-        let mut answer = desk.ask(Rop::new(0x1b, 1));
-        answer.head(0x1b, 1, code::SUCCESS);
-        let size = answer.u16();
-        let bookmark = answer.bytes(usize::from(size));
-        assert_ne!(size, 0, "BookmarkSize");
-        answer.end();
+        let bookmark = desk.bookmark();
         desk.next(2);
         // Bookmark, RowCount, WantRowMovedCount: RowNoLongerVisible, HasSoughtLess, RowsSought.
         let rop = Rop::new(0x19, 1).sized(&bookmark).u32(1).u8(1);
@@ -300,6 +331,17 @@ on_both! {
         assert_eq!((answer.u8(), answer.u8(), answer.u32()), (0, 0, 1));
         answer.end();
         assert_eq!(desk.position(), (2, 3));
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.5.11: R1383
+    /// MS-OXCROPS 2.2.5.11.1: R1391
+    /// MS-OXCROPS 2.2.5.11.2: R1394, R1396, R1399
+    fn create_bookmark(rig: &Rig) -> Result {
+        let mut desk = Desk::new(rig)?;
+        let bookmark = desk.bookmark();
+        assert!(!bookmark.is_empty(), "BookmarkSize");
+        assert_ne!(desk.bookmark(), bookmark);
         Ok(())
     }
 
@@ -382,10 +424,7 @@ on_both! {
     /// MS-OXCROPS 2.2.5.14.2: R1511, R1513
     fn free_bookmark(rig: &Rig) -> Result {
         let mut desk = Desk::new(rig)?;
-        let mut answer = desk.ask(Rop::new(0x1b, 1));
-        answer.head(0x1b, 1, code::SUCCESS);
-        let size = answer.u16();
-        let bookmark = answer.bytes(usize::from(size));
+        let bookmark = desk.bookmark();
         desk.ask(Rop::new(0x89, 1).sized(&bookmark)).only(0x89, 1, code::SUCCESS);
         // It is gone: ecInvalidBookmark.
         let rop = Rop::new(0x19, 1).sized(&bookmark).u32(1).u8(1);
@@ -404,6 +443,108 @@ on_both! {
         desk.ask(columns(&[SUBJECT])).head(0x12, 1, code::SUCCESS);
         assert_eq!(desk.next(9), ["b", "a", "c"]);
         desk.ask_folder(Rop::new(0x81, 1)).only(0x81, 1, code::NOT_SUPPORTED);
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.5.16: R1532
+    /// MS-OXCROPS 2.2.5.16.1: R1542
+    /// MS-OXCROPS 2.2.5.16.2: R1547, R1549, R1552
+    fn expand_row(rig: &Rig) -> Result {
+        let mut desk = Desk::new(rig)?;
+        let headers = desk.categories();
+        assert_eq!(desk.position(), (3, 3));
+        // MaxRowCount, CategoryId: ExpandedRowCount, RowCount, RowData.
+        let rop = Rop::new(0x59, 1).u16(9).bytes(&headers[1]);
+        let mut answer = desk.ask(rop);
+        answer.head(0x59, 1, code::SUCCESS);
+        assert_eq!((answer.u32(), answer.u16()), (1, 1), "ExpandedRowCount, RowCount");
+        assert_eq!(answer.rest()[0], 0, "the flag of a row without errors");
+        assert_eq!(desk.position().1, 4);
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.5.16.3: R1563, R1565, R1568
+    fn expand_row_fails(rig: &Rig) -> Result {
+        let mut desk = Desk::new(rig)?;
+        let rop = Rop::new(0x59, 1).u16(9).bytes(&[9; 8]);
+        desk.ask_folder(rop).only(0x59, 1, code::NOT_SUPPORTED);
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.5.17: R1569
+    /// MS-OXCROPS 2.2.5.17.1: R1579
+    /// MS-OXCROPS 2.2.5.17.2: R1582, R1584, R1587
+    fn collapse_row(rig: &Rig) -> Result {
+        let mut desk = Desk::new(rig)?;
+        let headers = desk.categories();
+        let rop = Rop::new(0x59, 1).u16(0).bytes(&headers[0]);
+        desk.ask(rop).head(0x59, 1, code::SUCCESS);
+        let mut answer = desk.ask(Rop::new(0x5a, 1).bytes(&headers[0]));
+        answer.head(0x5a, 1, code::SUCCESS);
+        assert_eq!(answer.u32(), 1, "CollapsedRowCount");
+        answer.end();
+        assert_eq!(desk.position().1, 3);
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.5.17.3: R1592, R1594, R1597
+    fn collapse_row_fails(rig: &Rig) -> Result {
+        let mut desk = Desk::new(rig)?;
+        let headers = desk.categories();
+        // ecNotExpanded
+        let rop = Rop::new(0x5a, 1).bytes(&headers[0]);
+        desk.ask(rop).only(0x5a, 1, 0x0000_04f7);
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.5.18: R1598
+    /// MS-OXCROPS 2.2.5.18.1: R1608
+    /// MS-OXCROPS 2.2.5.18.2: R1614, R1616, R1619
+    fn get_collapse_state(rig: &Rig) -> Result {
+        let mut desk = Desk::new(rig)?;
+        let headers = desk.categories();
+        let state = desk.collapse_state(&headers[0]);
+        assert!(!state.is_empty(), "CollapseState");
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.5.18.3: R1627, R1629, R1632
+    fn get_collapse_state_fails(rig: &Rig) -> Result {
+        let mut desk = Desk::new(rig)?;
+        let rop = Rop::new(0x6b, 1).bytes(&[9; 8]).u32(0);
+        desk.ask_folder(rop).only(0x6b, 1, code::NOT_SUPPORTED);
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.5.19: R1633
+    /// MS-OXCROPS 2.2.5.19.1: R1641, R1646
+    /// MS-OXCROPS 2.2.5.19.2: R1649, R1651
+    fn set_collapse_state(rig: &Rig) -> Result {
+        let mut desk = Desk::new(rig)?;
+        let headers = desk.categories();
+        let rop = Rop::new(0x59, 1).u16(0).bytes(&headers[2]);
+        desk.ask(rop).head(0x59, 1, code::SUCCESS);
+        let state = desk.collapse_state(&headers[2]);
+        desk.ask(Rop::new(0x5a, 1).bytes(&headers[2])).head(0x5a, 1, code::SUCCESS);
+        assert_eq!(desk.position().1, 3);
+        // CollapseState: BookmarkSize, Bookmark, at the row that was named.
+        let mut answer = desk.ask(Rop::new(0x6c, 1).sized(&state));
+        answer.head(0x6c, 1, code::SUCCESS);
+        let size = answer.u16();
+        let bookmark = answer.bytes(usize::from(size));
+        answer.end();
+        assert_eq!(desk.position().1, 4);
+        let rop = Rop::new(0x19, 1).sized(&bookmark).u32(0).u8(1);
+        desk.ask(rop).head(0x19, 1, code::SUCCESS);
+        assert_eq!(desk.position(), (2, 4));
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.5.19.3: R1662, R1664, R1667
+    fn set_collapse_state_fails(rig: &Rig) -> Result {
+        let mut desk = Desk::new(rig)?;
+        let rop = Rop::new(0x6c, 1).sized(&[9; 40]);
+        desk.ask_folder(rop).only(0x6c, 1, code::NOT_SUPPORTED);
         Ok(())
     }
 }

@@ -78,6 +78,21 @@ pub enum StoreError {
     /// Some objects could not be dealt with; the others were.
     #[error("the operation was completed in part only")]
     PartialCompletion,
+    /// A search folder shows messages of other folders and takes nothing itself.
+    #[error("a search folder takes no messages and no folders")]
+    SearchFolder,
+    /// The folder is none that searches.
+    #[error("the folder is no search folder")]
+    NotSearchFolder,
+    /// A search has to know which folders it looks in.
+    #[error("the search folder has no criteria yet: name the folders and the condition")]
+    NoCriteria,
+    /// A search folder would look in itself, or in another search folder.
+    #[error("a search folder cannot look in a search folder")]
+    SearchScope,
+    /// A search asks for more than it may.
+    #[error("the search is too complex: {0}")]
+    TooComplex(&'static str),
     /// A folder would become its own descendant.
     #[error("a folder cannot be moved or copied into itself")]
     FolderCycle,

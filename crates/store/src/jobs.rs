@@ -9,7 +9,7 @@ use mapi::{FolderId, MessageId};
 
 use crate::engine::{Batch, Direction, KeyRange, Reader, Space};
 use crate::mailbox::writer::Tx;
-use crate::{Mailbox, MailboxNumber, Result, Store, StoreError, folder, keys};
+use crate::{Mailbox, MailboxNumber, Result, Store, StoreError, folder, keys, search};
 
 /// Keys that go in one batch.
 const BATCH: usize = 1024;
@@ -20,6 +20,10 @@ const FOLDER: &[u8] = b"jf";
 const SETTLING: &[u8] = b"js";
 /// Of a submitted message: what its delivery has come to is the value.
 const SUBMISSION: &[u8] = b"jq";
+/// A search folder that is being filled.
+const SEARCH: &[u8] = b"jp";
+/// A folder that was moved with all below it, which search folders have to look at.
+const TREE: &[u8] = b"jt";
 
 pub(crate) fn add_mailbox_removal(batch: &mut Batch, mailbox: MailboxNumber) {
     batch.put(Space::Queue, mailbox_job(mailbox), Vec::new());
@@ -70,13 +74,51 @@ pub(crate) fn resume(store: &Store) -> Result<()> {
         pass_over_damage(&mailbox_job(mailbox), remove_mailbox(store, mailbox))?;
     }
     each_folder(store, SETTLING, folder::settle)?;
-    each_folder(store, FOLDER, folder::remove_detached)
+    each_folder(store, FOLDER, folder::remove_detached)?;
+    each_folder(store, TREE, search::look_again)?;
+    each_folder(store, SEARCH, search::fill)
 }
 
 /// As [`resume`], for the folders of one mailbox: it came back from a backup that was taken amidst a job.
 pub(crate) fn resume_in(store: &Store, mailbox: MailboxNumber) -> Result<()> {
     each_folder(store, &in_mailbox(SETTLING, mailbox), folder::settle)?;
-    each_folder(store, &in_mailbox(FOLDER, mailbox), folder::remove_detached)
+    each_folder(store, &in_mailbox(FOLDER, mailbox), folder::remove_detached)?;
+    settle_searches(store, mailbox)
+}
+
+/// Lets the search folders of a mailbox follow what was done to whole folders.
+pub(crate) fn settle_searches(store: &Store, mailbox: MailboxNumber) -> Result<()> {
+    each_folder(store, &in_mailbox(TREE, mailbox), search::look_again)?;
+    each_folder(store, &in_mailbox(SEARCH, mailbox), search::fill)
+}
+
+/// Says that a search folder has to be filled.
+pub(crate) fn add_search(tx: &mut Tx<'_>, id: FolderId) {
+    tx.batch.put(Space::Queue, search_job(tx.mailbox.number(), id), Vec::new());
+}
+
+pub(crate) fn end_search(tx: &mut Tx<'_>, id: FolderId) {
+    tx.batch.delete(Space::Queue, search_job(tx.mailbox.number(), id));
+}
+
+/// Says that search folders have to look at a folder, and all below it, again.
+pub(crate) fn add_tree(tx: &mut Tx<'_>, id: FolderId) {
+    tx.batch.put(Space::Queue, tree_job(tx.mailbox.number(), id), Vec::new());
+}
+
+pub(crate) fn end_tree(tx: &mut Tx<'_>, id: FolderId) {
+    tx.batch.delete(Space::Queue, tree_job(tx.mailbox.number(), id));
+}
+
+/// Whether something has yet to be done before the search folders of a mailbox show what they should.
+pub(crate) fn settles_searches(mailbox: MailboxNumber, reader: &dyn Reader) -> Result<bool> {
+    for kind in [SEARCH, TREE] {
+        let range = KeyRange::prefix(in_mailbox(kind, mailbox));
+        if !reader.scan(Space::Queue, &range, Direction::Forward, 1)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Mailboxes whose removal has begun and not ended.
@@ -148,12 +190,13 @@ pub(crate) fn remove_mailbox(store: &Store, mailbox: MailboxNumber) -> Result<()
 
 /// Whether a key of the queue is a job on a mailbox or in it.
 pub(crate) fn is_of_mailbox(key: &[u8]) -> bool {
-    [MAILBOX, FOLDER, SETTLING, SUBMISSION].iter().any(|kind| key.starts_with(kind))
+    let all = [MAILBOX, FOLDER, SEARCH, SUBMISSION, SETTLING, TREE];
+    all.iter().any(|kind| key.starts_with(kind))
 }
 
 /// What the jobs on folders of a mailbox begin with, in the order of keys.
-pub(crate) fn folder_prefixes(mailbox: MailboxNumber) -> [Vec<u8>; 3] {
-    [FOLDER, SUBMISSION, SETTLING].map(|kind| in_mailbox(kind, mailbox))
+pub(crate) fn folder_prefixes(mailbox: MailboxNumber) -> [Vec<u8>; 5] {
+    [FOLDER, SEARCH, SUBMISSION, SETTLING, TREE].map(|kind| in_mailbox(kind, mailbox))
 }
 
 /// What the entries of submitted messages begin with, of a mailbox or of all.
@@ -183,7 +226,8 @@ pub(crate) fn without_mailbox(job: &[u8]) -> Vec<u8> {
 /// The reverse of [`without_mailbox`]; None for what is no job on a folder.
 pub(crate) fn with_mailbox(job: &[u8], mailbox: MailboxNumber) -> Option<Vec<u8>> {
     let (kind, folder) = job.split_at_checked(2)?;
-    let known = [FOLDER, SETTLING, SUBMISSION].contains(&kind) && folder.len() == 8;
+    let all = [FOLDER, SEARCH, SUBMISSION, SETTLING, TREE];
+    let known = all.contains(&kind) && folder.len() == 8;
     known.then(|| [&in_mailbox(kind, mailbox)[..], folder].concat())
 }
 
@@ -213,6 +257,14 @@ fn settling_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
     [&in_mailbox(SETTLING, mailbox)[..], &keys::fid(id)].concat()
 }
 
+fn search_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
+    [&in_mailbox(SEARCH, mailbox)[..], &keys::fid(id)].concat()
+}
+
+fn tree_job(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
+    [&in_mailbox(TREE, mailbox)[..], &keys::fid(id)].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -228,7 +280,7 @@ mod tests {
     fn a_backup_knows_every_job_that_is_of_a_mailbox() {
         let (one, two) = (MailboxNumber(1), MailboxNumber(2));
         let id = FolderId::own(300);
-        for job in [folder_job, settling_job] {
+        for job in [folder_job, settling_job, search_job, tree_job] {
             assert!(is_of_mailbox(&job(one, id)));
             assert!(folder_prefixes(one).iter().any(|prefix| job(one, id).starts_with(prefix)));
             let kept = without_mailbox(&job(one, id));

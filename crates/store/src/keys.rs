@@ -35,6 +35,12 @@ pub(crate) enum Kind {
     DeletedFolder = 0x14,
     /// A folder's permissions list, where somebody changed it.
     Permissions = 0x15,
+    /// Search folder -> its criteria.
+    Criteria = 0x16,
+    /// (search folder, message) -> where the message is, and its summary.
+    Link = 0x17,
+    /// Tells whether criteria changed.
+    SearchStamp = 0x18,
     /// A message's hot record.
     Hot = 0x20,
     /// (viewing folder, class, message) -> summary.
@@ -126,6 +132,10 @@ pub(crate) fn summary(
     id: MessageId,
 ) -> Vec<u8> {
     key(mailbox, Kind::Summary, &[&fid(folder), &[class], &mid(id)])
+}
+
+pub(crate) fn link(mailbox: MailboxNumber, folder: FolderId, id: MessageId) -> Vec<u8> {
+    key(mailbox, Kind::Link, &[&fid(folder), &mid(id)])
 }
 
 /// The entry that finds a soft-deleted message by its time.

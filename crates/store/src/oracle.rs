@@ -6,7 +6,7 @@ use crate::blob::node::{self as blob, Node};
 use crate::delivery::queue;
 use crate::directory;
 use crate::permission::Acl;
-use crate::record::{change, folder, head, hot, mime, node, properties, settings, summary};
+use crate::record::{change, folder, head, hot, mime, node, properties, search, settings, summary};
 
 /// Any bytes as every record of a mailbox, of the directory and of the blobs: no panic.
 pub fn records(bytes: &[u8]) {
@@ -44,6 +44,11 @@ fn read_all(bytes: &[u8]) {
         assert_eq!(queue::Entry::read(&entry.to_bytes()), Ok(entry));
     }
     let _ = queue::item_of(bytes);
+    if let Ok(criteria) = search::CriteriaRecord::read(bytes) {
+        assert_eq!(search::CriteriaRecord::read(&criteria.to_bytes()), Ok(criteria));
+    }
+    let _ = search::Link::read(&bytes.to_vec().into());
+    let _ = search::Stamp::read(bytes);
     let _ = properties::read(&mut Reader::new(bytes));
     let _ = mime::Mime::read(&mut Reader::new(bytes));
     let _ = node::read_all(&[(vec![], bytes.to_vec()), (vec![1], bytes.to_vec())]);

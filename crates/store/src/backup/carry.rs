@@ -7,7 +7,7 @@ use super::error::{BackupError, Result};
 use super::reader::Opened;
 use super::{Progress, Watch};
 use crate::engine::{Direction, KeyRange, Space};
-use crate::folder::{self, FolderKind, NewFolder};
+use crate::folder::{self, NewFolder};
 use crate::keys::{self, Kind};
 use crate::table::Contents;
 use crate::{Mailbox, SpecialFolder, StoreError, message};
@@ -176,9 +176,7 @@ impl Carry<'_, '_> {
         for id in chain.into_iter().rev() {
             let name = self.source_folder(id)?.name;
             path = format!("{path}/{name}");
-            to = self.find_or_make(id, to, &path)?.ok_or_else(|| {
-                BackupError::Refused(format!("the folder {path} could not be made"))
-            })?;
+            to = self.find_or_make(id, to)?;
         }
         Ok((to, path))
     }
@@ -190,9 +188,8 @@ impl Carry<'_, '_> {
             Err(error) => return self.pass_over(format!("a folder below {path}/"), error),
         };
         let path = if path.is_empty() { name } else { format!("{path}/{name}") };
-        match self.find_or_make(id, parent, &path) {
-            Ok(Some(to)) => self.tree(id, to, &path),
-            Ok(None) => Ok(()),
+        match self.find_or_make(id, parent) {
+            Ok(to) => self.tree(id, to, &path),
             Err(error) => self.pass_over(format!("the folder {path}"), error),
         }
     }
@@ -271,26 +268,17 @@ impl Carry<'_, '_> {
         Ok(hot.is_some_and(|hot| !hot.contents.is_deleted()))
     }
 
-    fn find_or_make(
-        &mut self,
-        id: FolderId,
-        parent: FolderId,
-        path: &str,
-    ) -> Result<Option<FolderId>> {
+    fn find_or_make(&mut self, id: FolderId, parent: FolderId) -> Result<FolderId> {
         if self.options.in_place && SpecialFolder::from_id(id).is_some() {
-            return Ok(Some(id));
+            return Ok(id);
         }
         let record = self.source_folder(id)?;
         if let Some(found) = folder::child_by_name(self.target, parent, &record.name)? {
-            return Ok(Some(found));
-        }
-        if record.kind == FolderKind::Search {
-            self.refuse(format!("the search folder {path}"));
-            return Ok(None);
+            return Ok(found);
         }
         let made = folder::copy_empty(self.source, id, self.target, parent, None)?;
         self.done.folders += 1;
-        Ok(Some(made))
+        Ok(made)
     }
 
     fn make(&mut self, parent: FolderId, name: &str) -> Result<FolderId> {

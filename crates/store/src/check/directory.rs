@@ -273,7 +273,7 @@ impl DirectoryPass<'_> {
                     (Err(_), _) => "its folder does not exist or is damaged",
                 }
             }
-            (Some(b"js"), Some(mailbox), 18) => {
+            (Some(b"js" | b"jp" | b"jt"), Some(mailbox), 18) => {
                 let folder = keys::key(mailbox, keys::Kind::Folder, &[&key[10..]]);
                 if self.reader.contains(Space::Mailbox, &folder)?
                     || self.is_removed(mailbox)?

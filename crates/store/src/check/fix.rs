@@ -60,6 +60,10 @@ pub(super) enum Fix {
     Detached {
         id: FolderId,
     },
+    /// Makes a search folder whole: its criteria and what it shows.
+    Search {
+        id: FolderId,
+    },
     /// Counts again what a folder holds.
     Count {
         id: FolderId,

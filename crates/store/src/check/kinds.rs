@@ -8,7 +8,7 @@ use crate::engine::{Space, Value};
 use crate::keys::Kind;
 use crate::mailbox::{names, receive};
 use crate::permission::Acl;
-use crate::record::{change, folder, head, hot, node, settings, summary};
+use crate::record::{change, folder, head, hot, node, search, settings, summary};
 
 /// A kind of record.
 pub(super) struct Row {
@@ -45,6 +45,11 @@ pub(super) const ROWS: &[Row] = &[
     row(Kind::DeletedChild, "deleted child", 16..=16, |_, v| exactly(v, 0)),
     row(Kind::DeletedFolder, "deleted folder", 16..=16, |_, v| exactly(v, 8)),
     row(Kind::Permissions, "permissions", 8..=8, |_, v| Ok(Acl::read(v).map(drop)?)),
+    row(Kind::Criteria, "search criteria", 8..=8, |_, v| {
+        Ok(search::CriteriaRecord::read(v).map(drop)?)
+    }),
+    row(Kind::Link, "link", 16..=16, link),
+    row(Kind::SearchStamp, "search stamp", 0..=0, |_, v| Ok(search::Stamp::read(v).map(drop)?)),
     row(Kind::Hot, "hot", 8..=8, |_, v| Ok(hot::Hot::read(v).map(drop)?)),
     row(Kind::Summary, "summary", 17..=17, |_, v| Ok(summary::Summary::read(v).map(drop)?)),
     row(Kind::Node, "node", 11..=11 + 4 * crate::message::MAX_EMBEDDING, node_key),
@@ -69,6 +74,11 @@ fn exactly(value: &[u8], bytes: usize) -> Result<()> {
             value.len()
         ))),
     }
+}
+
+fn link(_: &[u8], value: &[u8]) -> Result<()> {
+    let link = search::Link::read(&Value::copy_from_slice(value))?;
+    Ok(summary::Summary::read(&link.summary).map(drop)?)
 }
 
 fn node_key(key: &[u8], _: &[u8]) -> Result<()> {

@@ -21,6 +21,7 @@ mod pass;
 mod problem;
 mod repair;
 mod report;
+mod search;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -164,6 +165,8 @@ fn one(
             max_sequence: 0,
             total: 0,
             settling: jobs::settles_folders(number, &*snapshot)?,
+            searching: jobs::settles_searches(number, &*snapshot)?,
+            mailbox: store.mailbox(number).ok(),
             unplaced: 0,
         };
         pass.run()?;

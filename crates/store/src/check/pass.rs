@@ -1,6 +1,7 @@
 //! One look at one mailbox, in one state of it. Memory grows with the number of folders only.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use mapi::{ChangeNumber, FolderId, ReplId};
 
@@ -17,7 +18,7 @@ use crate::record::folder::FolderRecord;
 use crate::record::head::{Head, Sizes};
 use crate::record::hot::Hot;
 use crate::table::Contents;
-use crate::{MailboxNumber, Result, large};
+use crate::{Mailbox, MailboxNumber, Result, large};
 
 /// A number further behind the last one than this is taken for damage of the record that has it, and not
 /// of the head: numbers are given out in ranges of at most this many.
@@ -155,6 +156,10 @@ pub(super) struct Pass<'a> {
     pub(super) total: u64,
     /// A job lets folders follow one above them, so their states may differ yet.
     pub(super) settling: bool,
+    /// A job fills search folders, so they may show less, or more, than they should.
+    pub(super) searching: bool,
+    /// None if it is too damaged to be opened.
+    pub(super) mailbox: Option<Arc<Mailbox>>,
     /// Messages of which nobody can tell now which folder counts them.
     pub(super) unplaced: u64,
 }
@@ -173,6 +178,7 @@ impl<'a> Pass<'a> {
         self.permissions()?;
         self.messages()?;
         self.summaries()?;
+        self.searches()?;
         self.counters()?;
         self.deleted_messages()?;
         self.store_properties()?;

@@ -118,6 +118,10 @@ kinds! {
     Summary, "summary", Derived, "the summary of a message is missing, damaged or says something else",
         "made again";
     StraySummary, "stray-summary", Derived, "a folder lists a message that it does not hold", "removed";
+    SearchCriteria, "search-criteria", Data, "what a search folder looks for cannot be read, or is that of no search folder",
+        "removed; the folder shows nothing until it gets new criteria";
+    SearchLinks, "search-links", Derived, "a search folder does not show what it looks for",
+        "filled again";
     DeletedEntry, "deleted-entry", Derived, "something soft-deleted that is not found where it was, or by its time",
         "written again";
     StrayDeleted, "stray-deleted", Derived, "an entry of something that was not soft-deleted then",

@@ -32,6 +32,7 @@ mod group;
 mod journal;
 mod memory;
 mod options;
+mod overlay;
 mod pending;
 pub mod power_loss;
 mod read_only;
@@ -49,6 +50,7 @@ pub use error::{Error, Result};
 pub use faulty::{Fault, Faults, FaultyEngine};
 pub use memory::MemoryEngine;
 pub use options::{DiskSpace, Options, SpaceProbe};
+pub(crate) use overlay::Overlay;
 pub use read_only::ReadOnly;
 pub use ticket::Ticket;
 pub use types::{

@@ -13,7 +13,7 @@ use crate::mailbox::special::SpecialFolder;
 use crate::mailbox::writer;
 use crate::table::Contents;
 use crate::value::Properties;
-use crate::{Mailbox, Result, StoreError, large, message, permission};
+use crate::{Mailbox, Result, StoreError, large, message, permission, search};
 
 /// Moves a folder within its mailbox under another parent, with another name if one is given. A soft-deleted
 /// folder comes back that way.
@@ -38,7 +38,7 @@ pub fn move_to(
         let (old_parent, old_name) = (record.parent, record.name.clone());
         let name = name.unwrap_or(&old_name);
         if tx.folder(parent)?.kind == FolderKind::Search {
-            return Err(StoreError::Invalid("a search folder has no subfolders"));
+            return Err(StoreError::SearchFolder);
         }
         if is_within(tx.mailbox, tx.reader(), parent, id)? {
             return Err(StoreError::FolderCycle);
@@ -231,17 +231,31 @@ pub(crate) fn copy_empty(
     // The copy has its own identity.
     properties.remove(mapi::tags::SOURCE_KEY);
     large::adopt_properties(source, target, &mut properties)?;
-    writer::write(target, |tx| {
+    // The folders that a search names are those of its own mailbox, or of a backup of it.
+    let criteria = match source.guid() == target.guid() {
+        true => search::stored(source, source.reader(), id)?,
+        false => None,
+    };
+    let copied = writer::write(target, |tx| {
         if find_child(tx.mailbox, tx.reader(), parent, name)?.is_some() {
             return Err(StoreError::DuplicateName);
         }
-        tx.folder(parent)?;
+        if tx.folder(parent)?.kind == FolderKind::Search {
+            return Err(StoreError::SearchFolder);
+        }
         let copied = insert(tx, parent, name, record.kind, &properties)?;
         permission::inherit(tx, parent, copied, None)?;
         // The folder of another mailbox has no id here.
         if source.is(target) {
             tx.tell_as(ChangeKind::FolderCopied, id);
         }
+        if let Some(criteria) = &criteria {
+            search::adopt(tx, copied, criteria)?;
+        }
         Ok(copied)
-    })
+    })?;
+    if criteria.is_some() {
+        search::fill(target, copied)?;
+    }
+    Ok(copied)
 }

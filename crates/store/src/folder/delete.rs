@@ -13,7 +13,7 @@ use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::parts;
 use crate::table::Contents;
 use crate::value::Properties;
-use crate::{Mailbox, Result, StoreError, jobs, large, message};
+use crate::{Mailbox, Result, StoreError, jobs, large, message, search};
 
 /// Messages that go in one batch.
 const BATCH: usize = 64;
@@ -59,7 +59,10 @@ pub(super) fn check_empty(record: &FolderRecord, options: DeleteOptions) -> Resu
 
 /// Deletes the messages and folders in a folder.
 pub fn empty(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<()> {
-    record(mailbox, mailbox.reader(), id)?;
+    // What a search folder shows is not in it (MS-OXCFOLD R1249).
+    if record(mailbox, mailbox.reader(), id)?.kind == FolderKind::Search {
+        return Err(StoreError::SearchFolder);
+    }
     let mut partial = false;
     if options.messages {
         partial |= !delete_all(mailbox, id, Contents::Normal, options.hard)?;
@@ -174,6 +177,7 @@ pub(crate) fn remove_some(mailbox: &Mailbox, top: FolderId, limit: usize) -> Res
             let prefix = tx.mailbox.key(Kind::FolderProperties, &[&keys::fid(id)]);
             parts::delete(&mut tx.batch, &prefix, old);
             large::mark_folder(tx, id, &properties, &Properties::new())?;
+            search::forget(tx, id)?;
             match (parent, record) {
                 (None, _) => jobs::end_folder_removal(tx, id),
                 (Some(parent), None) => delete_entries(tx, parent, id)?,
@@ -224,6 +228,10 @@ fn remove_batch(mailbox: &Mailbox, id: FolderId) -> Result<usize> {
         }
         if !rows.is_empty() {
             return Ok(rows.len());
+        }
+        let links = search::remove_links(tx, id, BATCH * 8)?;
+        if links > 0 {
+            return Ok(links);
         }
         let ranges = KeyRange::prefix(tx.mailbox.key(Kind::Deleted, &[&keys::fid(id)]));
         let ranges = tx.reader().scan(Space::Mailbox, &ranges, Direction::Forward, BATCH * 8)?;

@@ -85,6 +85,7 @@ pub struct NewFolder {
     pub container_class: Option<String>,
     /// A folder of that name is no error.
     pub open_existing: bool,
+    /// It shows what it finds in other folders, once it has criteria ([`search::set`](crate::search::set)).
     pub search: bool,
     /// The mailbox of who makes it, where that is another one: he has all rights in it.
     pub creator: Option<mapi::Guid>,
@@ -116,11 +117,8 @@ pub struct DeleteOptions {
 ///
 /// Errors: [`StoreError::NotFound`] without the parent, [`StoreError::DuplicateName`],
 /// [`StoreError::Invalid`] for an empty name, [`StoreError::TooBig`] for a long one,
-/// [`StoreError::NotImplemented`] for a search folder.
+/// [`StoreError::SearchFolder`] for a parent that is one, which has no folders in it.
 pub fn create(mailbox: &Mailbox, parent: FolderId, new: &NewFolder) -> Result<Created> {
-    if new.search {
-        return Err(StoreError::NotImplemented("a search folder"));
-    }
     let name = check_name(&new.display_name)?;
     let mut given = new.properties.clone();
     let computed: Vec<PropertyTag> = given.tags().filter(|tag| is_stored_by_record(*tag)).collect();
@@ -137,7 +135,7 @@ pub fn create(mailbox: &Mailbox, parent: FolderId, new: &NewFolder) -> Result<Cr
             };
         }
         if tx.folder(parent)?.kind == FolderKind::Search {
-            return Err(StoreError::Invalid("a search folder has no subfolders"));
+            return Err(StoreError::SearchFolder);
         }
         if depth(tx, parent)? >= MAX_DEPTH {
             return Err(StoreError::TooBig {
@@ -159,7 +157,11 @@ pub fn create(mailbox: &Mailbox, parent: FolderId, new: &NewFolder) -> Result<Cr
         {
             properties.set(tags::CONTAINER_CLASS, class);
         }
-        let id = insert(tx, parent, name, FolderKind::Generic, &properties)?;
+        let kind = match new.search {
+            true => FolderKind::Search,
+            false => FolderKind::Generic,
+        };
+        let id = insert(tx, parent, name, kind, &properties)?;
         permission::inherit(tx, parent, id, new.creator)?;
         Ok(Created { id, existed: false })
     })

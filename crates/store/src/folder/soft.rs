@@ -82,7 +82,7 @@ pub fn restore(
             .clone();
         let name = name.unwrap_or(&record.name);
         if tx.folder(parent)?.kind == FolderKind::Search {
-            return Err(StoreError::Invalid("a search folder has no subfolders"));
+            return Err(StoreError::SearchFolder);
         }
         // Below a folder whose deletion was interrupted there may be some that do not know of it yet.
         if is_within(tx.mailbox, tx.reader(), parent, id)? {

@@ -32,6 +32,15 @@ pub enum ChangeKind {
     MessageDelivered,
     /// A new folder, made from `old_folder`.
     FolderCopied,
+    /// A message that is in `old_folder` came into the search folder `folder`. What made it match has an entry
+    /// of its own before this one.
+    LinkAdded,
+    /// A message in `old_folder`, which the search folder `folder` shows, changed.
+    LinkChanged,
+    /// A message left the search folder `folder`; `old_folder` is where it was last.
+    LinkRemoved,
+    /// Many messages came into the search folder `folder` or left it: look at all of it again.
+    LinksChanged,
     /// A search folder holds all that its criteria find. Nothing else changed.
     SearchCompleted,
     /// A client that transports mail said of a message that it is new mail. Nothing changed.
@@ -53,6 +62,18 @@ impl ChangeKind {
     /// Whether what `old_folder` names stays as it was.
     pub(crate) fn is_copy(self) -> bool {
         matches!(self, ChangeKind::MessageCopied | ChangeKind::FolderCopied)
+    }
+
+    /// Whether it is about what a search folder shows. The messages themselves are in other folders.
+    pub fn is_of_search(self) -> bool {
+        matches!(
+            self,
+            ChangeKind::LinkAdded
+                | ChangeKind::LinkChanged
+                | ChangeKind::LinkRemoved
+                | ChangeKind::LinksChanged
+                | ChangeKind::SearchCompleted
+        )
     }
 }
 

@@ -45,6 +45,7 @@ pub struct Mailbox {
     settings: RwLock<Settings>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) views: Views,
+    pub(crate) searches: crate::search::Known,
     _counted: Counted,
 }
 
@@ -63,6 +64,7 @@ impl Mailbox {
             settings: RwLock::new(read_settings(store.engine(), number)?),
             hub: Arc::new(Hub::default()),
             views: Views::default(),
+            searches: crate::search::Known::default(),
             _counted: store.inner.gauges.mailboxes.count(1),
             store: store.clone(),
         })
@@ -122,6 +124,7 @@ impl Mailbox {
     pub(crate) fn forget(&self) {
         *self.names.write() = None;
         *self.replicas.write() = None;
+        self.searches.forget();
         if let Ok(settings) = read_settings(self.store.engine(), self.number) {
             *self.settings.write() = settings;
         }

@@ -1,6 +1,7 @@
 //! The mailbox's writer: a critical section that reads, checks, builds a batch and numbers it. The caller
 //! waits for the disk outside the section.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use mapi::{ChangeNumber, FileTime, FolderId, MessageId};
@@ -11,7 +12,7 @@ use crate::keys::{self, Kind};
 use crate::record::change;
 use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::head::{Head, Sizes};
-use crate::{Mailbox, Result, StoreError, quota};
+use crate::{Mailbox, Result, StoreError, quota, search};
 
 /// How often a batch is built again after another one failed below it.
 const ATTEMPTS: usize = 16;
@@ -26,6 +27,8 @@ pub(crate) struct Tx<'a> {
     head_before: Head,
     folders: BTreeMap<u64, Cached>,
     changes: Vec<Change>,
+    /// Messages whose records go with this batch.
+    erased: Vec<MessageId>,
 }
 
 struct Cached {
@@ -68,6 +71,7 @@ fn run<T>(
         tx.batch.check_epoch(mailbox.number(), epoch);
         tx.batch.built_on(basis);
         let result = build(&mut tx)?;
+        let searches = search::follow(&mut tx)?;
         let (before, after, batch) = tx.finish();
         let Some(batch) = batch else { return Ok(result) };
         if !reclaiming {
@@ -78,6 +82,9 @@ fn run<T>(
         match ticket.wait()? {
             Outcome::Committed => {
                 quota::tell(mailbox, before, after);
+                if searches == search::Follow::Later {
+                    search::settle(mailbox);
+                }
                 return Ok(result);
             }
             Outcome::Conflict { check: 0 } => {
@@ -111,6 +118,7 @@ impl<'a> Tx<'a> {
             head_before: head,
             folders: BTreeMap::new(),
             changes: Vec::new(),
+            erased: Vec::new(),
         })
     }
 
@@ -233,7 +241,8 @@ impl<'a> Tx<'a> {
             let record = self.find_folder(entry.folder)?;
             entry.parent = record.map_or(entry.old_folder, |record| record.parent);
         }
-        let old_folder = match entry.kind.is_copy() {
+        // What a search folder shows is no change of the folder that has it.
+        let old_folder = match entry.kind.is_copy() || entry.kind.is_of_search() {
             true => FolderId::NONE,
             false => entry.old_folder,
         };
@@ -287,6 +296,29 @@ impl<'a> Tx<'a> {
             self.folders.insert(number, Cached { id, record, before: Some(bytes), sizes_before });
         }
         Ok(self.folders.get_mut(&number).map(|cached| &mut cached.record))
+    }
+
+    /// A folder's record as this batch leaves it, in whatever state; it is not written again.
+    pub(crate) fn peek_folder(&self, id: FolderId) -> Result<Option<Cow<'_, FolderRecord>>> {
+        if let Some(cached) = self.folders.get(&keys::id_number(id.replica, id.counter)) {
+            return Ok(Some(Cow::Borrowed(&cached.record)));
+        }
+        let bytes = self.get(&keys::folder(self.mailbox.number(), id))?;
+        Ok(bytes.map(|bytes| FolderRecord::read(&bytes).map(Cow::Owned)).transpose()?)
+    }
+
+    /// The entries of the log until now.
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Says that a message's records go with this batch.
+    pub(crate) fn note_erased(&mut self, id: MessageId) {
+        self.erased.push(id);
+    }
+
+    pub(crate) fn erased(&self) -> &[MessageId] {
+        &self.erased
     }
 
     /// A folder that this batch makes.

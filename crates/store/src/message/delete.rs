@@ -16,15 +16,24 @@ use crate::record::hot::Hot;
 use crate::record::summary::Summary;
 use crate::record::{node, parts};
 use crate::table::Contents;
-use crate::{Mailbox, Result, StoreError, large};
+use crate::{Mailbox, Result, StoreError, large, search};
 
 /// Messages that go in one batch.
 const BATCH: usize = 64;
 
-/// Deletes messages of a folder. Returns how many could not be (not there any more, or in another
-/// folder); the others are deleted. Soft-deleted messages go only with `hard`.
+/// Deletes messages of a folder, or those that a search folder shows. Returns how many could not be (not there
+/// any more, or in another folder); the others are deleted. Soft-deleted messages go only with `hard`.
 pub fn delete(mailbox: &Mailbox, folder: FolderId, ids: &[MessageId], hard: bool) -> Result<usize> {
     let mut missed = 0;
+    if let Some(homes) = search::homes(mailbox, folder, ids)? {
+        for (home, ids) in homes {
+            missed += match home.is_none() {
+                true => ids.len(),
+                false => delete(mailbox, home, &ids, hard)?,
+            };
+        }
+        return Ok(missed);
+    }
     for ids in ids.chunks(BATCH) {
         missed += writer::reclaim(mailbox, |tx| delete_batch(tx, folder, ids, hard))?;
     }
@@ -169,6 +178,7 @@ fn soft_delete(tx: &mut Tx<'_>, id: MessageId, mut hot: Hot) -> Result<()> {
 /// Removes a message's hot record, nodes and markers. What the folder knows of it is the caller's.
 pub(crate) fn erase(tx: &mut Tx<'_>, id: MessageId) -> Result<()> {
     let number = tx.mailbox.number();
+    tx.note_erased(id);
     tx.delete(keys::hot(number, id));
     let nodes = Nodes::read(tx.mailbox, tx.reader(), id)?;
     for ((path, _), count) in nodes.records.iter().zip(&nodes.parts) {

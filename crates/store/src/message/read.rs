@@ -12,7 +12,7 @@ use crate::mailbox::read_state;
 use crate::mailbox::writer::{self, Tx};
 use crate::record::hot::Hot;
 use crate::record::summary::Summary;
-use crate::{Mailbox, Result, StoreError};
+use crate::{Mailbox, Result, StoreError, search};
 
 /// Messages that change in one batch.
 const BATCH: usize = 256;
@@ -24,7 +24,7 @@ pub fn set_read(mailbox: &Mailbox, id: MessageId, read: bool) -> Result<bool> {
     writer::write(mailbox, |tx| set_one(tx, None, id, read))?.ok_or(StoreError::NotFound("message"))
 }
 
-/// As [`set_read`] for many messages of a folder; for each whether it changed, or None where there is no such
+/// As [`set_read`] for many messages of a folder, or that a search folder shows; for each whether it changed, or None where there is no such
 /// message in the folder.
 pub fn set_read_many(
     mailbox: &Mailbox,
@@ -32,6 +32,13 @@ pub fn set_read_many(
     ids: &[MessageId],
     read: bool,
 ) -> Result<Vec<Option<bool>>> {
+    if let Some(homes) = search::homes(mailbox, folder, ids)? {
+        let mut changed = std::collections::HashMap::new();
+        for (home, ids) in homes.iter().filter(|(home, _)| !home.is_none()) {
+            changed.extend(ids.iter().zip(set_read_many(mailbox, *home, ids, read)?));
+        }
+        return Ok(ids.iter().map(|id| changed.get(id).copied().flatten()).collect());
+    }
     let mut changed = Vec::with_capacity(ids.len());
     for batch in ids.chunks(BATCH) {
         // Within one batch an id counts once: the second time it reads the state before the batch.

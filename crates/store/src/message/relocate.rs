@@ -10,15 +10,16 @@ use crate::mailbox::changes::{self, Change, ChangeKind};
 use crate::mailbox::writer::{self, Tx};
 use crate::record::hot::Hot;
 use crate::table::Contents;
-use crate::{Mailbox, Result, StoreError, engine, large};
+use crate::{Mailbox, Result, StoreError, engine, large, search};
 
 /// Messages in one batch.
 const BATCH: usize = 16;
 
-/// Moves messages to a folder of the same or another mailbox, each under a new id. Returns the new ids,
-/// None for those that could not be moved.
+/// Moves messages of a folder, or those that a search folder shows, to a folder of the same or another mailbox,
+/// each under a new id. Returns the new ids, None for those that could not be moved.
 ///
-/// Errors: [`StoreError::NotFound`] without one of the folders.
+/// Errors: [`StoreError::NotFound`] without one of the folders; [`StoreError::SearchFolder`] for a search
+/// folder as the target.
 pub fn move_to(
     source: &Mailbox,
     folder: FolderId,
@@ -26,6 +27,9 @@ pub fn move_to(
     target: &Mailbox,
     target_folder: FolderId,
 ) -> Result<Vec<Option<MessageId>>> {
+    if let Some(homes) = search::homes(source, folder, ids)? {
+        return by_home(ids, homes, |home, ids| move_to(source, home, ids, target, target_folder));
+    }
     if source.is(target) {
         return in_batches(source, folder, ids, target_folder, true);
     }
@@ -49,10 +53,37 @@ pub fn copy_to(
     target: &Mailbox,
     target_folder: FolderId,
 ) -> Result<Vec<Option<MessageId>>> {
+    if let Some(homes) = search::homes(source, folder, ids)? {
+        return by_home(ids, homes, |home, ids| copy_to(source, home, ids, target, target_folder));
+    }
     if source.is(target) {
         return in_batches(source, folder, ids, target_folder, false);
     }
     ids.iter().map(|id| copy_across(source, folder, *id, target, target_folder)).collect()
+}
+
+/// Does something to messages of a search folder where they are; the results in the order of `ids`.
+fn by_home(
+    ids: &[MessageId],
+    homes: search::Homes,
+    mut act: impl FnMut(FolderId, &[MessageId]) -> Result<Vec<Option<MessageId>>>,
+) -> Result<Vec<Option<MessageId>>> {
+    let mut done = vec![None; ids.len()];
+    for (home, group) in homes.into_iter().filter(|(home, _)| !home.is_none()) {
+        let results = act(home, &group)?;
+        // An id that is named twice is dealt with twice, in its order.
+        let mut results = group.iter().zip(results);
+        let mut next = results.next();
+        for (id, slot) in ids.iter().zip(&mut done) {
+            if let Some((first, result)) = next
+                && first == id
+            {
+                *slot = result;
+                next = results.next();
+            }
+        }
+    }
+    Ok(done)
 }
 
 fn in_batches(
@@ -89,7 +120,7 @@ fn relocate(
 ) -> Result<Vec<Option<MessageId>>> {
     tx.any_folder(folder)?;
     if tx.folder(target)?.kind == crate::folder::FolderKind::Search {
-        return Err(StoreError::Invalid("a search folder holds no messages of its own"));
+        return Err(StoreError::SearchFolder);
     }
     let mut done = Vec::with_capacity(ids.len());
     let mut gone = Vec::new();

@@ -102,7 +102,7 @@ pub(crate) fn prepare(mailbox: &Mailbox, message: &mut Message) -> Result<()> {
 /// Writes a prepared message in a batch, and leaves it standing on its new change.
 pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Result<()> {
     if tx.folder(message.folder)?.kind == FolderKind::Search {
-        return Err(StoreError::Invalid("a search folder holds no messages of its own"));
+        return Err(StoreError::SearchFolder);
     }
     let existing = match message.id.is_none() {
         true => None,

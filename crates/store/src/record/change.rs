@@ -7,7 +7,7 @@ use crate::mailbox::changes::{Change, ChangeKind};
 /// 2 added the parent of folders.
 const VERSION: u8 = 2;
 
-const KINDS: [ChangeKind; 16] = [
+const KINDS: [ChangeKind; 20] = [
     ChangeKind::FolderCreated,
     ChangeKind::FolderModified,
     ChangeKind::FolderMoved,
@@ -24,6 +24,10 @@ const KINDS: [ChangeKind; 16] = [
     ChangeKind::FolderCopied,
     ChangeKind::SearchCompleted,
     ChangeKind::MailAnnounced,
+    ChangeKind::LinkAdded,
+    ChangeKind::LinkChanged,
+    ChangeKind::LinkRemoved,
+    ChangeKind::LinksChanged,
 ];
 
 /// The sequence stands in the key.

@@ -52,6 +52,12 @@ impl FolderState {
         matches!(self, FolderState::Deleted | FolderState::Within)
     }
 
+    /// Whether what is below it is out of sight. One that lies in a deleted folder says nothing by itself: a job
+    /// brings it into that state, and back, when the folder above it has changed already.
+    pub(crate) fn hides_all_below(self) -> bool {
+        matches!(self, FolderState::Detached | FolderState::Deleted)
+    }
+
     fn to_byte(self) -> u8 {
         match self {
             FolderState::Present => 0,
@@ -117,6 +123,10 @@ impl FolderRecord {
 
     /// What the folder adds to the mailbox's sizes: that of its contents, and that of what can be recovered.
     pub(crate) fn sizes(&self) -> Sizes {
+        // What a search folder shows counts in the folders where it is.
+        if self.kind == FolderKind::Search {
+            return Sizes::default();
+        }
         match self.state {
             FolderState::Present => Sizes { live: self.size, deleted: self.deleted_size },
             FolderState::Detached => Sizes::default(),

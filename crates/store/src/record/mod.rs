@@ -10,6 +10,7 @@ pub(crate) mod mime;
 pub(crate) mod node;
 pub(crate) mod parts;
 pub(crate) mod properties;
+pub(crate) mod search;
 pub(crate) mod settings;
 pub(crate) mod summary;
 

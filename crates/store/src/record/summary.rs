@@ -310,6 +310,16 @@ impl Packed {
         self.fixed.flags
     }
 
+    /// PidTagMessageSize.
+    pub(crate) fn size(&self) -> u64 {
+        self.fixed.size
+    }
+
+    /// The sequence of the message's newest change.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.fixed.sequence
+    }
+
     pub(crate) fn change(&self) -> ChangeNumber {
         self.fixed.change()
     }

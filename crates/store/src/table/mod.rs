@@ -7,7 +7,7 @@ mod category;
 #[cfg(test)]
 mod category_tests;
 mod collate;
-mod evaluate;
+pub(crate) mod evaluate;
 mod expand;
 mod find;
 mod follow;
@@ -16,7 +16,7 @@ mod outline;
 pub(crate) mod registry;
 mod rows;
 mod sight;
-mod source;
+pub(crate) mod source;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -14,6 +14,7 @@ use crate::engine::{self, Reader, Space};
 use crate::folder::computed::FolderView;
 use crate::mailbox::{entry_ids, store_properties};
 use crate::message::{self, Attachment, Message, flags};
+use crate::record::search::Link;
 use crate::record::summary::{Known, Packed};
 use crate::record::{node, parts};
 use crate::value::{LargeValue, Properties, Value};
@@ -32,11 +33,31 @@ pub(crate) struct Context<'a> {
     pub(crate) reader: &'a dyn Reader,
     pub(crate) folder: FolderId,
     folder_name: OnceCell<Option<String>>,
+    is_search: OnceCell<bool>,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(mailbox: &'a Mailbox, reader: &'a dyn Reader, folder: FolderId) -> Self {
-        Context { mailbox, reader, folder, folder_name: OnceCell::new() }
+        Context {
+            mailbox,
+            reader,
+            folder,
+            folder_name: OnceCell::new(),
+            is_search: OnceCell::new(),
+        }
+    }
+
+    /// Whether the rows of a kind are links to messages of other folders.
+    pub(crate) fn shows_links(&self, contents: Contents) -> Result<bool> {
+        if contents != Contents::Normal {
+            return Ok(false);
+        }
+        if let Some(known) = self.is_search.get() {
+            return Ok(*known);
+        }
+        let record = folder::any(self.mailbox, self.reader, self.folder)?;
+        let search = record.is_some_and(|record| record.kind == folder::FolderKind::Search);
+        Ok(*self.is_search.get_or_init(|| search))
     }
 
     fn folder_name(&self) -> Result<Option<String>> {
@@ -61,6 +82,8 @@ pub(crate) struct MessageRow<'a> {
     context: &'a Context<'a>,
     contents: Contents,
     id: MessageId,
+    /// The folder of the message: another one than the table's if that is a search folder.
+    home: FolderId,
     instance: u32,
     /// How many categories it is in.
     depth: usize,
@@ -75,9 +98,32 @@ impl<'a> MessageRow<'a> {
         id: MessageId,
         summary: engine::Value,
     ) -> Result<Self> {
-        let summary = Packed::new(summary)?;
-        let message = OnceCell::new();
-        Ok(MessageRow { context, contents, id, instance: 0, depth: 0, summary, message })
+        Self::at(context, contents, id, context.folder, summary)
+    }
+
+    fn at(
+        context: &'a Context<'a>,
+        contents: Contents,
+        id: MessageId,
+        home: FolderId,
+        summary: engine::Value,
+    ) -> Result<Self> {
+        let (summary, message) = (Packed::new(summary)?, OnceCell::new());
+        Ok(MessageRow { context, contents, id, home, instance: 0, depth: 0, summary, message })
+    }
+
+    /// A row of a table by what stands for it: a summary, or a link.
+    pub(crate) fn of(
+        context: &'a Context<'a>,
+        contents: Contents,
+        id: MessageId,
+        stored: engine::Value,
+    ) -> Result<Self> {
+        if !context.shows_links(contents)? {
+            return Self::new(context, contents, id, stored);
+        }
+        let link = Link::read(&stored)?;
+        Self::at(context, contents, id, link.home, link.summary)
     }
 
     /// None if the folder has no such row.
@@ -87,9 +133,12 @@ impl<'a> MessageRow<'a> {
         id: MessageId,
     ) -> Result<Option<Self>> {
         let number = context.mailbox.number();
-        let key = keys::summary(number, context.folder, contents.to_byte(), id);
+        let key = match context.shows_links(contents)? {
+            true => keys::link(number, context.folder, id),
+            false => keys::summary(number, context.folder, contents.to_byte(), id),
+        };
         match context.reader.get(Space::Mailbox, &key)? {
-            Some(summary) => Ok(Some(Self::new(context, contents, id, summary)?)),
+            Some(stored) => Ok(Some(Self::of(context, contents, id, stored)?)),
             None => Ok(None),
         }
     }
@@ -151,17 +200,20 @@ impl<'a> MessageRow<'a> {
         const STORE_RECORD_KEY: u16 = tags::STORE_RECORD_KEY.id();
         const STORE_ENTRY_ID: u16 = tags::STORE_ENTRY_ID.id();
         let Context { mailbox, folder, .. } = *self.context;
+        let home = self.home;
         Ok(Some(match tag.id() {
             MID | INST_ID => self.id.to_i64().into(),
             INSTANCE_NUM => (self.instance as i32).into(),
             INSTANCE_KEY => instance_key(folder.to_i64(), self.id.to_i64(), self.instance).into(),
             ROW_TYPE => LEAF_ROW.into(),
             DEPTH => (self.depth as i32).into(),
-            FOLDER_ID | PARENT_FOLDER_ID => folder.to_i64().into(),
-            ENTRY_ID | RECORD_KEY | LONG_TERM => {
-                entry_ids::message(mailbox, folder, self.id)?.into()
+            FOLDER_ID | PARENT_FOLDER_ID => home.to_i64().into(),
+            ENTRY_ID | RECORD_KEY | LONG_TERM => entry_ids::message(mailbox, home, self.id)?.into(),
+            // MS-OXCFOLD R1172
+            PARENT_ENTRY_ID => entry_ids::folder(mailbox, home)?.into(),
+            PARENT_DISPLAY if home != folder => {
+                return Ok(name_of(mailbox, self.context.reader, home)?.map(Value::from));
             }
-            PARENT_ENTRY_ID => entry_ids::folder(mailbox, folder)?.into(),
             PARENT_DISPLAY => return Ok(self.context.folder_name()?.map(Value::from)),
             // MAPI_MESSAGE ([MS-OXCPRPT] 2.2.1.7).
             OBJECT_TYPE => 5i32.into(),

@@ -19,7 +19,7 @@ use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate};
 use crate::engine::{Direction, KeyRange, Reader, Space, Value};
 use crate::gauge::Counted;
 use crate::keys::{self, Kind};
-use crate::mailbox::changes;
+use crate::mailbox::changes::{self, ChangeKind};
 use crate::record::folder::FolderRecord;
 use crate::{Mailbox, Result, StoreError, folder};
 
@@ -336,7 +336,7 @@ impl Plan {
         each: &mut dyn FnMut(&dyn RowSource, u64) -> Result<()>,
     ) -> Result<()> {
         self.visit_ids(context, contents, &mut |id, summary| {
-            let row = MessageRow::new(context, contents, id, summary)?;
+            let row = MessageRow::of(context, contents, id, summary)?;
             each(&row, keys::id_number(id.replica, id.counter))
         })
     }
@@ -348,8 +348,11 @@ impl Plan {
         contents: Contents,
         each: &mut dyn FnMut(MessageId, Value) -> Result<()>,
     ) -> Result<()> {
-        let prefix =
-            context.mailbox.key(Kind::Summary, &[&keys::fid(self.folder), &[contents.to_byte()]]);
+        let folder = keys::fid(self.folder);
+        let prefix = match context.shows_links(contents)? {
+            true => context.mailbox.key(Kind::Link, &[&folder]),
+            false => context.mailbox.key(Kind::Summary, &[&folder, &[contents.to_byte()]]),
+        };
         // Larger pages than `visit` takes: the begin of each scan costs as much as some hundred rows.
         let mut rest = KeyRange::prefix(prefix);
         loop {
@@ -421,6 +424,9 @@ impl Plan {
         }
         let mut ids = Vec::new();
         for entry in &log {
+            if entry.kind == ChangeKind::LinksChanged && entry.folder == self.folder {
+                return Ok(None);
+            }
             for (folder, message) in
                 [(entry.folder, entry.message), (entry.old_folder, entry.old_message)]
             {

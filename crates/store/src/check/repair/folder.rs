@@ -161,7 +161,7 @@ fn mend(tx: &mut Tx<'_>, id: FolderId, bad: &Bad) -> Result<(Mended, Vec<FolderI
 
 /// Whether anything in the mailbox says that it belongs to a folder.
 fn has_content(tx: &Tx<'_>, id: FolderId) -> Result<bool> {
-    for kind in [Kind::Summary, Kind::Child, Kind::DeletedChild] {
+    for kind in [Kind::Summary, Kind::Child, Kind::DeletedChild, Kind::Criteria] {
         let range = KeyRange::prefix(tx.mailbox.key(kind, &[&keys::fid(id)]));
         if !tx.reader().scan_each(Space::Mailbox, &range, 1)?.is_empty() {
             return Ok(true);
@@ -219,7 +219,11 @@ fn make_again(
     let now = tx.now;
     Ok(FolderRecord {
         parent,
-        kind: if id == ROOT { FolderKind::Root } else { FolderKind::Generic },
+        kind: match id {
+            ROOT => FolderKind::Root,
+            _ if is_search(tx, id)? => FolderKind::Search,
+            _ => FolderKind::Generic,
+        },
         state: FolderState::Present,
         change: ChangeNumber::NONE,
         contents: 0,
@@ -240,6 +244,12 @@ fn make_again(
         deleted_children: 0,
         deleted: FileTime(0),
     })
+}
+
+/// Only search folders have criteria.
+fn is_search(tx: &Tx<'_>, id: FolderId) -> Result<bool> {
+    let key = tx.mailbox.key(Kind::Criteria, &[&keys::fid(id)]);
+    Ok(read(tx, &key, |_| Ok(()))?.is_some())
 }
 
 fn made_up(id: FolderId) -> String {
@@ -643,6 +653,16 @@ pub(super) fn count(mailbox: &Mailbox, id: FolderId) -> Result<Mended> {
             }
         }
         drop(cursor);
+        let links = KeyRange::prefix(tx.mailbox.key(Kind::Link, &[&keys::fid(id)]));
+        let mut links = Cursor::new(tx.reader(), Space::Mailbox, links);
+        while let Some((_, link)) = links.next()? {
+            let Ok(link) = link else { continue };
+            let (unread, size) = crate::search::weight(&link);
+            counts.contents += 1;
+            counts.unread += unread;
+            counts.size = counts.size.saturating_add(size);
+        }
+        drop(links);
         let children = KeyRange::prefix(tx.mailbox.key(Kind::Child, &[&keys::fid(id)]));
         let children = collect(tx.reader(), Space::Mailbox, children)?;
         counts.children = u32::try_from(children.len()).unwrap_or(u32::MAX);

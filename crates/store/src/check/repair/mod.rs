@@ -8,6 +8,7 @@ mod identity;
 mod index;
 mod message;
 mod salvage;
+mod search;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -150,6 +151,7 @@ impl<'a> Mender<'a> {
             Fix::DeletedFolder { key } => folder::deleted_entry(mailbox, key, touched),
             Fix::Settle { top } => folder::follow(mailbox, *top, touched),
             Fix::Detached { id } => folder::detached(mailbox, *id, touched),
+            Fix::Search { id } => search::whole(mailbox, *id, touched),
             Fix::Count { id } => folder::count(mailbox, *id),
             Fix::Message { id } => message::whole(mailbox, *id, blobs, touched),
             Fix::Uid { id } => message::uid(mailbox, *id),

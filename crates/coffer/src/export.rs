@@ -11,6 +11,7 @@ use formats::flags::MailFlags;
 use formats::{mbox, mime};
 use mapi::generated::tags;
 use mapi::{FolderId, MessageId, SortOrderSet};
+use store::folder::{FolderInfo, FolderKind};
 use store::mailbox::special::SpecialFolder;
 use store::table::{self, Contents, Query, QueryRows, RowObject};
 use store::{Mailbox, Store, folder, message};
@@ -54,7 +55,7 @@ impl Export<'_> {
     /// Writes the folders below `parent`, each into a directory or file named after it.
     fn tree(&mut self, parent: FolderId, dir: &Path) -> anyhow::Result<()> {
         let mut taken = HashSet::new();
-        for info in folder::children(&self.mailbox, parent)? {
+        for info in holding(&self.mailbox, parent)? {
             self.counts.folders.expected += 1;
             let name = free_name(&info.display_name, &mut taken);
             self.folder(info.id, &dir.join(&name), &info.display_name)?;
@@ -192,9 +193,16 @@ impl Writer {
     }
 }
 
+/// The folders in a folder that hold messages. What a search folder shows is written where it is.
+fn holding(mailbox: &Mailbox, parent: FolderId) -> anyhow::Result<Vec<FolderInfo>> {
+    let mut children = folder::children(mailbox, parent)?;
+    children.retain(|info| info.kind != FolderKind::Search);
+    Ok(children)
+}
+
 fn messages_below(mailbox: &Mailbox, parent: FolderId) -> anyhow::Result<u64> {
     let mut total = 0;
-    for info in folder::children(mailbox, parent)? {
+    for info in holding(mailbox, parent)? {
         total += u64::from(info.contents);
         if info.children > 0 {
             total += messages_below(mailbox, info.id)?;

@@ -16,7 +16,7 @@ use crate::object::Object;
 use crate::processor::Processor;
 use crate::rop::{
     attachment, copy_move, copy_properties, folder, ids, logon, message, named, notification,
-    permission, property, receive_folder, recipient, region, stream, table, transport,
+    permission, property, receive_folder, recipient, region, search, stream, table, transport,
 };
 use crate::session::SessionContext;
 
@@ -120,6 +120,7 @@ pub fn changes_mailbox(id: RopId) -> bool {
         id,
         RopId::SaveChangesMessage
             | RopId::CreateFolder
+            | RopId::SetSearchCriteria
             | RopId::DeleteFolder
             | RopId::EmptyFolder
             | RopId::HardDeleteMessagesAndSubfolders
@@ -206,6 +207,13 @@ fn run(
         Rq::EmptyFolder(body) => Rs::EmptyFolder(folder::empty_folder(call, input?, body, false)?),
         Rq::HardDeleteMessagesAndSubfolders(body) => {
             Rs::HardDeleteMessagesAndSubfolders(folder::empty_folder(call, input?, body, true)?)
+        }
+        Rq::SetSearchCriteria(body) => {
+            search::set_search_criteria(call, input?, body)?;
+            Rs::SetSearchCriteria(Empty)
+        }
+        Rq::GetSearchCriteria(body) => {
+            Rs::GetSearchCriteria(search::get_search_criteria(call, input?, body)?)
         }
         Rq::MoveCopyMessages(body) => {
             let target = target(call);
@@ -456,8 +464,6 @@ fn run(
         | Rq::GetPerUserGuid(_)
         | Rq::ReadPerUserInformation(_)
         | Rq::WritePerUserInformation(_)
-        | Rq::SetSearchCriteria(_)
-        | Rq::GetSearchCriteria(_)
         | Rq::GetValidAttachments(_)
         | Rq::ModifyRules(_)
         | Rq::GetRulesTable(_)

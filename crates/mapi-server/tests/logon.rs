@@ -203,8 +203,6 @@ const NOT_IMPLEMENTED: &[RopId] = &[
     RopId::GetPerUserGuid,
     RopId::ReadPerUserInformation,
     RopId::WritePerUserInformation,
-    RopId::SetSearchCriteria,
-    RopId::GetSearchCriteria,
     RopId::GetValidAttachments,
     RopId::ModifyRules,
     RopId::GetRulesTable,

@@ -90,9 +90,6 @@ pub enum StoreError {
     /// A search folder would look in itself, or in another search folder.
     #[error("a search folder cannot look in a search folder")]
     SearchScope,
-    /// A search asks for more than it may.
-    #[error("the search is too complex: {0}")]
-    TooComplex(&'static str),
     /// A folder would become its own descendant.
     #[error("a folder cannot be moved or copied into itself")]
     FolderCycle,

@@ -185,7 +185,7 @@ impl Walk<'_, '_> {
                 self.import.counts.carry(Kind::Folder);
                 Ok(Some(created.id))
             }
-            Err(error @ (StoreError::Invalid(_) | StoreError::NotImplemented(_))) => {
+            Err(error @ (StoreError::Invalid(_) | StoreError::SearchFolder)) => {
                 self.import.counts.refuse(Kind::Folder, what, error.to_string());
                 Ok(None)
             }

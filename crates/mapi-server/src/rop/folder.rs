@@ -57,8 +57,7 @@ pub fn create_folder(
     let parent = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
     let search = match request.folder_type {
         FolderType::Generic => false,
-        // A search folder that never finds anything would be a success that does nothing.
-        FolderType::Search => return Err(ErrorCode::NOT_SUPPORTED.into()),
+        FolderType::Search => true,
         // MS-OXCFOLD R487
         FolderType::Unknown(_) => return Err(ErrorCode::INVALID_PARAMETER.into()),
     };
@@ -145,7 +144,11 @@ pub fn empty_folder(
         hard,
         associated: request.want_delete_associated,
     };
-    partial(folder::empty(&*call.mailbox()?, id, options))
+    match folder::empty(&*call.mailbox()?, id, options) {
+        // MS-OXCFOLD R1249
+        Err(StoreError::SearchFolder) => Err(ErrorCode::NOT_SUPPORTED.into()),
+        done => partial(done),
+    }
 }
 
 /// The answer of an operation that may have left something undone.

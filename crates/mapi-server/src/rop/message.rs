@@ -9,9 +9,10 @@ use mapi_rop::message::{
     SetMessageStatusRequest, SetReadFlagsRequest,
 };
 use mapi_rop::parts::{Flagged, TypedString};
+use store::folder::{self, FolderKind};
 use store::message::{self, SaveOptions};
 use store::permission::Action;
-use store::{Properties, folder};
+use store::{Properties, search};
 
 use super::attachment::access_after;
 use super::{permission, recipient};
@@ -34,7 +35,9 @@ pub fn open_message(
     let edit = message::open(&mailbox, request.message)?;
     // MS-OXCMSG R1477, R335
     let hidden = edit.soft_deleted && !request.flags.contains(OpenMessageFlags::OPEN_SOFT_DELETED);
-    if edit.folder != request.folder || hidden {
+    let elsewhere =
+        edit.folder != request.folder && !search::shows(&mailbox, request.folder, request.message)?;
+    if elsewhere || hidden {
         return Err(ErrorCode::NOT_FOUND.into());
     }
     // BestAccess has the bit of ReadWrite; other bits mean nothing here (MS-OXCMSG R1293).
@@ -117,8 +120,12 @@ pub fn create_message(
     need_store(call, input)?;
     let code_page = code_page_of(call, request.code_page)?;
     let mailbox = call.mailbox()?;
-    if folder::info(&mailbox, request.folder)?.deleted.is_some() {
+    let parent = folder::info(&mailbox, request.folder)?;
+    if parent.deleted.is_some() {
         return Err(ErrorCode::NOT_FOUND.into());
+    }
+    if parent.kind == FolderKind::Search {
+        return Err(ErrorCode::SEARCH_FOLDER.into());
     }
     let mut edit = message::Message::new(&mailbox, request.folder, request.associated);
     name_creator(call, &mut edit.body.properties);

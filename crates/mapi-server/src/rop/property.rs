@@ -393,29 +393,31 @@ fn tags(call: &Call<'_>, node: NodeId) -> Result<Vec<PropertyTag>> {
 
 /// A restriction with text in the form that the store keeps.
 pub(super) fn map_restriction(restriction: Restriction, code_page: u32) -> Restriction {
-    let map = |restriction| map_restriction(restriction, code_page);
-    let value = |v: TaggedValue| TaggedValue {
-        tag: stored_tag(v.tag),
-        value: to_stored(v.value, code_page),
-    };
+    map_text(restriction, &stored_tag, &|value| to_stored(value, code_page))
+}
+
+/// A restriction with its tags and values in another form.
+pub(super) fn map_text(
+    restriction: Restriction,
+    form: &dyn Fn(PropertyTag) -> PropertyTag,
+    text: &dyn Fn(PropertyValue) -> PropertyValue,
+) -> Restriction {
+    let map = |restriction| map_text(restriction, form, text);
+    let value = |v: TaggedValue| TaggedValue { tag: form(v.tag), value: text(v.value) };
     match restriction {
         Restriction::And(all) => Restriction::And(all.into_iter().map(map).collect()),
         Restriction::Or(any) => Restriction::Or(any.into_iter().map(map).collect()),
         Restriction::Not(inner) => Restriction::Not(Box::new(map(*inner))),
         Restriction::Content { level, tag, value: v } => {
-            Restriction::Content { level, tag: stored_tag(tag), value: value(v) }
+            Restriction::Content { level, tag: form(tag), value: value(v) }
         }
         Restriction::Property { relation, tag, value: v } => {
-            Restriction::Property { relation, tag: stored_tag(tag), value: value(v) }
+            Restriction::Property { relation, tag: form(tag), value: value(v) }
         }
         Restriction::CompareProperties { relation, left, right } => {
-            Restriction::CompareProperties {
-                relation,
-                left: stored_tag(left),
-                right: stored_tag(right),
-            }
+            Restriction::CompareProperties { relation, left: form(left), right: form(right) }
         }
-        Restriction::Exist { tag } => Restriction::Exist { tag: stored_tag(tag) },
+        Restriction::Exist { tag } => Restriction::Exist { tag: form(tag) },
         Restriction::SubObject { tag, restriction } => {
             Restriction::SubObject { tag, restriction: Box::new(map(*restriction)) }
         }

@@ -179,6 +179,22 @@ impl NotificationData {
         }
     }
 
+    /// Something happened to a message that the search folder `parent` shows, and that is in `folder`: `event` is
+    /// OBJECT_CREATED, OBJECT_MODIFIED or OBJECT_DELETED.
+    pub fn link(
+        event: NotificationFlags,
+        folder: FolderId,
+        message: MessageId,
+        parent: FolderId,
+    ) -> Self {
+        let event = event | NotificationFlags::SEARCH_FOLDER;
+        let found = event | NotificationFlags::MESSAGE;
+        NotificationData {
+            parent: has_parent(found).then_some(parent),
+            ..Self::message(event, folder, message, None, None)
+        }
+    }
+
     /// Something happened to a folder: `event` is one of the OBJECT flags. `old` is where it was: its id
     /// and its parent.
     pub fn folder(

@@ -70,7 +70,7 @@ fn rows(mailbox: &Arc<Mailbox>, folder: FolderId, restriction: Option<Restrictio
     rows.into_iter()
         .map(|row| match row.object {
             RowObject::Message(id) => id.to_i64(),
-            RowObject::Folder(_) => unreachable!(),
+            other => panic!("{other:?}"),
         })
         .collect()
 }
@@ -269,7 +269,7 @@ fn the_log_says_what_came_and_went() {
     let (_store, mailbox) = mailbox();
     let found = new_search(&mailbox, "unread", &criteria(unread(), &[TOP]));
     let from = changes::latest(&mailbox).unwrap();
-    let subscription = mailbox.subscribe();
+    let mut watch = mailbox.watch().unwrap();
     let id = post(&mailbox, INBOX, "m", false);
     message::set_status(&mailbox, id, 4, 4).unwrap();
     message::set_read(&mailbox, id, true).unwrap();
@@ -282,7 +282,7 @@ fn the_log_says_what_came_and_went() {
         assert_eq!((change.message, change.old_folder), (id, INBOX));
     }
     // Whoever listens hears the same.
-    assert_eq!(subscription.take().changes, log);
+    assert_eq!(watch.take(&mailbox, 100).unwrap().changes, log);
 }
 
 #[test]

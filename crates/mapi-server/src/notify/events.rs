@@ -89,6 +89,12 @@ pub fn happenings(facts: &mut Facts<'_>, change: &Change) -> Result<Vec<Happenin
             data: NotificationData::search_completed(change.folder),
         }),
         ChangeKind::MailAnnounced => all.extend(new_mail(facts.mailbox, change)?),
+        // The folder is another one for those who look at its counts.
+        ChangeKind::LinksChanged => all.extend(counts(facts, change.folder, change)?),
+        kind if kind.is_of_search() => {
+            all.push(of_link(change));
+            all.extend(counts(facts, change.folder, change)?);
+        }
         kind if kind.is_folder() => all.push(of_folder(facts, change)?),
         _ => {
             if change.kind == ChangeKind::MessageDelivered {
@@ -129,6 +135,18 @@ fn of_folder(facts: &mut Facts<'_>, change: &Change) -> Result<Happening, StoreE
     }
     let data = NotificationData::folder(kind, folder, parent, old, None);
     Ok(Happening { kind, folders, messages: Vec::new(), data })
+}
+
+/// What a search folder shows came, changed or went. Who asks for the message itself is told of its own change.
+fn of_link(change: &Change) -> Happening {
+    let Change { folder, message, old_folder: home, .. } = *change;
+    let kind = match change.kind {
+        ChangeKind::LinkAdded => NotificationFlags::OBJECT_CREATED,
+        ChangeKind::LinkRemoved => NotificationFlags::OBJECT_DELETED,
+        _ => NotificationFlags::OBJECT_MODIFIED,
+    };
+    let data = NotificationData::link(kind, home, message, folder);
+    Happening { kind, folders: vec![folder], messages: Vec::new(), data }
 }
 
 fn of_message(change: &Change) -> Happening {
@@ -177,7 +195,7 @@ fn counts(
 ) -> Result<Option<Happening>, StoreError> {
     let (total, unread) = match change.kind {
         ChangeKind::MessageModified | ChangeKind::MessageFlags => (false, false),
-        ChangeKind::MessageRead => (false, true),
+        ChangeKind::MessageRead | ChangeKind::LinkChanged => (false, true),
         _ => (true, true),
     };
     if change.associated || !(total || unread) {

@@ -25,6 +25,7 @@ pub const CHECKS: &[Check] = &[
     ("msg", msg),
     ("pst", outlook::pst),
     ("rtf", rtf),
+    ("html", html),
     ("text", text),
 ];
 
@@ -105,8 +106,34 @@ fn msg(bytes: &[u8]) {
 fn rtf(bytes: &[u8]) {
     let _ = rtf::decompress(bytes);
     let _ = rtf::de_encapsulate(bytes);
+    let _ = rtf::to_html(bytes);
     let _ = rtf::to_text(bytes);
-    assert_eq!(rtf::decompress(&rtf::compress(bytes)).as_deref(), Ok(bytes));
+    assert_eq!(rtf::decompress(&rtf::compress(bytes)).as_deref(), Ok(bytes), "compressed");
+    assert_eq!(rtf::decompress(&rtf::store(bytes)).as_deref(), Ok(bytes), "stored");
+    let text = lines(&String::from_utf8_lossy(bytes));
+    let document = rtf::from_text(&text).expect("a small text");
+    assert_eq!(rtf::de_encapsulate(&document), Some(rtf::Encapsulated::Text(text)));
+}
+
+/// Text as it comes back: CRLF at its lines' ends, no null.
+fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n").replace(['\r', '\n'], "\r\n").replace('\0', "")
+}
+
+fn html(bytes: &[u8]) {
+    let document = lines(&String::from_utf8_lossy(bytes));
+    let text = html::to_text(&document);
+    // A text is shown by HTML as it is.
+    let again = html::to_text(&html::from_text(&text, "utf-8"));
+    assert_eq!(html::to_text(&html::from_text(&again, "utf-8")), again, "text through HTML");
+    let rtf = rtf::from_html(&document).expect("a small document");
+    assert_eq!(rtf::de_encapsulate(&rtf), Some(rtf::Encapsulated::Html(document.clone())));
+    for page in [1252, 932, charsets::UTF_8] {
+        let written = html::encode(&document, page);
+        let _ = html::decode(&written, Some(page));
+    }
+    let _ = html::decode(bytes, None);
+    let _ = html::declared_charset(bytes);
 }
 
 fn text(bytes: &[u8]) {
@@ -120,7 +147,4 @@ fn text(bytes: &[u8]) {
     }
     let label = String::from_utf8_lossy(&rest[..rest.len().min(20)]);
     let _ = charsets::decode_label(Some(&label), rest);
-    let _ = html::declared_charset(rest);
-    let _ = html::to_text(&decoded);
-    let _ = html::strip(&decoded);
 }

@@ -14,7 +14,7 @@ use mapi::{
 };
 
 use super::compose;
-use crate::text::{charsets, html, rtf};
+use crate::text::{html, rtf};
 
 /// Messages in messages; deeper ones are left out with a note in their place.
 const MAX_EMBEDDED: usize = 32;
@@ -139,17 +139,7 @@ fn html_of(bag: &PropertyBag) -> Option<String> {
     match bag.get(tags::HTML)? {
         PropertyValue::Binary(bytes) if !bytes.is_empty() => {
             let page = bag.get(tags::INTERNET_CODEPAGE).and_then(PropertyValue::as_i32);
-            let page = page.and_then(|page| u32::try_from(page).ok());
-            // Nothing says what the bytes are: what the document itself names, or what they look like.
-            let text = match page.filter(|page| charsets::is_known(*page)) {
-                Some(charsets::UTF_8) | Some(20127) | None => {
-                    let label = html::declared_charset(bytes);
-                    let is_utf8 = std::str::from_utf8(bytes).is_ok();
-                    charsets::decode_label(label.as_deref().filter(|_| !is_utf8), bytes).text
-                }
-                Some(page) => charsets::decode(page, bytes),
-            };
-            Some(text)
+            Some(html::decode(bytes, page.and_then(|page| u32::try_from(page).ok())))
         }
         // PidTagBodyHtml has the same id ([MS-OXCMSG] 2.2.1.58.3).
         PropertyValue::String(text) if !text.is_empty() => Some(text.to_string_lossy().into()),

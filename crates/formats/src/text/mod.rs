@@ -2,4 +2,5 @@
 
 pub mod charsets;
 pub mod html;
+mod links;
 pub mod rtf;

@@ -1,9 +1,13 @@
-//! RTF as mail carries it: compressed ([MS-OXRTFCP]), with HTML or text inside ([MS-OXRTFEX]), or plain RTF
-//! of which only the text is wanted.
+//! RTF as mail carries it: compressed ([MS-OXRTFCP]), with HTML or text inside ([MS-OXRTFEX]), or genuine
+//! RTF, which is turned into HTML and text.
 
 mod compressed;
 mod reader;
+mod to_html;
 mod tokens;
+mod writer;
 
-pub use compressed::{CompressedRtfError, MAX_RTF, compress, decompress};
+pub use compressed::{CompressedRtfError, MAX_RTF, compress, decompress, store};
 pub use reader::{Encapsulated, de_encapsulate, to_text};
+pub use to_html::to_html;
+pub use writer::{from_html, from_text};

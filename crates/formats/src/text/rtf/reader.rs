@@ -19,8 +19,8 @@ pub enum Encapsulated {
 /// The HTML or text that an RTF document encapsulates; None for genuine RTF.
 pub fn de_encapsulate(rtf: &[u8]) -> Option<Encapsulated> {
     match origin(rtf)? {
-        Origin::Html => Some(Encapsulated::Html(Interpreter::run(rtf, Mode::Html))),
-        Origin::Text => Some(Encapsulated::Text(Interpreter::run(rtf, Mode::Text))),
+        Origin::Html => Some(Encapsulated::Html(Interpreter::run(rtf, Mode::Html, String::new()))),
+        Origin::Text => Some(Encapsulated::Text(Interpreter::run(rtf, Mode::Text, String::new()))),
     }
 }
 
@@ -29,7 +29,24 @@ pub fn to_text(rtf: &[u8]) -> String {
     match de_encapsulate(rtf) {
         Some(Encapsulated::Html(document)) => html::to_text(&document),
         Some(Encapsulated::Text(text)) => text,
-        None => Interpreter::run(rtf, Mode::Text),
+        None => html::to_text(&super::to_html(rtf)),
+    }
+}
+
+/// Takes what an interpreter reads.
+pub(super) trait Sink {
+    /// Characters of a destination, in a font.
+    fn text(&mut self, destination: Destination, font: i32, text: &str);
+    /// A control word, in genuine RTF only.
+    fn word(&mut self, _destination: Destination, _word: &[u8], _number: Option<i32>) {}
+    /// A group begins or ends, in genuine RTF only.
+    fn open(&mut self) {}
+    fn close(&mut self) {}
+}
+
+impl Sink for String {
+    fn text(&mut self, _: Destination, _: i32, text: &str) {
+        self.push_str(text);
     }
 }
 
@@ -52,18 +69,28 @@ fn origin(rtf: &[u8]) -> Option<Origin> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
+    /// What encapsulated HTML says.
     Html,
+    /// What encapsulated text says.
     Text,
+    /// Everything, for a reader that looks at formatting.
+    Genuine,
 }
 
 /// Where the characters of a group go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Destination {
+pub(super) enum Destination {
     Body,
     /// The content of an HTMLTAG group, which is HTML.
     HtmlTag,
     FontTable,
+    /// Looked at in genuine RTF only, like the next ones.
+    ColorTable,
+    /// What a field is made from.
+    Instruction,
+    /// What stands before an item of a list.
+    Mark,
     Nowhere,
 }
 
@@ -79,9 +106,9 @@ struct Group {
     fallback: u32,
 }
 
-struct Interpreter {
+pub(super) struct Interpreter<S> {
     mode: Mode,
-    out: String,
+    sink: S,
     /// Bytes in the code page of `pending_page`: characters of more than one byte come in several tokens.
     pending: Vec<u8>,
     pending_page: u32,
@@ -103,11 +130,11 @@ struct Interpreter {
     fresh: bool,
 }
 
-impl Interpreter {
-    fn run(rtf: &[u8], mode: Mode) -> String {
+impl<S: Sink> Interpreter<S> {
+    pub(super) fn run(rtf: &[u8], mode: Mode, sink: S) -> S {
         let mut interpreter = Interpreter {
             mode,
-            out: String::new(),
+            sink,
             pending: Vec::new(),
             pending_page: charsets::WESTERN,
             surrogate: None,
@@ -129,7 +156,7 @@ impl Interpreter {
         };
         Tokens::new(rtf).for_each(|token| interpreter.token(token));
         interpreter.flush();
-        interpreter.out
+        interpreter.sink
     }
 
     fn token(&mut self, token: Token<'_>) {
@@ -149,7 +176,10 @@ impl Interpreter {
         self.fresh = true;
         self.starred = false;
         match self.stack.len() < MAX_GROUPS {
-            true => self.stack.push(self.group),
+            true => {
+                self.stack.push(self.group);
+                self.sink.open();
+            }
             false => self.deeper += 1,
         }
     }
@@ -162,6 +192,7 @@ impl Interpreter {
             self.deeper -= 1;
         } else if let Some(group) = self.stack.pop() {
             self.group = group;
+            self.sink.close();
         }
     }
 
@@ -188,24 +219,33 @@ impl Interpreter {
         match self.group.destination {
             Destination::Body => !self.group.html_rtf && !self.group.hidden,
             Destination::HtmlTag => !self.group.html_rtf,
-            Destination::FontTable | Destination::Nowhere => false,
+            Destination::Nowhere => false,
+            _ => self.mode == Mode::Genuine,
         }
     }
 
     /// Tags are in the document's code page, text in that of its font.
     fn code_page(&self) -> u32 {
-        let font = if self.group.font < 0 { self.default_font } else { self.group.font };
         match self.group.destination {
             Destination::HtmlTag => self.default_page,
-            _ => self.fonts.get(&font).copied().unwrap_or(self.default_page),
+            _ => self.fonts.get(&self.font()).copied().unwrap_or(self.default_page),
         }
     }
 
     fn flush(&mut self) {
         if !self.pending.is_empty() {
-            self.out.push_str(&charsets::decode(self.pending_page, &self.pending));
+            let text = charsets::decode(self.pending_page, &self.pending);
             self.pending.clear();
+            self.emit(&text);
         }
+    }
+
+    fn emit(&mut self, text: &str) {
+        self.sink.text(self.group.destination, self.font(), text);
+    }
+
+    fn font(&self) -> i32 {
+        if self.group.font < 0 { self.default_font } else { self.group.font }
     }
 
     /// Text that a control word stands for; it is nothing that a `\u` would skip.
@@ -214,7 +254,7 @@ impl Interpreter {
             self.skip -= 1;
         } else if self.shows() {
             self.flush();
-            self.out.push_str(text);
+            self.emit(text);
         }
     }
 
@@ -222,7 +262,7 @@ impl Interpreter {
     fn push_either(&mut self, text: &str, reference: &str) {
         match self.mode {
             Mode::Html => self.push(reference),
-            Mode::Text => self.push(text),
+            Mode::Text | Mode::Genuine => self.push(text),
         }
     }
 
@@ -236,8 +276,8 @@ impl Interpreter {
             b'_' => self.push_either("\u{2011}", "&#8209;"),
             b'-' => self.push_either("", "&shy;"),
             b'{' | b'}' | b'\\' => self.bytes(&[symbol]),
-            b'\r' | b'\n' => self.push("\r\n"),
-            b'\t' => self.push("\t"),
+            b'\r' | b'\n' => self.word(b"par", None),
+            b'\t' => self.word(b"tab", None),
             _ => {}
         }
         self.fresh = false;
@@ -249,8 +289,12 @@ impl Interpreter {
         if self.destination(word, starred, fresh) {
             return;
         }
+        if self.mode == Mode::Genuine && self.group.destination != Destination::Nowhere {
+            self.flush();
+            self.sink.word(self.group.destination, word, number);
+        }
         match word {
-            b"htmlrtf" => {
+            b"htmlrtf" if self.mode != Mode::Genuine => {
                 self.flush();
                 self.group.html_rtf = number != Some(0);
             }
@@ -276,6 +320,8 @@ impl Interpreter {
             b"v" => self.group.hidden = number != Some(0),
             b"uc" => self.group.fallback = u32::try_from(number.unwrap_or(1)).unwrap_or(0).min(16),
             b"u" => self.unicode(number.unwrap_or(0)),
+            b"par" | b"line" | b"sect" | b"page" | b"softline" | b"row" | b"tab"
+                if self.mode == Mode::Genuine => {}
             b"par" | b"line" | b"sect" | b"page" | b"softline" => self.push("\r\n"),
             b"row" if self.mode == Mode::Text => self.push("\r\n"),
             b"tab" => self.push("\t"),
@@ -300,9 +346,12 @@ impl Interpreter {
         let destination = match word {
             b"htmltag" if starred && self.mode == Mode::Html => Destination::HtmlTag,
             b"fonttbl" => Destination::FontTable,
+            b"colortbl" if self.mode == Mode::Genuine => Destination::ColorTable,
+            b"fldinst" if self.mode == Mode::Genuine => Destination::Instruction,
+            b"pntext" | b"listtext" if self.mode == Mode::Genuine => Destination::Mark,
             b"colortbl" | b"stylesheet" | b"info" | b"pict" | b"object" | b"header" | b"footer"
             | b"headerl" | b"headerr" | b"headerf" | b"footerl" | b"footerr" | b"footerf"
-            | b"footnote" | b"pntext" | b"themedata" | b"datastore"
+            | b"footnote" | b"pntext" | b"listtext" | b"themedata" | b"datastore"
                 if fresh =>
             {
                 Destination::Nowhere
@@ -345,12 +394,16 @@ impl Interpreter {
         let unit = number as u16;
         match (self.surrogate.take(), unit) {
             (Some(high), 0xdc00..=0xdfff) => {
-                self.out.extend(char::decode_utf16([high, unit]).flatten());
+                let text: String = char::decode_utf16([high, unit]).flatten().collect();
+                self.emit(&text);
             }
             (_, 0xd800..=0xdbff) => self.surrogate = Some(unit),
-            // The private characters of symbol fonts have their code in the low byte.
             (_, 0) => {}
-            _ => self.out.push(char::from_u32(u32::from(unit)).unwrap_or('\u{fffd}')),
+            _ => {
+                let mut bytes = [0; 4];
+                let c = char::from_u32(u32::from(unit)).unwrap_or('\u{fffd}');
+                self.emit(c.encode_utf8(&mut bytes));
+            }
         }
     }
 }
@@ -411,7 +464,7 @@ mod tests {
             br"{\rtf1\ansi\ansicpg1251{\info{\title no}}{\pict 00ff}\uc1 \'cf\u1088\'f0 {\v no}
 \u-10179 ?\u-8704 ?\par}";
         assert_eq!(de_encapsulate(rtf), None);
-        assert_eq!(to_text(rtf), "Пр 😀\r\n");
+        assert_eq!(to_text(rtf), "Пр 😀\n");
     }
 
     #[test]

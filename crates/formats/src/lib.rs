@@ -1,4 +1,4 @@
-//! Foreign bytes to and from [`MessageContent`](mapi::MessageContent): MIME, mbox, MSG, PST, RTF.
+//! Foreign bytes to and from [`MessageContent`](mapi::MessageContent): MIME, mbox, MSG, PST, HTML, RTF.
 //!
 //! INVARIANT: no I/O and no clock in this crate. Functions take bytes, or a reader where a file does not
 //! fit in memory; whatever the bytes are, they return.

@@ -84,6 +84,7 @@ pub fn cell_of(value: Option<Value>, tag: PropertyTag, wish: TextWish) -> Cell {
     match value {
         None => Cell::Error(ErrorCode::NOT_FOUND),
         Some(Value::Large(_)) => Cell::Error(ErrorCode::OUT_OF_MEMORY),
+        Some(Value::Inline(PropertyValue::ErrorCode(code))) => Cell::Error(code),
         Some(Value::Inline(value)) => match to_client(value, tag, wish) {
             Ok(value) => Cell::Value(value),
             Err(code) => Cell::Error(code),

@@ -6,6 +6,7 @@
 //! INVARIANT: handlers are synchronous. One that may ask the engine or wait runs on a thread of the pool, never
 //! on a reactor; what does neither (`dispatch::is_light`) may run where the request came in.
 
+mod body;
 mod bookmark;
 #[cfg(feature = "http")]
 pub mod budget;

@@ -4,6 +4,7 @@
 //! A test cites what it pins in the doc comment of its function, a line for each section:
 //! `/// MS-OXCTABL 2.2.2.8.1: R123, R124`. `cargo xtask conformance` counts the citations.
 
+mod body;
 mod fold;
 mod http;
 mod notif;

@@ -160,7 +160,14 @@ fn copy_in_memory(
         (Object::Message(source), Object::Message(target)) => {
             let (given, kept) = (&mut source.edit.body, &mut target.edit.body);
             let parts = parts_of(given, kept, &taken, how);
+            // A body in another format is the message's body too.
+            if !how.overwrite && crate::body::has(&kept.properties) {
+                crate::body::remove(&mut taken.properties);
+            }
             put_properties(&mut kept.properties, taken.properties, how);
+            if how.overwrite {
+                crate::body::written(&mut kept.properties, &ids);
+            }
             put_parts(&from, &to, parts, kept)?;
             target.dirty = true;
             if how.moving {

@@ -16,6 +16,7 @@ use mapi_rop::table::TagsResponse;
 use store::mailbox::store_properties;
 use store::{INLINE_LIMIT, Value, folder, message};
 
+use crate::body;
 use crate::call::Call;
 use crate::convert::{TextWish, cell_of, stored_tag, to_client, to_stored};
 use crate::error::Result;
@@ -206,9 +207,11 @@ pub fn set_properties(
                 true => message::is_computed,
                 false => is_computed_once_saved,
             };
+            let written: Vec<PropertyTag> = values.iter().map(|(tag, _)| *tag).collect();
             let problems = apply(values, is_computed, |tag, value| {
                 object.edit.body.properties.set(tag, value);
             });
+            body::written(&mut object.edit.body.properties, &written);
             object.dirty = true;
             problems
         }
@@ -346,7 +349,13 @@ pub(super) fn values(
         Some(Object::Logon(_)) => store_properties::get(&mailbox, &stored)?,
         Some(Object::Folder(object)) => folder::get(&mailbox, object.id, &stored)?,
         Some(Object::Message(object)) => {
-            stored.iter().map(|tag| message_value(&mailbox, object, *tag)).collect::<Result<_>>()?
+            let store = &call.processor.store;
+            let properties = &object.edit.body.properties;
+            let value = |tag: &PropertyTag| match body::in_row(store, properties, *tag, &stored)? {
+                None => message_value(&mailbox, object, *tag),
+                value => Ok(value),
+            };
+            stored.iter().map(value).collect::<Result<_>>()?
         }
         Some(Object::Attachment(object)) => {
             let level = Value::from(access_level(object.access));
@@ -385,7 +394,11 @@ fn tags(call: &Call<'_>, node: NodeId) -> Result<Vec<PropertyTag>> {
     Ok(match call.tree.get(node) {
         Some(Object::Logon(_)) => store_properties::tags(&mailbox)?,
         Some(Object::Folder(object)) => folder::tags(&mailbox, object.id)?,
-        Some(Object::Message(object)) => message::tags(&mailbox, &object.edit)?,
+        Some(Object::Message(object)) => {
+            let mut tags = message::tags(&mailbox, &object.edit)?;
+            body::list(&object.edit.body.properties, &mut tags);
+            tags
+        }
         Some(Object::Attachment(object)) => super::attachment::tags(&object.edit),
         _ => return Err(ErrorCode::NOT_SUPPORTED.into()),
     })

@@ -114,7 +114,10 @@ fn is_computed(call: &Call<'_>, input: NodeId, tag: PropertyTag) -> bool {
 
 /// The value of the property that a stream is to be opened on; ecNotFound without one (MS-OXCPRPT R549).
 fn current_value(call: &Call<'_>, input: NodeId, tag: PropertyTag) -> Result<Value> {
-    let value = super::property::values(call, input, &[tag])?.pop().flatten();
+    let value = match crate::body::whole(call, input, stored_tag(tag))? {
+        None => super::property::values(call, input, &[tag])?.pop().flatten(),
+        value => value,
+    };
     let value = value.ok_or(ErrorCode::NOT_FOUND)?;
     let (stored, wanted) = (value.property_type(), stored_tag(tag).property_type());
     // OLE data and other objects are opened as bytes as well ([MS-OXCMSG] 2.2.2.8).
@@ -405,6 +408,7 @@ pub(super) fn commit(call: &mut Call<'_>, node: NodeId) -> Result<()> {
                 return Err(ErrorCode::ACCESS_DENIED.into());
             }
             object.edit.body.properties.set(tag, value);
+            crate::body::written(&mut object.edit.body.properties, &[tag]);
             object.dirty = true;
         }
         Some(Object::Attachment(object)) => {

@@ -128,7 +128,10 @@ mod tests {
     #[test]
     fn references_become_characters() {
         assert!(NAMES.is_sorted_by_key(|(name, _)| name));
-        assert_eq!(unescape("&lt;&eacute;&#233;&#xE9;&#150;&thetasym;"), "<\u{e9}\u{e9}\u{e9}\u{2013}\u{3d1}");
+        assert_eq!(
+            unescape("&lt;&eacute;&#233;&#xE9;&#150;&thetasym;"),
+            "<\u{e9}\u{e9}\u{e9}\u{2013}\u{3d1}"
+        );
         assert_eq!(unescape("a & b &nope; &#0; &#x110000; &"), "a & b &nope; &#0; &#x110000; &");
     }
 }

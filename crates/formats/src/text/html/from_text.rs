@@ -7,7 +7,9 @@ use crate::text::links::{Piece, pieces};
 /// `charset` is the label of the character set that the document will be written in.
 pub fn from_text(text: &str, charset: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8 + 256);
-    out.push_str("<html>\r\n<head>\r\n<meta http-equiv=\"Content-Type\" content=\"text/html; charset=");
+    out.push_str(
+        "<html>\r\n<head>\r\n<meta http-equiv=\"Content-Type\" content=\"text/html; charset=",
+    );
     push_escaped(&mut out, charset);
     out.push_str("\">\r\n</head>\r\n<body>\r\n");
     let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
@@ -44,9 +46,7 @@ fn push_spaced(out: &mut String, line: &str, text: &str) {
         match c {
             ' ' => {
                 // One space between two words is a space that lines may break at.
-                let alone = at > 0
-                    && !line[..at].ends_with([' ', '\t'])
-                    && at + 1 < line.len();
+                let alone = at > 0 && !line[..at].ends_with([' ', '\t']) && at + 1 < line.len();
                 let next_is_space = line[at + 1..].starts_with([' ', '\t']);
                 out.push_str(if alone && !next_is_space { " " } else { "&nbsp;" });
             }

@@ -136,15 +136,31 @@ mod tests {
             assert_eq!(to_text(&html), text, "{html}");
         }
         let html = from_text("www.a.example & <x>", "utf-8");
-        assert!(html.contains(r#"<a href="http://www.a.example">www.a.example</a> &amp; &lt;x&gt;"#));
+        assert!(
+            html.contains(r#"<a href="http://www.a.example">www.a.example</a> &amp; &lt;x&gt;"#)
+        );
     }
 
     #[test]
     fn hostile_documents_end() {
         for html in [
-            "<div>", "<b><p>", "<table><tr><td>", "<a<", "<!--", "&", "<script>", "<blockquote>x",
-            "<a =\"><a \"", "<li>", "<ul><li>x", "<a href=http:x>", "<p style='display:none'>", "</p>",
-            "<td>x</td>", "<br>", "<tr>",
+            "<div>",
+            "<b><p>",
+            "<table><tr><td>",
+            "<a<",
+            "<!--",
+            "&",
+            "<script>",
+            "<blockquote>x",
+            "<a =\"><a \"",
+            "<li>",
+            "<ul><li>x",
+            "<a href=http:x>",
+            "<p style='display:none'>",
+            "</p>",
+            "<td>x</td>",
+            "<br>",
+            "<tr>",
         ] {
             to_text(&html.repeat(20_000));
         }

@@ -201,7 +201,8 @@ impl Writer {
         let own = usize::from(self.mark.is_some());
         let items = self.stack.iter().filter(|e| e.kind == Kind::Item);
         let count = items.clone().count();
-        let indent: usize = items.take(count - own.min(count)).map(|e| e.indent).take(MAX_LEVEL).sum();
+        let indent: usize =
+            items.take(count - own.min(count)).map(|e| e.indent).take(MAX_LEVEL).sum();
         self.out.extend(std::iter::repeat_n(' ', indent));
     }
 
@@ -339,7 +340,8 @@ impl Writer {
     }
 
     fn open_cell(&mut self) {
-        let filled = self.stack.iter().rev().find(|e| e.kind == Kind::Row).is_some_and(|e| e.filled);
+        let filled =
+            self.stack.iter().rev().find(|e| e.kind == Kind::Row).is_some_and(|e| e.filled);
         if self.line.is_some() && filled && self.gap == Gap::None {
             self.tab = true;
         }
@@ -393,7 +395,9 @@ impl Writer {
     fn close(&mut self, tag: &Tag<'_>) {
         let known = ELEMENTS.iter().find(|(name, _)| tag.is(name));
         let Some((name, kind)) = known.copied() else {
-            return if tag.is("br") { self.line_break() };
+            return if tag.is("br") {
+                self.line_break()
+            };
         };
         let barrier = |element: &Element| match kind {
             Kind::Table => false,

@@ -136,8 +136,7 @@ impl<'a> Tokens<'a> {
         let end = self.end_of_markup(name_end, true)?;
         let raw = self.take(end);
         let name_end = name_end.min(end - 1);
-        let tag =
-            Tag { name: &raw[start..name_end], attributes: &raw[name_end..end - 1], raw };
+        let tag = Tag { name: &raw[start..name_end], attributes: &raw[name_end..end - 1], raw };
         if closes {
             return Some(Token::Close(tag));
         }
@@ -226,7 +225,8 @@ mod tests {
 
     #[test]
     fn tokens_are_told_apart() {
-        let html = "<!DOCTYPE html><p Class='a>b' id=x>1 < 2</P ><style>a<b</style><!-- c --><br/>&amp;<";
+        let html =
+            "<!DOCTYPE html><p Class='a>b' id=x>1 < 2</P ><style>a<b</style><!-- c --><br/>&amp;<";
         let tokens: Vec<_> = Tokens::new(html).collect();
         assert_eq!(tokens.iter().map(Token::raw).collect::<String>(), html);
         let kinds: String = tokens

@@ -30,7 +30,9 @@ pub enum CompressedRtfError {
     Large(usize),
     #[error("compressed RTF does not begin with LZFu or MELA")]
     Type,
-    #[error("compressed RTF is damaged: its checksum is {found:08x}, its header says {expected:08x}")]
+    #[error(
+        "compressed RTF is damaged: its checksum is {found:08x}, its header says {expected:08x}"
+    )]
     Checksum { expected: u32, found: u32 },
     #[error("compressed RTF ends before its end mark")]
     Cut,

@@ -456,7 +456,8 @@ mod tests {
                 .replace("x\ny", "x\r\ny")
                 .as_str(),
         );
-        for html in ["", "text", "</b></a>}{\\", "<a href=x><a href=y>", "<b", "&nbsp;1", "<p>&#1;"] {
+        for html in ["", "text", "</b></a>}{\\", "<a href=x><a href=y>", "<b", "&nbsp;1", "<p>&#1;"]
+        {
             round_trip(html);
         }
     }

@@ -379,9 +379,10 @@ impl Listener {
     pub fn wait(&self, deadline: Instant) -> Result<bool, Refused> {
         let session = self.session.upgrade().ok_or(Refused::Ended)?;
         let waiting = session.begin_wait()?;
+        let told = session.told();
         loop {
             let heard = session.news().rings();
-            if notify::is_pending(&self.processor, &session) {
+            if session.told() != told || notify::is_pending(&self.processor, &session) {
                 return Ok(true);
             }
             let rang = session.news().wait_until(heard, deadline);

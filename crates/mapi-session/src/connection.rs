@@ -5,20 +5,25 @@
 //! threads can stand in each other's way for ever (KB Q241556).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 use mapi::PropertyTag;
 use mapi_rop::buffer::{ResponseBuffer, write_requests};
 use mapi_rop::{
-    Empty, Handle, HandleIndex, LogonId, Request, ResponseContext, RopRequest, RopResponse,
+    Empty, Handle, HandleIndex, LogonId, Request, ResponseContext, RopId, RopRequest, RopResponse,
 };
 
+use crate::notification::Notices;
 use crate::object::Counted;
 use crate::releases::{Life, Releases};
-use crate::{Error, Result, Transport};
+use crate::{Error, Result, Transport, Waiter};
 
 pub(crate) struct Connection {
     conversation: Mutex<Conversation>,
     releases: Releases,
+    notices: Notices,
+    /// Waits for notifications. Taken by one at a time, and never while the conversation's lock is held.
+    waiter: Mutex<Option<Box<dyn Waiter>>>,
     _count: Counted,
 }
 
@@ -46,12 +51,44 @@ impl Connection {
                 releasing: Vec::new(),
             }),
             releases: Releases::default(),
+            notices: Notices::default(),
+            waiter: Mutex::new(None),
             _count: Counted::new(),
         })
     }
 
     pub(crate) fn releases(&self) -> &Releases {
         &self.releases
+    }
+
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// Waits until the server has something to tell, at most for `limit`, and fetches it.
+    pub(crate) fn listen(&self, limit: Duration) -> Result<()> {
+        if !limit.is_zero() {
+            let mut waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner);
+            let made = match waiter.take() {
+                Some(made) => made,
+                None => match &self.lock().transport {
+                    Some(transport) => transport.waiter()?,
+                    None => return Err(Error::Closed("the session")),
+                },
+            };
+            if !waiter.insert(made).wait(limit)? {
+                return Ok(());
+            }
+        }
+        let mut conversation = self.lock();
+        // What has no room in one answer follows in the next.
+        loop {
+            let buffer = self.exchange(&mut conversation, &mut None, &[], &Arc::from([]))?;
+            let pending = |body: &RopResponse| matches!(body, RopResponse::Pending(_));
+            if !buffer.responses.iter().any(|response| pending(&response.body)) {
+                return Ok(());
+            }
+        }
     }
 
     /// Runs one ROP. `handles` are its input and, where it has one, its second handle. Returns the answer
@@ -84,7 +121,7 @@ impl Connection {
         let handle = output.and_then(|HandleIndex(at)| table.get(usize::from(at)).copied());
         for response in responses {
             match response.body {
-                // What the server tells beside the answer: notifications, which nobody asked for.
+                // What the server tells beside the answer was delivered.
                 RopResponse::Notify(_) | RopResponse::Pending(_) => {}
                 RopResponse::Failed(failure) => {
                     return Err(Error::Code { operation, code: failure.code });
@@ -221,7 +258,21 @@ impl Connection {
         if places > 0 {
             *request = requests.pop();
         }
-        Ok(ResponseBuffer::read(&received, &mut context)?)
+        let mut buffer = ResponseBuffer::read(&received, &mut context)?;
+        let subscribes = |request: &Request| request.id() == RopId::RegisterNotification;
+        if request.as_ref().is_some_and(subscribes)
+            && let Some(handle) = buffer.handles.get(1).filter(|handle| **handle != Handle::NONE)
+        {
+            // Before what is told to it, which may have come along.
+            self.notices.expect(*handle);
+        }
+        for response in &mut buffer.responses {
+            if let RopResponse::Notify(notify) = &mut response.body {
+                let handle = notify.handle;
+                self.notices.deliver(handle, notify.data.clone());
+            }
+        }
+        Ok(buffer)
     }
 
     fn lock(&self) -> MutexGuard<'_, Conversation> {
@@ -247,7 +298,7 @@ mod tests {
     use mapi::{ErrorCode, FolderId};
     use mapi_rop::buffer::{RequestBuffer, ResponseWriter};
     use mapi_rop::folder::{OpenFolderFlags, OpenFolderRequest, OpenFolderResponse};
-    use mapi_rop::{LogonKinds, Response, RopId};
+    use mapi_rop::{LogonKinds, Response};
 
     use super::*;
     use crate::object::ServerObject;

@@ -283,6 +283,8 @@ impl Folder {
     }
 
     fn contents(&self, flags: TableFlags) -> Result<Table> {
+        // Nobody is told of its rows; so the server need not work them out.
+        let flags = flags | TableFlags::NO_NOTIFICATIONS;
         let request = RopRequest::GetContentsTable(GetTableRequest { flags });
         let (answer, object) = self.object.open(request, "the table")?;
         answer!(Ok::<_, Error>(answer), GetContentsTable);
@@ -290,6 +292,7 @@ impl Folder {
     }
 
     fn hierarchy(&self, flags: TableFlags) -> Result<Table> {
+        let flags = flags | TableFlags::NO_NOTIFICATIONS;
         let request = RopRequest::GetHierarchyTable(GetTableRequest { flags });
         let (answer, object) = self.object.open(request, "the table")?;
         answer!(Ok::<_, Error>(answer), GetHierarchyTable);

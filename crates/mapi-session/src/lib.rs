@@ -44,6 +44,7 @@ mod http;
 #[cfg(feature = "loopback")]
 mod loopback;
 mod message;
+mod notification;
 mod object;
 mod profile;
 mod props;
@@ -65,6 +66,7 @@ pub use http::{Fuse, Http, Limits};
 pub use loopback::Loopback;
 pub use mapi_rop::logon::SpecialFolder;
 pub use message::Message;
+pub use notification::{Event, EventKinds, Place, Scope, Subscription};
 pub use object::live_objects;
 pub use profile::Profile;
 pub use props::MapiProp;

@@ -128,6 +128,14 @@ impl ServerObject {
         Ok((answer, object))
     }
 
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn raw_handle(&self) -> Handle {
+        self.handle
+    }
+
     /// The logon above.
     pub(crate) fn store(self: &Arc<Self>) -> Arc<ServerObject> {
         let mut object = self;

@@ -17,7 +17,7 @@ use mapi_rop::{Empty, Handle, RopRequest};
 
 use crate::connection::Connection;
 use crate::object::{HasObject, ServerObject, answer};
-use crate::{Error, Folder, MapiProp, Message, Result, Row};
+use crate::{Error, EventKinds, Folder, MapiProp, Message, Result, Row, Scope, Subscription};
 
 /// An open message store ([MS-OXCSTOR]).
 ///
@@ -97,6 +97,11 @@ impl MsgStore {
     /// The mailbox's GUID, which stands in the entry ids of its folders and messages.
     pub fn mailbox_guid(&self) -> Guid {
         self.info.logon.mailbox_guid
+    }
+
+    /// Hears of what happens in the store from now on, until the subscription is dropped.
+    pub fn subscribe(&self, kinds: EventKinds, scope: Scope) -> Result<Subscription> {
+        Subscription::open(&self.object, kinds, scope)
     }
 
     /// The root of all folders; what users see is below [`MsgStore::ipm_subtree`].

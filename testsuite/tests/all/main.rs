@@ -12,6 +12,7 @@ mod http;
 mod items;
 mod mailboxes;
 mod messages;
+mod notifications;
 mod properties;
 mod q237174;
 mod quota;

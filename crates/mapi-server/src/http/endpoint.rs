@@ -538,8 +538,12 @@ fn execute(processor: &Processor, turn: &Turn, request: &ExecuteRequest) -> Vec<
 async fn wait(shared: Arc<Shared>, waiting: Waiting, limit: Duration) -> (ResponseCode, Vec<u8>) {
     let session = Arc::clone(waiting.session());
     let mut end = pin!(tokio::time::sleep(limit));
+    let told = session.told();
     let event = loop {
         let heard = session.news().rings();
+        if session.told() != told {
+            break true;
+        }
         let (processor, asked) = (Arc::clone(&shared.processor), Arc::clone(&session));
         match shared.work(move || notify::is_pending(&processor, &asked)).await {
             Ok(true) => break true,

@@ -50,14 +50,18 @@ pub(crate) fn append(
     if !has_news(tree) {
         return;
     }
+    let mut told = 0;
     let logons: Vec<(u8, NodeId)> = tree.logons().collect();
     for (logon_id, node) in logons {
         // A queue takes a bounded number; what it had no room for follows when it is empty.
         while collect(processor, session, tree, logon_id, node) {
-            if !tell(processor, tree, logon_id, node, writer) {
+            if !tell(processor, tree, (logon_id, node), writer, &mut told) {
                 break;
             }
         }
+    }
+    if told > 0 {
+        session.count_told(told);
     }
     if has_news(tree) {
         let pending = Response::told(RopResponse::Pending(PendingResponse { session_index: 0 }));
@@ -70,9 +74,9 @@ pub(crate) fn append(
 fn tell(
     processor: &Processor,
     tree: &mut Tree<Object>,
-    logon_id: u8,
-    node: NodeId,
+    (logon_id, node): (u8, NodeId),
     writer: &mut ResponseWriter,
+    told: &mut u64,
 ) -> bool {
     while let Some(feed) = feed_mut(tree, node)
         && let Some(Notice { handle, data }) = feed.pop()
@@ -86,6 +90,7 @@ fn tell(
         let fits = writer.room() >= response.encoded_len() + PENDING;
         if fits && writer.push(&response).is_ok() {
             stats::count(&processor.stats.notified);
+            *told += 1;
             continue;
         }
         if let RopResponse::Notify(NotifyResponse { handle, data, .. }) = response.body

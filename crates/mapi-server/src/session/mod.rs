@@ -5,7 +5,7 @@ pub mod table;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -92,6 +92,8 @@ pub struct SessionContext {
     ended: Bell,
     /// Rings when there may be something to tell.
     news: Arc<Bell>,
+    /// How many notifications were told.
+    told: AtomicU64,
     /// Somebody wanted to look at the tree while another one held it.
     looked_at: AtomicBool,
     /// The session counts itself out of the ledger after its tree is gone: fields drop in this order.
@@ -143,6 +145,7 @@ impl SessionContext {
             tree: Mutex::new(Tree::default()),
             ended: Bell::default(),
             news: Arc::default(),
+            told: AtomicU64::new(0),
             looked_at: AtomicBool::new(false),
             _entry: entry,
         }
@@ -233,6 +236,17 @@ impl SessionContext {
 
     /// Whoever waits for something to be told shall look.
     pub(crate) fn rouse(&self) {
+        self.news.ring();
+    }
+
+    /// How many notifications were told so far. Whoever waits is through when they become more: an event was
+    /// there, though a request beside took it along.
+    pub fn told(&self) -> u64 {
+        self.told.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn count_told(&self, count: u64) {
+        self.told.fetch_add(count, Ordering::AcqRel);
         self.news.ring();
     }
 

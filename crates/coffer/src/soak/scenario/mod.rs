@@ -5,6 +5,7 @@ mod backup;
 mod hostile;
 mod limits;
 mod local;
+mod notify;
 mod read;
 mod store;
 mod write;
@@ -336,6 +337,16 @@ pub static SCENARIOS: &[Scenario] = &[
         sessions: Sessions::Own,
         set: |_| Stage::new(hostile::notification_wait),
         breaks: Breaks::Nowhere,
+        ..PLAIN
+    },
+    Scenario {
+        name: "notifications",
+        about: "subscribes to a store, a folder and a message, makes, changes and deletes a message, hears of \
+                it, and lets subscriptions go: by turns explicitly, after a wait in vain, under events that \
+                nobody read, and with their store",
+        rows: &[38, 40, 49],
+        writes: true,
+        set: |_| Stage::new(notify::notifications),
         ..PLAIN
     },
     Scenario {

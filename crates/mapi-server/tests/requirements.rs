@@ -148,7 +148,7 @@ fn a_message_says_who_made_it() {
     assert_eq!(client.get(message, tags::CREATOR_ENTRY_ID), Ok(entry_id.clone().into()));
     assert_eq!(client.get(message, tags::LAST_MODIFIER_ENTRY_ID), Ok(entry_id.into()));
     // MS-OXCMSG R1185: the last who changed it, whatever it said of that.
-    client.set(message, tags::LAST_MODIFIER_NAME, "somebody");
+    client.set(message, tags::LAST_MODIFIER_ENTRY_ID, vec![1u8]);
     client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
     assert_eq!(client.get(message, tags::LAST_MODIFIER_NAME), Ok(name));
 }

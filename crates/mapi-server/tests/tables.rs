@@ -299,13 +299,13 @@ fn long_rows(client: &mut Client, count: usize) -> Handle {
     for _ in 0..count {
         let message = client.create_message(SpecialFolder::Inbox.id());
         client.set(message, tags::SUBJECT, "x".repeat(600));
-        client.set(message, tags::SEARCH_KEY, vec![7u8; 600]);
+        client.set(message, tags::SENDER_SEARCH_KEY, vec![7u8; 600]);
         client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
         client.release(message);
     }
     let folder = client.inbox();
     let table = client.contents(folder);
-    client.set_columns(table, &[tags::SUBJECT, tags::SEARCH_KEY]).expect("columns");
+    client.set_columns(table, &[tags::SUBJECT, tags::SENDER_SEARCH_KEY]).expect("columns");
     table
 }
 
@@ -370,7 +370,7 @@ fn packed_answers_go_on_in_further_buffers() {
         client.session.execute_extended(ExecuteFlags::CHAIN, &rops, 0x40000).expect("an answer");
     let payloads = read_payloads(&answer, 0x40000).expect("payloads");
     assert!(payloads.len() > 1);
-    let columns = [tags::SUBJECT, tags::SEARCH_KEY];
+    let columns = [tags::SUBJECT, tags::SENDER_SEARCH_KEY];
     let mut rows = 0;
     for payload in payloads {
         let known = |_| columns.as_slice().into();

@@ -1,6 +1,7 @@
 //! The conversation index: where a message stands in its thread ([MS-OXOMSG] 2.2.1.3).
 
 use crate::guid::Guid;
+use crate::text::WString;
 use crate::time::FileTime;
 use crate::wire::{Reader, Wire, WireError};
 
@@ -38,6 +39,34 @@ impl ConversationIndex {
     pub fn start_time(&self) -> FileTime {
         let s = self.start;
         FileTime(u64::from_be_bytes([s[0], s[1], s[2], s[3], s[4], s[5], 0, 0]))
+    }
+}
+
+/// PidTagConversationId of a message whose PidTagConversationIndexTracking is set: the GUID of its index
+/// ([MS-OXOMSG] 2.2.1.2).
+pub fn tracked_id(index: &[u8]) -> Option<[u8; 16]> {
+    match index.first() {
+        Some(0x01) => index.get(6..22)?.try_into().ok(),
+        _ => None,
+    }
+}
+
+/// PidTagConversationId from the topic of a conversation: the MD5 of its first 255 characters in capitals
+/// ([MS-OXOMSG] 2.2.1.2).
+pub fn id_of_topic(topic: &WString) -> [u8; 16] {
+    const MAX: usize = 255;
+    let units = topic.to_utf16().into_iter().take_while(|unit| *unit != 0).take(MAX);
+    let bytes: Vec<u8> = units.flat_map(|unit| capital(unit).to_le_bytes()).collect();
+    crate::md5::md5(&bytes)
+}
+
+/// The capital of a character, if it is one character, too.
+fn capital(unit: u16) -> u16 {
+    let Some(letter) = char::from_u32(u32::from(unit)) else { return unit };
+    let mut capitals = letter.to_uppercase();
+    match (capitals.next().and_then(|c| u16::try_from(u32::from(c)).ok()), capitals.next()) {
+        (Some(capital), None) => capital,
+        _ => unit,
     }
 }
 

@@ -21,6 +21,7 @@ pub mod guid;
 pub mod ids;
 pub mod idset;
 pub mod known;
+mod md5;
 pub mod named;
 pub mod oracle;
 pub mod recipient;

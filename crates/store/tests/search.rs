@@ -183,7 +183,13 @@ fn what_is_done_through_it_is_done_to_the_message() {
     let found = new_search(&mailbox, "all", &criteria(subject("m"), &[INBOX, other]));
     assert_eq!(shown(&mailbox, found), set(&ids));
     let missing = MessageId::own(0xffff);
-    let read = message::set_read_many(&mailbox, found, &[ids[1], missing, ids[0]], true).unwrap();
+    let read = message::mark(
+        &mailbox,
+        Some(found),
+        &[ids[1], missing, ids[0]],
+        message::Marking::flag(true),
+    )
+    .unwrap();
     assert_eq!(read, [Some(true), None, Some(true)]);
     assert!(message::open(&mailbox, ids[1]).unwrap().read);
     assert_eq!(message::delete(&mailbox, found, &[ids[0], ids[1], missing], true).unwrap(), 1);

@@ -7,6 +7,7 @@
 mod body;
 mod fold;
 mod http;
+mod msg;
 mod notif;
 mod omsg;
 mod perm;

@@ -113,6 +113,11 @@ pub fn save_changes_attachment(
     if access == Access::ReadOnly {
         return Err(ErrorCode::ACCESS_DENIED.into());
     }
+    // MS-OXCMSG R466: it cannot be both afterwards.
+    let both = SaveFlags::KEEP_OPEN_READ_ONLY.0 | SaveFlags::KEEP_OPEN_READ_WRITE.0;
+    if request.flags.0 & both == both {
+        return Err(ErrorCode::NOT_SUPPORTED.into());
+    }
     super::stream::flush(call, input)?;
     let now = call.processor.store.now();
     let owner = call.tree.owner(input).ok_or(ErrorCode::NULL_OBJECT)?;
@@ -166,7 +171,7 @@ pub fn open_embedded_message(
     };
     let (body, dirty) = match &attachment.edit.embedded {
         Some(body) => (MessageBody::clone(body), false),
-        None if create && depth >= MAX_EMBEDDING => {
+        None if create && depth > MAX_EMBEDDING => {
             return Err(ErrorCode::MAX_ATTACHMENT_EXCEEDED.into());
         }
         // It begins as any new message ([MS-OXCMSG] 3.2.5.2 R340), without a folder.

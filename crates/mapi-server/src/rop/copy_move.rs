@@ -57,7 +57,12 @@ pub fn delete_messages(
     let folder = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
     let ids = &request.messages.items;
     let (ids, some_left) = permission::allowed_items(call, ids, &[Action::DeleteItem])?;
-    let failed = message::delete(&*call.mailbox()?, folder, &ids, hard)?;
+    let mailbox = call.mailbox()?;
+    // MS-OXCFOLD R1148
+    if request.notify_non_read {
+        message::tell_unread(&mailbox, folder, &ids)?;
+    }
+    let failed = message::delete(&mailbox, folder, &ids, hard)?;
     Ok(PartialCompletionResponse { partial_completion: some_left || failed > 0 })
 }
 

@@ -10,7 +10,7 @@ use mapi_rop::message::{
 };
 use mapi_rop::parts::{Flagged, TypedString};
 use store::folder::{self, FolderKind};
-use store::message::{self, SaveOptions};
+use store::message::{self, Marking, Pending, SaveOptions, flags};
 use store::permission::Action;
 use store::{Properties, search};
 
@@ -213,7 +213,10 @@ pub fn set_message_status(
     let folder = call.folder(input, ErrorCode::NULL_OBJECT)?;
     let mailbox = call.mailbox()?;
     message::status_in(&mailbox, folder, request.message)?;
-    let flags = message::set_status(&mailbox, request.message, request.flags, request.mask)?;
+    /// The server's (MS-OXCMSG R545).
+    const IN_CONFLICT: u32 = 0x0000_0800;
+    let mask = request.mask & !IN_CONFLICT;
+    let flags = message::set_status(&mailbox, request.message, request.flags, mask)?;
     Ok(MessageStatusResponse { flags })
 }
 
@@ -229,20 +232,30 @@ pub fn get_message_status(
     Ok(MessageStatusResponse { flags })
 }
 
-/// What read flags ask for ([MS-OXCMSG] 2.2.3.10.1): read, unread, or only something about receipts, of
-/// which this server sends none.
-fn wanted_state(flags: ReadFlags) -> Result<Option<bool>> {
+/// What read flags ask for ([MS-OXCMSG] 2.2.3.10.1); bits that mean nothing are ignored (R820).
+fn marking_of(flags: ReadFlags) -> Result<Marking> {
     let about_receipts = ReadFlags::GENERATE_RECEIPT_ONLY
         | ReadFlags::CLEAR_NOTIFY_READ
         | ReadFlags::CLEAR_NOTIFY_UNREAD;
-    let receipts = flags.0 & about_receipts.0 != 0;
+    let only_receipts = flags.0 & about_receipts.0 != 0;
     let unread = flags.contains(ReadFlags::CLEAR_READ_FLAG);
-    match (receipts, unread) {
-        // MS-OXCMSG R812
-        (true, true) => Err(ErrorCode::INVALID_PARAMETER.into()),
-        (true, false) => Ok(None),
-        (false, unread) => Ok(Some(!unread)),
+    // MS-OXCMSG R812
+    if only_receipts && unread {
+        return Err(ErrorCode::INVALID_PARAMETER.into());
     }
+    let read = (!only_receipts).then_some(!unread);
+    let cancel = ReadFlags::SUPPRESS_RECEIPT.0 | ReadFlags::CLEAR_NOTIFY_READ.0;
+    let receipt = match read {
+        // MS-OXCMSG R817, R827
+        _ if flags.0 & cancel != 0 => Pending::Cancel,
+        // MS-OXCMSG R815
+        Some(true) => Pending::Send,
+        // MS-OXCMSG R825
+        None if flags.contains(ReadFlags::GENERATE_RECEIPT_ONLY) => Pending::Send,
+        _ => Pending::Keep,
+    };
+    let clear_nonread = flags.contains(ReadFlags::CLEAR_NOTIFY_UNREAD);
+    Ok(Marking { read, receipt, clear_nonread })
 }
 
 /// RopSetReadFlags ([MS-OXCMSG] 3.2.5.10).
@@ -255,7 +268,7 @@ pub fn set_read_flags(
     let folder = call.folder(input, ErrorCode::NULL_OBJECT)?;
     let mailbox = call.mailbox()?;
     let mut response = PartialCompletionResponse { partial_completion: false };
-    let Some(read) = wanted_state(request.flags)? else { return Ok(response) };
+    let marking = marking_of(request.flags)?;
     let all;
     let ids: &[MessageId] = match request.messages.items.as_slice() {
         [] => {
@@ -266,7 +279,7 @@ pub fn set_read_flags(
     };
     let (ids, some_left) = permission::allowed_items(call, ids, &[Action::EditItem])?;
     // Many in one batch: each would have to wait for the disk otherwise.
-    let changed = message::set_read_many(&mailbox, folder, &ids, read)?;
+    let changed = message::mark(&mailbox, Some(folder), &ids, marking)?;
     // MS-OXCMSG R1514
     response.partial_completion = some_left || changed.contains(&None);
     Ok(response)
@@ -301,12 +314,16 @@ pub fn set_message_read_flag(
     request: &SetMessageReadFlagRequest,
 ) -> Result<SetMessageReadFlagResponse> {
     let mailbox = call.mailbox()?;
-    let state = wanted_state(request.flags)?;
+    let marking = marking_of(request.flags)?;
     let object = call.message(input)?;
-    if let Some(read) = state {
-        if !object.edit.id.is_none() {
-            message::set_read(&mailbox, object.edit.id, read)?;
+    if !object.edit.id.is_none() {
+        message::mark(&mailbox, None, &[object.edit.id], marking)?;
+        if let Some(now) = message::glance(&mailbox, object.edit.id)? {
+            let pending = flags::NOTIFY_READ | flags::NOTIFY_UNREAD;
+            object.edit.flags = object.edit.flags & !pending | now.flags & pending;
         }
+    }
+    if let Some(read) = marking.read {
         object.edit.read = read;
     }
     Ok(SetMessageReadFlagResponse { changed: Flagged(None) })

@@ -204,7 +204,7 @@ pub fn set_properties(
             let bytes = values.iter().map(|(_, value)| value.size()).sum::<u64>();
             object.entry.resize(object.entry.bytes() + bytes)?;
             let is_computed = match object.edit.base.is_none() {
-                true => message::is_computed,
+                true => message::is_read_only,
                 false => is_computed_once_saved,
             };
             let written: Vec<PropertyTag> = values.iter().map(|(tag, _)| *tag).collect();
@@ -235,7 +235,7 @@ pub(super) fn is_read_only(object: &Object, tag: PropertyTag) -> bool {
     match object {
         Object::Logon(_) => false,
         Object::Folder(_) => folder::is_computed(tag),
-        Object::Message(message) if message.edit.base.is_none() => message::is_computed(tag),
+        Object::Message(message) if message.edit.base.is_none() => message::is_read_only(tag),
         Object::Message(_) => is_computed_once_saved(tag),
         Object::Attachment(_) => super::attachment::is_computed(tag),
         _ => true,
@@ -244,7 +244,7 @@ pub(super) fn is_read_only(object: &Object, tag: PropertyTag) -> bool {
 
 /// The flags of a message are the client's up to the first save (MS-OXCMSG R31).
 fn is_computed_once_saved(tag: PropertyTag) -> bool {
-    message::is_computed(tag) || tag.id() == mapi::tags::MESSAGE_FLAGS.id()
+    message::is_read_only(tag) || tag.id() == mapi::tags::MESSAGE_FLAGS.id()
 }
 
 /// Sets what may be set; the others are told as problems (MS-OXCPRPT R47505, R47506).
@@ -289,7 +289,7 @@ pub fn delete_properties(
             need_write(object.access)?;
             object.dirty = true;
             let properties = &mut object.edit.body.properties;
-            remove(&tags, message::is_computed, |tag| drop(properties.remove(tag)))
+            remove(&tags, message::is_read_only, |tag| drop(properties.remove(tag)))
         }
         Some(Object::Attachment(object)) => {
             need_write(object.access)?;

@@ -209,6 +209,7 @@ fn row_of(recipient: &Recipient, columns: &[PropertyTag]) -> RecipientRow {
     let properties = &recipient.properties;
     let text = |tag| properties.inline(tag).and_then(|v| v.as_text()).cloned();
     let flag = |tag| properties.inline(tag).and_then(|v| v.as_bool());
+    let bytes = |tag| properties.inline(tag).and_then(|v| v.as_binary()).map(<[u8]>::to_vec);
     let address_type = text(tags::ADDRESS_TYPE);
     let email = text(tags::EMAIL_ADDRESS);
     let display_name = text(tags::DISPLAY_NAME);
@@ -223,6 +224,14 @@ fn row_of(recipient: &Recipient, columns: &[PropertyTag]) -> RecipientRow {
         (Some("SMTP"), email) => (RecipientAddress::Smtp, email),
         (Some("FAX"), email) => (RecipientAddress::Fax, email),
         (Some("MS"), email) => (RecipientAddress::MsMail, email),
+        (Some("PROFS"), email) => (RecipientAddress::ProfessionalOfficeSystem, email),
+        (Some("MAPIPDL"), email) if bytes(tags::ENTRY_ID).is_some() => {
+            // DT_PRIVATE_DISTLIST, and the other kind that has the same layout.
+            let second = properties.inline(tags::DISPLAY_TYPE).and_then(|v| v.as_i32()) != Some(5);
+            let (id, key) = (bytes(tags::ENTRY_ID), bytes(tags::SEARCH_KEY));
+            let (entry_id, search_key) = (id.unwrap_or_default(), key.unwrap_or_default());
+            (RecipientAddress::DistributionList { second, entry_id, search_key }, email)
+        }
         (Some(other), email) => {
             let name = String8(other.as_bytes().to_vec());
             (RecipientAddress::Other { address_type: Some(name) }, email)
@@ -291,7 +300,10 @@ fn properties_of(
         RecipientAddress::Other { address_type } => {
             address_type.as_ref().map(|name| text_of(name, code_page))
         }
-        RecipientAddress::DistributionList { entry_id, search_key, .. } => {
+        RecipientAddress::DistributionList { second, entry_id, search_key } => {
+            /// DT_PRIVATE_DISTLIST; 0 for the second kind ([MS-OXCDATA] 2.8.3.1 has both).
+            const PRIVATE_LIST: i32 = 5;
+            properties.set(tags::DISPLAY_TYPE, if *second { 0 } else { PRIVATE_LIST });
             properties.set(tags::ENTRY_ID, entry_id.clone());
             properties.set(tags::SEARCH_KEY, search_key.clone());
             Some("MAPIPDL".into())

@@ -106,7 +106,7 @@ fn need_streams(call: &Call<'_>, input: NodeId, kind: PropertyType) -> Result<Ac
 fn is_computed(call: &Call<'_>, input: NodeId, tag: PropertyTag) -> bool {
     match call.tree.get(input) {
         Some(Object::Folder(_)) => folder::is_computed(tag),
-        Some(Object::Message(_)) => store::message::is_computed(tag),
+        Some(Object::Message(_)) => store::message::is_read_only(tag),
         Some(Object::Attachment(_)) => super::attachment::is_computed(tag),
         _ => false,
     }
@@ -404,7 +404,7 @@ pub(super) fn commit(call: &mut Call<'_>, node: NodeId) -> Result<()> {
             }
         }
         Some(Object::Message(object)) => {
-            if store::message::is_computed(tag) {
+            if store::message::is_read_only(tag) {
                 return Err(ErrorCode::ACCESS_DENIED.into());
             }
             object.edit.body.properties.set(tag, value);

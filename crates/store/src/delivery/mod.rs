@@ -11,6 +11,7 @@
 pub(crate) mod address;
 mod arrival;
 pub(crate) mod queue;
+pub(crate) mod receipt;
 mod report;
 mod spooler;
 mod submit;

@@ -96,7 +96,7 @@ fn delivery(message: &Message, delivered: &[&Recipient], now: FileTime) -> Messa
 }
 
 /// What every report says of the message that it is about.
-fn about(message: &Message, kind: &str, prefix: &str, now: FileTime) -> MessageBody {
+pub(crate) fn about(message: &Message, kind: &str, prefix: &str, now: FileTime) -> MessageBody {
     let original = &message.body.properties;
     let text = |tag| original.inline(tag).and_then(PropertyValue::as_text).cloned();
     let mut properties = Properties::new();

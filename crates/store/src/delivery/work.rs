@@ -49,7 +49,9 @@ pub(crate) struct Counts {
 impl Deliveries {
     /// Takes a message in hand; None if somebody has it. One at a time delivers a message.
     pub(crate) fn claim(&self, item: Item) -> Option<Claim<'_>> {
-        self.claimed.lock().insert(item).then_some(Claim { deliveries: self, item })
+        // No claim is made, and dropped, where another has it: dropping would take that one's away.
+        let taken = self.claimed.lock().insert(item);
+        taken.then(|| Claim { deliveries: self, item })
     }
 }
 

@@ -5,7 +5,7 @@ use mapi::{PropertyTag, PropertyType, PropertyValue, Wire, tags};
 use super::{Attachment, Message, MessageBody, flags, subject};
 use crate::delivery;
 use crate::mailbox::entry_ids;
-use crate::value::Value;
+use crate::value::{Properties, Value};
 use crate::{Mailbox, Result};
 
 /// What a message computes, in the order of the tags.
@@ -15,6 +15,8 @@ const COMPUTED: &[PropertyTag] = &[
     tags::ASSOCIATED,
     tags::CHANGE_KEY,
     tags::CHANGE_NUMBER,
+    tags::CONVERSATION_ID,
+    tags::CONVERSATION_TOPIC,
     tags::DELETED_ON,
     tags::DISPLAY_BCC,
     tags::DISPLAY_CC,
@@ -26,6 +28,7 @@ const COMPUTED: &[PropertyTag] = &[
     tags::INSTANCE_NUM,
     tags::INST_ID,
     tags::INTERNET_ARTICLE_NUMBER,
+    tags::LOCAL_COMMIT_TIME,
     tags::MAPPING_SIGNATURE,
     tags::MESSAGE_FLAGS,
     tags::MESSAGE_SIZE,
@@ -43,23 +46,35 @@ const COMPUTED: &[PropertyTag] = &[
     tags::SOURCE_KEY,
     tags::STORE_ENTRY_ID,
     tags::STORE_RECORD_KEY,
+    tags::SUBJECT_PREFIX,
     tags::SUBMIT_FLAGS,
 ];
 
 /// Those of the computed ones that a client may set: the flags before the first save, the subject's parts,
 /// and what clients keep in embedded messages and synchronisation brings.
 const SETTABLE: &[PropertyTag] = &[
+    tags::CONVERSATION_TOPIC,
     tags::DISPLAY_BCC,
     tags::DISPLAY_CC,
     tags::DISPLAY_TO,
     tags::MESSAGE_FLAGS,
     tags::NORMALIZED_SUBJECT,
+    tags::SUBJECT_PREFIX,
 ];
 
 /// Whether clients may not set or delete the property of a message, since it is computed.
 pub fn is_computed(tag: PropertyTag) -> bool {
     let in_list = |list: &[PropertyTag]| list.iter().any(|known| known.id() == tag.id());
     in_list(COMPUTED) && !in_list(SETTABLE)
+}
+
+/// What the server keeps of a message and no client may write ([MS-OXCMSG] 2.2.1.1 R1724).
+const KEPT_BY_SERVER: [PropertyTag; 4] =
+    [tags::CREATION_TIME, tags::LAST_MODIFICATION_TIME, tags::LAST_MODIFIER_NAME, tags::SEARCH_KEY];
+
+/// Whether clients may not write the property of a message: it is computed, or the server keeps it.
+pub fn is_read_only(tag: PropertyTag) -> bool {
+    is_computed(tag) || KEPT_BY_SERVER.iter().any(|kept| kept.id() == tag.id())
 }
 
 /// Every property that the message has, computed ones included.
@@ -139,6 +154,19 @@ pub fn get(mailbox: &Mailbox, message: &Message, tag: PropertyTag) -> Result<Opt
                 None => return Ok(message.body.properties.get(tags::SUBJECT).cloned()),
             },
         },
+        // Settled by the save; an embedded message is saved with what its client said alone.
+        tags::SUBJECT_PREFIX => match stored() {
+            Some(set) => set,
+            None => match subject::prefix(&message.body.properties) {
+                Some(prefix) => prefix.into(),
+                None => return Ok(None),
+            },
+        },
+        tags::CONVERSATION_TOPIC => return Ok(topic_of(&message.body.properties)),
+        tags::CONVERSATION_ID => match conversation_id(&message.body.properties) {
+            Some(id) => id.to_vec().into(),
+            None => return Ok(None),
+        },
         tags::DISPLAY_TO => return Ok(Some(recipients_or(&message.body, 1, stored()))),
         tags::DISPLAY_CC => return Ok(Some(recipients_or(&message.body, 2, stored()))),
         tags::DISPLAY_BCC => return Ok(Some(recipients_or(&message.body, 3, stored()))),
@@ -151,6 +179,11 @@ pub fn get(mailbox: &Mailbox, message: &Message, tag: PropertyTag) -> Result<Opt
         tags::PARENT_SOURCE_KEY => return gid(folder.replica, folder.counter),
         // And from here on only saved ones.
         _ if !saved => return Ok(stored()),
+        // A message that was stored before this was kept: its last change is what is known.
+        tags::LOCAL_COMMIT_TIME if message.committed.0 == 0 => {
+            return Ok(message.body.properties.get(tags::LAST_MODIFICATION_TIME).cloned());
+        }
+        tags::LOCAL_COMMIT_TIME => message.committed.into(),
         tags::MID | tags::INST_ID => id.to_i64().into(),
         tags::INSTANCE_NUM => 0i32.into(),
         tags::INTERNET_ARTICLE_NUMBER => (message.uid as i32).into(),
@@ -175,6 +208,30 @@ pub fn get(mailbox: &Mailbox, message: &Message, tag: PropertyTag) -> Result<Opt
         },
         _ => return Ok(None),
     }))
+}
+
+/// The topic of a conversation is the normalized subject of the message that began it ([MS-OXOMSG] 2.2.1.5).
+fn topic_of(properties: &Properties) -> Option<Value> {
+    match properties.get(tags::CONVERSATION_TOPIC) {
+        Some(kept) => Some(kept.clone()),
+        None => match properties.get(tags::NORMALIZED_SUBJECT) {
+            Some(set) => Some(set.clone()),
+            None => subject::normalized(properties).map(Value::from),
+        },
+    }
+}
+
+/// [MS-OXOMSG] 2.2.1.2
+fn conversation_id(properties: &Properties) -> Option<[u8; 16]> {
+    let tracking = properties.inline(tags::CONVERSATION_INDEX_TRACKING);
+    let index = properties.inline(tags::CONVERSATION_INDEX).and_then(PropertyValue::as_binary);
+    if tracking.and_then(PropertyValue::as_bool) == Some(true)
+        && let Some(id) = index.and_then(mapi::conversation::tracked_id)
+    {
+        return Some(id);
+    }
+    let topic = topic_of(properties)?;
+    Some(mapi::conversation::id_of_topic(topic.inline()?.as_text()?))
 }
 
 /// PidTagMessageFlags from what is kept and what is computed.

@@ -158,6 +158,7 @@ fn soft_delete(tx: &mut Tx<'_>, id: MessageId, mut hot: Hot) -> Result<()> {
     take_out(tx, id, &hot)?;
     hot.contents = Contents::of(hot.contents.is_associated(), true);
     hot.deleted = tx.now;
+    hot.committed = tx.now;
     hot.change = tx.next_change()?;
     hot.sequence = tx.next_sequence();
     put_hot(tx, id, &hot);

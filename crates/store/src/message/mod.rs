@@ -22,7 +22,7 @@ mod save;
 pub(crate) mod subject;
 
 pub(crate) use computed::summary_flags;
-pub use computed::{attachment_property, attachment_tags, get, is_computed, tags};
+pub use computed::{attachment_property, attachment_tags, get, is_computed, is_read_only, tags};
 pub use copy::{carry, carry_body};
 pub use delete::{delete, purge};
 pub(crate) use delete::{erase, remove};
@@ -33,7 +33,7 @@ pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import,
 pub use open::{mime, open};
 pub(crate) use open::{read as read_in, read_hot};
 pub(crate) use read::change_flags;
-pub use read::{set_read, set_read_many, set_status, status_in};
+pub use read::{Marking, Pending, mark, set_read, set_status, status_in, tell_unread};
 pub(crate) use relocate::{Relocation, copy_across, relocate_one};
 pub use relocate::{copy_to, move_to};
 pub use save::{SaveOptions, Saved, save};
@@ -67,6 +67,9 @@ pub struct Message {
     pub sequence: u64,
     /// Bytes as of the last save (PidTagMessageSize).
     pub size: u64,
+    /// When anything of it was stored last, the read state too (PidTagLocalCommitTime); 0 before the first save,
+    /// and where it was not kept yet.
+    pub committed: mapi::FileTime,
     pub body: MessageBody,
 }
 
@@ -135,6 +138,7 @@ impl Message {
             uid: 0,
             sequence: 0,
             size: body.size(),
+            committed: mapi::FileTime(0),
             body,
         }
     }
@@ -153,6 +157,7 @@ impl Message {
             uid: hot.uid,
             sequence: hot.sequence,
             size: hot.size,
+            committed: hot.committed,
             body,
         }
     }

@@ -199,6 +199,7 @@ fn relocate_read(
     // Out of the deleted ones, a message comes back to life.
     hot.contents = Contents::of(old.contents.is_associated(), false);
     hot.deleted = mapi::FileTime(0);
+    hot.committed = tx.now;
     hot.change = change;
     hot.read_change = change;
     hot.uid = next_uid(tx.folder(target)?)?;

@@ -156,6 +156,7 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
         sequence,
         size: message.size,
         deleted: FileTime(0),
+        committed: tx.now,
     };
     match &old {
         // Read state and status belong to all who have the message open.
@@ -167,6 +168,9 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
             hot.read_change = old.read_change;
             hot.uid = old.uid;
             hot.flags &= !flags::UNMODIFIED;
+            // Whether somebody waits for a receipt is no matter of this client's copy.
+            let pending = flags::NOTIFY_READ | flags::NOTIFY_UNREAD;
+            hot.flags = hot.flags & !pending | old.flags & pending;
         }
         None => hot.uid = next_uid(tx.folder(message.folder)?)?,
     }

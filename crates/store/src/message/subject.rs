@@ -47,6 +47,11 @@ pub(crate) fn normalized(properties: &Properties) -> Option<PropertyValue> {
     Some(WString::from_bytes(rest).into())
 }
 
+/// The prefix of a subject for which none was named.
+pub(crate) fn prefix(properties: &Properties) -> Option<PropertyValue> {
+    Some(prefix_of(properties.inline(tags::SUBJECT)?.as_text()?).into())
+}
+
 /// One to three letters, a colon and a space: the rule for finding a prefix that nobody named
 /// ([MS-OXCMSG] 2.2.1.9).
 fn prefix_of(subject: &WString) -> WString {

@@ -24,16 +24,20 @@ pub(crate) struct Hot {
     pub(crate) size: u64,
     /// When it was soft-deleted; 0 if not.
     pub(crate) deleted: FileTime,
+    /// When it was stored last (PidTagLocalCommitTime); 0 in a record of version 1.
+    pub(crate) committed: FileTime,
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Without the time of the last commit.
+const VERSION_1: u8 = 1;
 
 impl Hot {
     pub(crate) const MAX: usize = 96;
 
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let mut r = Reader::new(bytes);
-        super::version(&mut r, VERSION)?;
+        let version = super::version(&mut r, VERSION)?;
         Ok(Hot {
             folder: FolderId::read(&mut r)?,
             contents: Contents::from_byte(u8::read(&mut r)?),
@@ -46,6 +50,10 @@ impl Hot {
             sequence: u64::read(&mut r)?,
             size: u64::read(&mut r)?,
             deleted: FileTime::read(&mut r)?,
+            committed: match version {
+                VERSION_1 => FileTime(0),
+                _ => FileTime::read(&mut r)?,
+            },
         })
     }
 
@@ -63,6 +71,7 @@ impl Hot {
         self.sequence.write(&mut w);
         self.size.write(&mut w);
         self.deleted.write(&mut w);
+        self.committed.write(&mut w);
         w
     }
 }
@@ -85,8 +94,13 @@ mod tests {
             sequence: 4,
             size: 5,
             deleted: FileTime(6),
+            committed: FileTime(7),
         };
         assert!(hot.to_bytes().len() <= Hot::MAX);
         assert_eq!(Hot::read(&hot.to_bytes()), Ok(hot));
+        let mut old = hot.to_bytes();
+        old[0] = VERSION_1;
+        old.truncate(old.len() - 8);
+        assert_eq!(Hot::read(&old), Ok(Hot { committed: FileTime(0), ..hot }));
     }
 }

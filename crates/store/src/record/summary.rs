@@ -437,6 +437,7 @@ mod tests {
             sequence: 1,
             size: 1,
             deleted: mapi::FileTime(0),
+            committed: mapi::FileTime(0),
         };
         let of = |body: &MessageBody| {
             let summary = Summary::of(body, &hot, 0);

@@ -40,8 +40,8 @@ fn two_streams(rig: &Rig) -> Result<[(Client, Handle); 2]> {
 
 on_both! {
     /// MS-OXCPRPT 2.2.24: R373, R37401
-    /// MS-OXCPRPT 2.2.24.1: R37601, R37701, R380
-    /// MS-OXCPRPT 3.2.5.21: R60706, R610, R611, R888
+    /// MS-OXCPRPT 2.2.24.1: R37601, R37701
+    /// MS-OXCPRPT 3.2.5.21: R60706
     fn a_locked_region_is_the_sessions_own(rig: &Rig) -> Result {
         let [(mut one, a), (mut two, b)] = two_streams(rig)?;
         region(&mut one, a, 2, 4, 0).expect("a lock");
@@ -68,7 +68,7 @@ on_both! {
 
     /// MS-OXCPRPT 2.2.25: R381, R38103
     /// MS-OXCPRPT 2.2.25.1: R38401, R38501
-    /// MS-OXCPRPT 3.2.5.22: R62006, R622
+    /// MS-OXCPRPT 3.2.5.22: R62006
     fn a_region_is_unlocked_by_its_owner(rig: &Rig) -> Result {
         let [(mut one, a), (mut two, b)] = two_streams(rig)?;
         region(&mut one, a, 0, 4, 0).expect("a lock");
@@ -101,7 +101,7 @@ on_both! {
     }
 
     /// MS-OXCPRPT 2.2.27: R394, R395, R39801
-    /// MS-OXCPRPT 3.2.5.24: R756, R757, R758, R759
+    /// MS-OXCPRPT 3.2.5.24: R756, R757
     fn a_clone_shares_the_bytes_and_not_the_pointer(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = new_message(&mut client);

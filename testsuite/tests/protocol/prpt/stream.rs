@@ -37,9 +37,9 @@ fn ten(client: &mut Client, mode: StreamMode) -> (Handle, Handle) {
 
 on_both! {
     /// MS-OXCPRPT 2.2.14: R251, R25301
-    /// MS-OXCPRPT 2.2.14.1: R267, R269, R271, R272
+    /// MS-OXCPRPT 2.2.14.1: R267
     /// MS-OXCPRPT 2.2.14.2: R27601
-    /// MS-OXCPRPT 3.2.5.11: R885, R545, R546, R547, R549
+    /// MS-OXCPRPT 3.2.5.11: R885
     fn the_mode_says_what_is_opened(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = new_message(&mut client);
@@ -88,9 +88,7 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.14: R25506, R25507, R25508, R25509, R25501
-    /// MS-OXCPRPT 2.2.14: R25502, R25503, R25504, R25505, R255
-    /// MS-OXCPRPT 2.2.14: R256, R25302, R25303
+    /// MS-OXCPRPT 2.2.14: R25506, R25507, R25508, R25509
     /// MS-OXCPRPT 3.2.5.11: R548
     fn what_types_have_streams(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
@@ -124,11 +122,10 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.15: R277, R27800, R278
-    /// MS-OXCPRPT 2.2.15.1: R2830201, R2830401, R285
-    /// MS-OXCPRPT 2.2.15.2: R28601, R295, R296
-    /// MS-OXCPRPT 3.2.5.12: R552, R55205, R55206, R555, R556
-    /// MS-OXCPRPT 3.2.5.12: R886
+    /// MS-OXCPRPT 2.2.15: R277, R27800
+    /// MS-OXCPRPT 2.2.15.1: R2830201
+    /// MS-OXCPRPT 2.2.15.2: R28601
+    /// MS-OXCPRPT 3.2.5.12: R552
     fn reading_goes_on_at_the_seek_pointer(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let (message, stream) = ten(&mut client, StreamMode::ReadOnly);
@@ -149,11 +146,10 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.16: R297, R29801, R298
+    /// MS-OXCPRPT 2.2.16: R297, R29801
     /// MS-OXCPRPT 2.2.16.1: R303
     /// MS-OXCPRPT 2.2.16.2: R30401
-    /// MS-OXCPRPT 3.2.5.13: R560, R561, R56401, R56402, R56403
-    /// MS-OXCPRPT 3.2.5.13: R900
+    /// MS-OXCPRPT 3.2.5.13: R560
     fn what_is_written_is_there_at_once_and_stored_with_the_message(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let (message, _) = ten(&mut client, StreamMode::ReadOnly);
@@ -217,7 +213,7 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.17: R30401001, R30401002, R30401003
+    /// MS-OXCPRPT 2.2.17: R30401001, R30401002
     /// MS-OXCPRPT 2.2.17.1: R30401008
     /// MS-OXCPRPT 2.2.17.2: R30401011
     /// MS-OXCPRPT 3.2.5.14: R900001
@@ -236,7 +232,7 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.26: R632, R63201, R633
+    /// MS-OXCPRPT 2.2.26: R632, R63201
     /// MS-OXCPRPT 2.2.26.2: R39301
     /// MS-OXCPRPT 3.2.5.23: R805, R812
     fn a_write_with_a_commit_is_for_messages(rig: &Rig) -> Result {
@@ -254,11 +250,11 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.19: R308, R30901, R309
+    /// MS-OXCPRPT 2.2.19: R308
     /// MS-OXCPRPT 2.2.19.2: R32003
     /// MS-OXCPRPT 3.2.5.16: R575
-    /// MS-OXCPRPT 2.2.20: R322, R32301, R323
-    /// MS-OXCPRPT 3.2.5.17: R57705, R57706, R57707
+    /// MS-OXCPRPT 2.2.20: R322
+    /// MS-OXCPRPT 3.2.5.17: R57705
     fn a_stream_has_the_size_that_is_set(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let (message, stream) = ten(&mut client, StreamMode::ReadWrite);
@@ -291,9 +287,9 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.21: R330, R33101, R331
+    /// MS-OXCPRPT 2.2.21: R330, R33101
     /// MS-OXCPRPT 2.2.21.2: R341
-    /// MS-OXCPRPT 3.2.5.18: R581, R583, R902
+    /// MS-OXCPRPT 3.2.5.18: R581, R583
     fn the_seek_pointer_moves_from_its_origin(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let (message, stream) = ten(&mut client, StreamMode::ReadWrite);
@@ -311,9 +307,9 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.22: R342, R34301, R343
-    /// MS-OXCPRPT 2.2.22.2: R34702, R34902, R351, R352
-    /// MS-OXCPRPT 3.2.5.19: R591, R592, R593, R59201
+    /// MS-OXCPRPT 2.2.22: R342, R34301
+    /// MS-OXCPRPT 2.2.22.2: R34702, R34902
+    /// MS-OXCPRPT 3.2.5.19: R591
     fn bytes_are_copied_from_pointer_to_pointer(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let (message, source) = ten(&mut client, StreamMode::ReadOnly);

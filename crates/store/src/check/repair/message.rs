@@ -194,6 +194,7 @@ fn hot_of(tx: &Tx<'_>, shown: Option<&Shown>, lost: &mut Vec<String>) -> Hot {
         sequence: 0,
         size: 0,
         deleted: FileTime(0),
+        committed: tx.now,
     };
     match shown {
         None => lost.push("its folder, and whether it was read".into()),

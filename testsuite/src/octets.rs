@@ -152,12 +152,17 @@ impl Client {
 
     /// Some ROPs in one buffer. Their answers follow one another.
     pub fn ask_all(&mut self, rops: &[Rop], handles: &[Handle]) -> Octets {
+        self.ask_within(rops, handles, MAX_OUT)
+    }
+
+    /// As [`Client::ask_all`], with a bound of the answer's size.
+    pub fn ask_within(&mut self, rops: &[Rop], handles: &[Handle], max_out: u32) -> Octets {
         prove::note_ids(rops.iter().map(|rop| rop.0[0]));
         let size = 2 + rops.iter().map(|rop| rop.0.len()).sum::<usize>();
         let mut buffer = (size as u16).to_le_bytes().to_vec();
         rops.iter().for_each(|rop| buffer.extend_from_slice(&rop.0));
         handles.iter().for_each(|handle| buffer.extend_from_slice(&handle.0.to_le_bytes()));
-        let mut answer = self.transport.execute(&buffer, MAX_OUT).expect("an answer");
+        let mut answer = self.transport.execute(&buffer, max_out).expect("an answer");
         let size = usize::from(u16::from_le_bytes([answer[0], answer[1]]));
         let table = answer.split_off(size);
         let handles =

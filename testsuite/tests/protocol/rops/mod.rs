@@ -5,6 +5,7 @@
 
 mod folder;
 mod general;
+mod logon;
 mod message;
 mod property;
 mod stream;
@@ -21,6 +22,7 @@ mod code {
     pub const NULL_OBJECT: u32 = 0x0000_04b9;
     pub const NULL_DESTINATION: u32 = 0x0000_0503;
     pub const ACCESS_DENIED: u32 = 0x8007_0005;
+    pub const INVALID_OBJECT: u32 = 0x8004_0108;
     pub const NOT_SUPPORTED: u32 = 0x8004_0102;
     pub const NOT_FOUND: u32 = 0x8004_010f;
     pub const DUPLICATE_NAME: u32 = 0x8004_0604;

@@ -84,8 +84,13 @@ impl Connection {
         // What has no room in one answer follows in the next.
         loop {
             let buffer = self.exchange(&mut conversation, &mut None, &[], &Arc::from([]))?;
-            let pending = |body: &RopResponse| matches!(body, RopResponse::Pending(_));
-            if !buffer.responses.iter().any(|response| pending(&response.body)) {
+            let has = |test: fn(&RopResponse) -> bool| {
+                buffer.responses.iter().any(|response| test(&response.body))
+            };
+            // What is pending and does not come is asked for another time.
+            if !has(|body| matches!(body, RopResponse::Pending(_)))
+                || !has(|body| matches!(body, RopResponse::Notify(_)))
+            {
                 return Ok(());
             }
         }

@@ -95,6 +95,16 @@ impl Watch {
         self.hub.latest.load(Ordering::Acquire) > self.seen
     }
 
+    /// The sequence up to which it has seen the log.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// Back to a sequence that it had seen the log up to: what follows is taken again.
+    pub fn rewind(&mut self, seen: u64) {
+        self.seen = self.seen.min(seen);
+    }
+
     /// The next changes, at most `limit`; does not wait.
     pub fn take(&mut self, mailbox: &Mailbox, limit: usize) -> Result<Taken> {
         let latest = self.hub.latest.load(Ordering::Acquire);

@@ -8,7 +8,7 @@ use mapi_rop::Handle;
 use mapi_rop::irregular::NotificationScope;
 use mapi_rop::notification::{NotificationData, NotificationFlags, TableEvent};
 use parking_lot::Mutex;
-use store::notify::{Alarm, Watch};
+use store::notify::{Alarm, Taken, Watch};
 use store::permission::User;
 use store::{Mailbox, StoreError};
 
@@ -75,6 +75,8 @@ pub struct Feed {
     queued: Arc<AtomicU64>,
     /// Some tables are marked.
     marked: bool,
+    /// The last reading failed; the next request tries again.
+    pub failed: bool,
     /// Of the NotificationWait that waits.
     alarm: Mutex<Option<Alarm>>,
 }
@@ -88,6 +90,7 @@ impl Feed {
             bytes: 0,
             queued: Arc::clone(&processor.stats.queued),
             marked: false,
+            failed: false,
             alarm: Mutex::default(),
         })
     }
@@ -171,29 +174,28 @@ impl Feed {
         let chunk = (QUEUE / (4 * subscriptions.len().max(1))).clamp(1, CHUNK);
         let mut taken_all = Vec::new();
         let mut lost = false;
+        let mut failed = None;
         while !self.is_full() && self.watch.is_behind() {
-            let taken = self.watch.take(mailbox, chunk)?;
-            let mut facts = Facts::new(mailbox);
+            let from = self.watch.seen();
+            let taken = match self.watch.take(mailbox, chunk) {
+                Ok(taken) => taken,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            };
+            match notices(mailbox, user, &subscriptions, &taken) {
+                Ok(notices) => notices.into_iter().for_each(|notice| self.add(processor, notice)),
+                // Read again by the next request: what happened is told later, and not left out.
+                Err(error) => {
+                    self.watch.rewind(from);
+                    failed = Some(error);
+                    break;
+                }
+            }
             if taken.lost {
                 lost = true;
                 stats::count(&processor.stats.notifications_lost);
-                for (handle, subscription) in &subscriptions {
-                    let data = events::anything(&mut facts, subscription.scope)?;
-                    self.add(processor, Notice { handle: *handle, data });
-                }
-            }
-            for change in &taken.changes {
-                for happening in events::happenings(&mut facts, change)? {
-                    if !facts.may_know(user, &happening)? {
-                        continue;
-                    }
-                    for (handle, subscription) in &subscriptions {
-                        if subscription.wants(&happening) {
-                            let data = happening.data.clone();
-                            self.add(processor, Notice { handle: *handle, data });
-                        }
-                    }
-                }
             }
             taken_all.extend(taken.changes);
         }
@@ -201,7 +203,7 @@ impl Feed {
             true => tables::mark_all(tree, logon_id),
             false => tables::mark(tree, logon_id, &taken_all),
         };
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Adds a notice. Of several modifications of one object that nobody was told of, the last one remains.
@@ -221,6 +223,34 @@ impl Feed {
         }
         self.push(notice);
     }
+}
+
+/// What some changes tell to each of the subscriptions.
+fn notices(
+    mailbox: &Mailbox,
+    user: User,
+    subscriptions: &[(Handle, &Subscription)],
+    taken: &Taken,
+) -> Result<Vec<Notice>, StoreError> {
+    let mut facts = Facts::new(mailbox);
+    let mut notices = Vec::new();
+    if taken.lost {
+        for (handle, subscription) in subscriptions {
+            let data = events::anything(&mut facts, subscription.scope)?;
+            notices.push(Notice { handle: *handle, data });
+        }
+    }
+    for change in &taken.changes {
+        for happening in events::happenings(&mut facts, change)? {
+            if !facts.may_know(user, &happening)? {
+                continue;
+            }
+            let wanting = subscriptions.iter().filter(|(_, sub)| sub.wants(&happening));
+            let data = |handle| Notice { handle, data: happening.data.clone() };
+            notices.extend(wanting.map(|(handle, _)| data(*handle)));
+        }
+    }
+    Ok(notices)
 }
 
 impl Drop for Feed {

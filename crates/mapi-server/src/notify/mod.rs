@@ -124,7 +124,10 @@ fn collect(
     // Taken out, so that the tree can be looked at meanwhile.
     let Some(mut feed) = logon.feed.take() else { return false };
     let filled = feed.fill(processor, session, (&mailbox, user), tree, logon_id);
-    if let Err(error) = filled {
+    let known = std::mem::replace(&mut feed.failed, filled.is_err());
+    if let Err(error) = filled
+        && !known
+    {
         tracing::warn!(session = session.account.session(), %error, "notifications cannot be read");
     }
     let some = !feed.is_empty();
@@ -145,8 +148,9 @@ pub(crate) fn is_pending(processor: &Processor, session: &SessionContext) -> boo
         }
         let logons: Vec<(u8, NodeId)> = tree.logons().collect();
         logons.into_iter().any(|(logon_id, node)| {
-            collect(processor, session, tree, logon_id, node)
-                && feed_mut(tree, node).is_some_and(|feed| !feed.is_empty())
+            let some = collect(processor, session, tree, logon_id, node);
+            // What could not be read is tried again by the request that is sent for.
+            some || feed_mut(tree, node).is_some_and(|feed| feed.failed)
         })
     })
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use store::mailbox::special::SpecialFolder;
 use store::quota::{Level, Usage};
-use store::{Account, NewAccount, Store, StoreError, folder, quota, retention};
+use store::{Account, Grants, NewAccount, Store, StoreError, folder, quota, retention};
 
 use crate::cli::{GrantArgs, QuotaArgs, RetentionArgs};
 use crate::control::Output;
@@ -74,11 +74,15 @@ pub fn show(store: &Store, address: &str, json: bool, out: &mut dyn Output) -> a
     let account = find(store, address)?;
     let mailbox = store.mailbox(account.mailbox)?;
     let inbox = folder::info(&mailbox, SpecialFolder::Inbox.id())?;
-    let grantees = grantees(store, &account)?;
+    let with = |grant| grantees(store, &account, grant);
+    let grantees = with(Grants::FULL_ACCESS)?;
+    let (send_as, on_behalf) = (with(Grants::SEND_AS)?, with(Grants::SEND_ON_BEHALF)?);
     let usage = quota::usage(&mailbox)?;
     if json {
         let mut value = describe(&account);
         value["full_access"] = json!(grantees);
+        value["send_as"] = json!(send_as);
+        value["send_on_behalf"] = json!(on_behalf);
         value["inbox"] = json!({ "messages": inbox.contents, "unread": inbox.unread });
         value["quota"] = describe_usage(&usage);
         value["retention_days"] = json!(retention::days(&mailbox));
@@ -96,6 +100,12 @@ pub fn show(store: &Store, address: &str, json: bool, out: &mut dyn Output) -> a
     out.line(format!("deleted      {}, kept for {days} days", size::show(usage.deleted)))?;
     for grantee in grantees {
         out.line(format!("full access  {grantee}"))?;
+    }
+    for grantee in send_as {
+        out.line(format!("send as      {grantee}"))?;
+    }
+    for grantee in on_behalf {
+        out.line(format!("on behalf    {grantee}"))?;
     }
     Ok(())
 }
@@ -197,15 +207,39 @@ pub fn grant(store: &Store, args: &GrantArgs, out: &mut dyn Output) -> anyhow::R
     if owner.id == user.id {
         bail!("{} has full access to its own mailbox already", owner.address);
     }
-    store.grant_full_access(owner.id, user.id)?;
-    out.line(format!("{} may open the mailbox of {}", user.address, owner.address))?;
+    let grants = grants_of(args);
+    store.grant(owner.id, user.id, grants)?;
+    for what in words_of_grants(grants) {
+        out.line(format!("{} may {what} {}", user.address, owner.address))?;
+    }
     Ok(())
+}
+
+fn grants_of(args: &GrantArgs) -> Grants {
+    let asked = [
+        (args.full_access, Grants::FULL_ACCESS),
+        (args.send_as, Grants::SEND_AS),
+        (args.send_on_behalf, Grants::SEND_ON_BEHALF),
+    ];
+    Grants(asked.iter().filter(|(asked, _)| *asked).fold(0, |all, (_, grant)| all | grant.0))
+}
+
+fn words_of_grants(grants: Grants) -> impl Iterator<Item = &'static str> {
+    let words = [
+        (Grants::FULL_ACCESS, "open the mailbox of"),
+        (Grants::SEND_AS, "send as"),
+        (Grants::SEND_ON_BEHALF, "send on behalf of"),
+    ];
+    words.into_iter().filter(move |(grant, _)| grants.contains(*grant)).map(|(_, words)| words)
 }
 
 pub fn revoke(store: &Store, args: &GrantArgs, out: &mut dyn Output) -> anyhow::Result<()> {
     let (owner, user) = (find(store, &args.owner)?, find(store, &args.user)?);
-    store.revoke_full_access(owner.id, user.id)?;
-    out.line(format!("{} may not open the mailbox of {}", user.address, owner.address))?;
+    let grants = grants_of(args);
+    store.revoke(owner.id, user.id, grants)?;
+    for what in words_of_grants(grants) {
+        out.line(format!("{} may not {what} {}", user.address, owner.address))?;
+    }
     Ok(())
 }
 
@@ -224,9 +258,10 @@ pub fn retention(store: &Store, args: &RetentionArgs, out: &mut dyn Output) -> a
     Ok(())
 }
 
-fn grantees(store: &Store, account: &Account) -> anyhow::Result<Vec<String>> {
-    let ids = store.grantees(account.mailbox)?;
-    Ok(ids.into_iter().filter_map(|id| Some(store.account(id).ok()?.address)).collect())
+fn grantees(store: &Store, account: &Account, grant: Grants) -> anyhow::Result<Vec<String>> {
+    let all = store.all_grants(account.mailbox)?.into_iter();
+    let ids = all.filter(|(_, held)| held.contains(grant)).map(|(id, _)| id);
+    Ok(ids.filter_map(|id| Some(store.account(id).ok()?.address)).collect())
 }
 
 fn describe(account: &Account) -> serde_json::Value {

@@ -213,9 +213,9 @@ pub struct PasswordArgs {
 
 #[derive(Debug, Clone, Subcommand, Serialize, Deserialize)]
 pub enum MailboxCommand {
-    /// Let USER open the mailbox of OWNER.
+    /// Let USER open the mailbox of OWNER, or send as OWNER or on behalf of OWNER.
     Grant(GrantArgs),
-    /// Take a grant back.
+    /// Take grants back.
     Revoke(GrantArgs),
     /// Show or set how long soft-deleted messages and folders are kept.
     Retention(RetentionArgs),
@@ -332,11 +332,17 @@ pub struct MaintainArgs {
 pub struct GrantArgs {
     /// Whose mailbox.
     pub owner: String,
-    /// Who may open it.
+    /// Who gets the grants.
     pub user: String,
-    /// The right to open the mailbox and to do everything in it.
-    #[arg(long, required = true)]
+    /// The right to open the mailbox and to do everything in it, sending as its owner included.
+    #[arg(long, required_unless_present_any = ["send_as", "send_on_behalf"])]
     pub full_access: bool,
+    /// The right to send as the mailbox's owner: recipients see nobody else.
+    #[arg(long)]
+    pub send_as: bool,
+    /// The right to send on behalf of the mailbox's owner: recipients see both.
+    #[arg(long)]
+    pub send_on_behalf: bool,
 }
 
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]

@@ -110,6 +110,10 @@ fn run(store: &Store, stopped: &Receiver<()>) {
     let mut periods: u32 = 0;
     while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
         alloc::trim();
+        // What waited for its time, or failed before.
+        if let Err(error) = store::delivery::deliver_due(store) {
+            tracing::warn!(%error, "cannot work the queue off");
+        }
         periods = periods.wrapping_add(1);
         if periods.is_multiple_of(MAILBOXES_EVERY) {
             // Half of the time belongs to the clients, also where a mailbox has much to remove.

@@ -82,6 +82,14 @@ pub struct StoreGauges {
     pub staged_memory: u64,
     /// How often a view's rows were let go to keep to the budget, since the store was opened.
     pub views_evicted: u64,
+    /// Messages that were submitted and are not dealt with yet, deferred ones included.
+    pub queued: u64,
+    /// Recipients that got a message, since the store was opened.
+    pub delivered: u64,
+    /// Recipients that could not get one; their senders were told.
+    pub refused: u64,
+    /// How often a delivery failed and was left for another time.
+    pub delivery_failures: u64,
 }
 
 /// A store. Cloning gives another handle to the same one.
@@ -275,7 +283,12 @@ impl Store {
 
     pub fn gauges(&self) -> StoreGauges {
         let gauges = &self.inner.gauges;
+        let counts = &self.inner.deliveries.counts;
         StoreGauges {
+            queued: counts.waiting.load(Ordering::Relaxed),
+            delivered: counts.delivered.load(Ordering::Relaxed),
+            refused: counts.refused.load(Ordering::Relaxed),
+            delivery_failures: counts.failures.load(Ordering::Relaxed),
             mailboxes: gauges.mailboxes.get(),
             views: gauges.views.get(),
             view_bytes: gauges.view_bytes.get(),

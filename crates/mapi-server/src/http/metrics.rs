@@ -299,6 +299,22 @@ fn store(page: &mut Page, shared: &Shared) {
         "Bytes of values that are not saved.",
         store.staged_bytes,
     );
+    page.gauge(
+        "coffer_queue_messages",
+        "Messages that were submitted and are not dealt with yet, deferred ones included.",
+        store.queued,
+    );
+    page.counter("coffer_queue_delivered_total", "Recipients that got a message.", store.delivered);
+    page.counter(
+        "coffer_queue_refused_total",
+        "Recipients that could not get a message; their senders were told.",
+        store.refused,
+    );
+    page.counter(
+        "coffer_queue_failures_total",
+        "How often a delivery failed and was left for another time.",
+        store.delivery_failures,
+    );
     let engine = shared.processor.store.engine_gauges();
     page.gauge(
         "coffer_engine_memtable_bytes",

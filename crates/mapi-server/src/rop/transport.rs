@@ -14,11 +14,14 @@ use mapi_rop::transport::{
 };
 use store::SpecialFolder;
 use store::delivery::{self, Locked, Submission};
+use store::permission::Action;
 
 use crate::call::Call;
 use crate::error::Result;
 use crate::handles::NodeId;
 use crate::object::{Access, Object};
+
+use super::permission;
 
 /// What recipients may have as PidTagAddressType here.
 const ADDRESS_TYPES: [&str; 2] = ["EX", "SMTP"];
@@ -63,6 +66,7 @@ fn need_sendable(call: &mut Call<'_>, input: NodeId) -> Result<()> {
 /// RopAbortSubmit ([MS-OXOMSG] 2.2.4.2).
 pub fn abort_submit(call: &Call<'_>, input: NodeId, request: &AbortSubmitRequest) -> Result<()> {
     call.need_logon(input)?;
+    permission::allowed_items(call, &[request.message], &[Action::EditItem])?;
     Ok(delivery::abort(&*call.mailbox()?, request.folder, request.message)?)
 }
 
@@ -90,6 +94,14 @@ pub fn get_transport_folder(call: &Call<'_>, input: NodeId) -> Result<GetTranspo
     Ok(GetTransportFolderResponse { folder: SpecialFolder::Outbox.id() })
 }
 
+/// A mailbox is sent from by whoever may do everything in it.
+fn need_full(call: &Call<'_>) -> Result<()> {
+    match call.is_full() {
+        true => Ok(()),
+        false => Err(ErrorCode::ACCESS_DENIED.into()),
+    }
+}
+
 /// RopSpoolerLockMessage ([MS-OXOMSG] 2.2.5.3), on a logon that is a spooler's.
 pub fn spooler_lock_message(
     call: &Call<'_>,
@@ -100,6 +112,7 @@ pub fn spooler_lock_message(
         Some(Object::Logon(logon)) if logon.spooler => {}
         _ => return Err(ErrorCode::NOT_SUPPORTED.into()),
     }
+    need_full(call)?;
     let mailbox = call.mailbox()?;
     match request.state {
         LockState::Lock => match delivery::lock(&mailbox, request.message)? {
@@ -157,6 +170,7 @@ pub fn transport_new_mail(
     request: &TransportNewMailRequest,
 ) -> Result<()> {
     call.need_logon(input)?;
+    need_full(call)?;
     Ok(delivery::announce(&*call.mailbox()?, request.folder, request.message)?)
 }
 

@@ -248,7 +248,7 @@ fn write(arrival: Arrival<'_>, note: impl Fn(&mut Tx<'_>) -> Result<()>) -> Resu
         let entry = Entry { hops, silent, ..Entry::new(account.id, mailbox.store().now()) };
         outgoing.push((submit::own_message(mailbox, body)?, entry));
     }
-    writer::write(mailbox, |tx| {
+    let arrived = writer::write(mailbox, |tx| {
         let mut arrived = Arrived::default();
         let now = tx.now;
         for folder in &folders {
@@ -269,5 +269,7 @@ fn write(arrival: Arrival<'_>, note: impl Fn(&mut Tx<'_>) -> Result<()>) -> Resu
         }
         note(tx)?;
         Ok(arrived)
-    })
+    })?;
+    mailbox.store().inner.deliveries.counts.added(arrived.sent.len());
+    Ok(arrived)
 }

@@ -86,7 +86,9 @@ pub fn finish(mailbox: &Mailbox, id: MessageId) -> Result<()> {
         }
         queue::replace(tx, item, &entry, None)?;
         work::settle(tx, &message, place)
-    })
+    })?;
+    mailbox.store().inner.deliveries.counts.ended();
+    Ok(())
 }
 
 /// Tells that a message is new mail: a client put it there, as a transport does ([MS-OXOMSG] 2.2.5.5).
@@ -119,5 +121,6 @@ pub fn send_now(
     let own = Message { flags: own.flags | ready.flags & flags::RESEND, ..own };
     let entry = Entry::new(sender.id, mailbox.store().now());
     let id = writer::write(mailbox, |tx| submit::send_own(tx, own.clone(), &entry))?;
+    mailbox.store().inner.deliveries.counts.added(1);
     Ok((id, ready))
 }

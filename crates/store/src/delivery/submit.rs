@@ -58,6 +58,7 @@ pub fn submit(
         queue::add(tx, (mailbox.number(), submitted.id), &entry);
         Ok(submitted)
     })?;
+    mailbox.store().inner.deliveries.counts.added(1);
     *message = submitted;
     Ok(Saved { id: message.id, change: message.base, uid: message.uid })
 }
@@ -162,7 +163,9 @@ pub fn abort(mailbox: &Mailbox, folder: mapi::FolderId, id: MessageId) -> Result
         }
         queue::replace(tx, item, &entry, None)?;
         message::change_flags(tx, id, 0, flags::SUBMITTED)
-    })
+    })?;
+    mailbox.store().inner.deliveries.counts.ended();
+    Ok(())
 }
 
 /// Makes all submitted messages of a mailbox unsent ones, wherever their delivery stands.
@@ -223,5 +226,7 @@ pub fn send(mailbox: &Mailbox, body: MessageBody, silent: bool) -> Result<Messag
     let owner = owner.ok_or(StoreError::NotFound("account"))?;
     let message = own_message(mailbox, body)?;
     let entry = Entry { silent, ..Entry::new(owner.id, mailbox.store().now()) };
-    writer::write(mailbox, |tx| send_own(tx, message.clone(), &entry))
+    let id = writer::write(mailbox, |tx| send_own(tx, message.clone(), &entry))?;
+    mailbox.store().inner.deliveries.counts.added(1);
+    Ok(id)
 }

@@ -2,6 +2,7 @@
 //! wants it, with a report where one is due.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mapi::server_id::ServerId;
 use mapi::{FileTime, FolderId, MessageId, PropertyValue, Wire, tags};
@@ -41,9 +42,23 @@ struct Worker {
 /// What was done since the store was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    pub(crate) delivered: std::sync::atomic::AtomicU64,
-    pub(crate) refused: std::sync::atomic::AtomicU64,
-    pub(crate) failures: std::sync::atomic::AtomicU64,
+    pub(crate) delivered: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    /// Entries of the queue now, deferred ones included.
+    pub(crate) waiting: AtomicU64,
+}
+
+impl Counts {
+    /// Entries that a batch added, when it is durable.
+    pub(crate) fn added(&self, count: usize) {
+        self.waiting.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ended(&self) {
+        let less = |waiting: u64| Some(waiting.saturating_sub(1));
+        let _ = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
 }
 
 impl Deliveries {
@@ -90,7 +105,7 @@ pub fn deliver_now(mailbox: &Mailbox, id: MessageId) {
             Ok(Step::More) => return start(store),
             Err(error) => {
                 tracing::warn!(mailbox = next.0.0, message = %next.1, %error, "cannot deliver now");
-                return;
+                return start(store);
             }
         }
         if left == 0 && !caused.is_empty() {
@@ -118,7 +133,9 @@ pub fn start(store: &Store) {
 
 /// As [`start`], where something waits.
 pub fn resume(store: &Store) -> Result<()> {
-    if !queue::items(store, None)?.is_empty() {
+    let waiting = queue::items(store, None)?.len();
+    store.inner.deliveries.counts.waiting.store(waiting as u64, Ordering::Relaxed);
+    if waiting > 0 {
         start(store);
     }
     Ok(())
@@ -155,7 +172,7 @@ pub fn deliver_due(store: &Store) -> Result<usize> {
                 Err(error @ StoreError::Closed) => return Err(error),
                 Err(error) => {
                     let counts = &store.inner.deliveries.counts;
-                    counts.failures.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    counts.failures.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(mailbox = item.0.0, message = %item.1, %error, "cannot deliver");
                 }
             }
@@ -233,7 +250,9 @@ fn forget(store: &Store, item: Item, entry: &Entry) -> Result<()> {
     let mut batch = Batch::reclaiming();
     batch.check_equals(Space::Queue, queue::key(item), entry.to_bytes());
     batch.delete(Space::Queue, queue::key(item));
-    let _ = store.engine().commit(batch)?;
+    if store.engine().commit(batch)?.is_committed() {
+        store.inner.deliveries.counts.ended();
+    }
     Ok(())
 }
 
@@ -284,7 +303,7 @@ fn deliver_one(
             }
             match into_mailbox(one, &account, entry, &after)? {
                 Ok(arrived) => {
-                    counts.delivered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    counts.delivered.fetch_add(1, Ordering::Relaxed);
                     seen.insert(account.id);
                     caused.extend(arrived.sent.into_iter().map(|id| (account.mailbox, id)));
                     *entry = after;
@@ -298,7 +317,7 @@ fn deliver_one(
     let before = entry.clone();
     entry.next += 1;
     if let Some(reason) = reason {
-        counts.refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        counts.refused.fetch_add(1, Ordering::Relaxed);
         entry.outcomes.push((before.next, Outcome::Failed(reason)));
     }
     note(one.source, one.item, &before, entry)
@@ -347,9 +366,11 @@ fn finish(source: &Mailbox, message: &Message, item: Item, mut entry: Entry) -> 
         settle(tx, message, place)
     };
     match place {
-        Place::Nowhere => writer::reclaim(source, end),
-        _ => writer::write(source, end),
+        Place::Nowhere => writer::reclaim(source, end)?,
+        _ => writer::write(source, end)?,
     }
+    store.inner.deliveries.counts.ended();
+    Ok(())
 }
 
 fn report_to_sender(

@@ -107,7 +107,13 @@ pub fn admin(ground: &Ground) -> Result<Stage> {
         account::show(&store, &address, true, out)?;
         account::set_disabled(&store, &address, true, out)?;
         account::set_disabled(&store, &address, false, out)?;
-        let grant = GrantArgs { owner: address.clone(), user: USER.into(), full_access: true };
+        let grant = GrantArgs {
+            owner: address.clone(),
+            user: USER.into(),
+            full_access: true,
+            send_as: true,
+            send_on_behalf: false,
+        };
         account::grant(&store, &grant, out)?;
         account::revoke(&store, &grant, out)?;
         account::remove(&store, &address, out)?;

@@ -286,6 +286,16 @@ pub static SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
+        name: "submit",
+        about: "sends a message to its own mailbox, sees it come in and its draft go, and deletes it for good; \
+                every fourth time takes one back that waits, or sends to nobody and deletes the report",
+        rows: &[42],
+        writes: true,
+        share: 10,
+        set: |_| Stage::new(write::submit),
+        ..PLAIN
+    },
+    Scenario {
         name: "deep-delete",
         about: "makes ten folders, each in the one before, and deletes the outermost with everything in it",
         rows: &[24],

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use mapi::tags;
 use mapi_session::{Folder, MapiProp, Message, RecipientKind};
 
@@ -99,6 +99,65 @@ fn other_message(folder: &Folder, id: mapi::MessageId) -> Result<mapi::MessageId
     let rows = table.query_rows(1000)?;
     let ids = rows.iter().filter_map(|row| row.integer(tags::MID)).map(mapi::MessageId::from_i64);
     ids.filter(|other| *other != id).max().context("the copy is not there")
+}
+
+/// Outbox to Inbox and back, in one mailbox.
+pub fn submit(visit: &Visit<'_>) -> Result<()> {
+    let store = visit.session()?.open_default_msg_store()?;
+    let folder = store.open_folder(visit.folder()?)?;
+    let inbox = store.inbox()?;
+    let own =
+        store.property(tags::MAILBOX_OWNER_ENTRY_ID)?.context("a mailbox without an owner")?;
+    let mapi::entry_id::EntryId::AddressBook(own) =
+        mapi::entry_id::EntryId::parse(own.as_binary().unwrap_or_default())
+    else {
+        bail!("the owner is nobody of the address book")
+    };
+    let own = String::from_utf8_lossy(&own.dn.0).into_owned();
+    // Of this thread's messages; also what a cycle left that was broken off.
+    let subject = format!("soak {}", visit.thread);
+    let (to, deferred) = match visit.number % 4 {
+        0 => ("nobody@soak.invalid", false),
+        1 => (own.as_str(), true),
+        _ => (own.as_str(), false),
+    };
+    let message = folder.create_message()?;
+    message.set(tags::SUBJECT, subject.as_str())?;
+    message.set(tags::BODY, "A line of text.\r\n".repeat(100).as_str())?;
+    message.add_recipient(RecipientKind::To, to, to)?;
+    if deferred {
+        message.set(tags::DEFERRED_SEND_NUMBER, 900)?;
+        message.set(tags::DEFERRED_SEND_UNITS, 3)?;
+    }
+    let id = message.save()?;
+    visit.watch.note("submitting");
+    message.submit_and_delete()?;
+    if deferred {
+        store.abort_submit(folder.id(), id)?;
+        return Ok(folder.hard_delete_messages(&[id])?);
+    }
+    // Some servers deliver when they have answered.
+    let came = || -> Result<Vec<mapi::MessageId>> {
+        let table = inbox.contents_table()?.with_columns(&[tags::MID, tags::NORMALIZED_SUBJECT])?;
+        let rows = table.query_rows(1000)?;
+        let own = rows.iter().filter(|row| {
+            let text = row.text(tags::NORMALIZED_SUBJECT).unwrap_or_default();
+            text == subject
+        });
+        Ok(own.filter_map(|row| row.integer(tags::MID)).map(mapi::MessageId::from_i64).collect())
+    };
+    visit.watch.note("waiting for the message");
+    let mut ids = came()?;
+    for _ in 0..1000 {
+        if !ids.is_empty() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        ids = came()?;
+    }
+    ensure!(!ids.is_empty(), "what was submitted did not come");
+    inbox.hard_delete_messages(&ids)?;
+    must_fail(folder.open_message(id), "a message that was sent and deleted")
 }
 
 pub fn deep_delete(visit: &Visit<'_>) -> Result<()> {

@@ -7,7 +7,7 @@ use mapi::{
     FileTime, FolderId, PropertyName, PropertyTag, PropertyType, PropertyValue, Wire, tags,
 };
 use store::delivery::{self, Submission};
-use store::engine::MemoryEngine;
+use store::engine::{Engine, Fault, Faults, FaultyEngine, MemoryEngine};
 use store::mailbox::names;
 use store::message::{self, Message, MessageBody, Recipient, SaveOptions, flags};
 use store::quota::{self, Quota};
@@ -33,7 +33,7 @@ fn house() -> House {
     house_on(Arc::new(MemoryEngine::new()))
 }
 
-fn house_on(engine: Arc<MemoryEngine>) -> House {
+fn house_on(engine: Arc<dyn Engine>) -> House {
     let now = Arc::new(AtomicU64::new(START));
     let clock = now.clone();
     let options = StoreOptions {
@@ -478,4 +478,52 @@ fn what_a_removed_mailbox_had_to_send_goes_with_it() {
     delivery::deliver_due(&house.store).unwrap();
     assert_eq!(inbox(&house, &house.bob).len(), 0);
     assert_clean(&house.store);
+}
+
+/// Whatever call fails, and whatever is done about it, after a restart everybody has the message once if its
+/// submission was acknowledged, and nobody has it else.
+#[test]
+fn a_failure_anywhere_loses_nothing_and_delivers_nothing_twice() {
+    for fault in [Fault::Io, Fault::DiskFull, Fault::Conflict] {
+        let mut calls = 0;
+        loop {
+            let memory = Arc::new(MemoryEngine::new());
+            let faults = Faults::default();
+            let house = house_on(Arc::new(FaultyEngine::new(memory.clone(), faults.clone())));
+            let nobody = smtp("nobody@example.test", 1);
+            let recipients = vec![ex(&house.bob, 1), nobody, ex(&house.eve, 2)];
+            let mut draft = house.draft("Once", recipients);
+            draft.body.properties.set(tags::ORIGINATOR_DELIVERY_REPORT_REQUESTED, true);
+            to_sent_items(&mut draft);
+            let mailbox = house.mailbox(&house.ann);
+            faults.arm(fault, calls);
+            let submission = Submission::default();
+            let submitted = delivery::submit(&mailbox, &mut draft, &house.ann, submission);
+            if submitted.is_ok() {
+                delivery::deliver_now(&mailbox, draft.id);
+            }
+            let struck = faults.struck() > 0;
+            faults.disarm();
+            drop((mailbox, house));
+
+            let house = house_on(memory);
+            delivery::deliver_due(&house.store).unwrap();
+            let once = usize::from(submitted.is_ok());
+            let at = format!("{fault:?} at call {calls}: {submitted:?}");
+            for account in [&house.bob, &house.eve] {
+                assert_eq!(inbox(&house, account).len(), once, "{at}");
+            }
+            // One report of what failed, one of what did not.
+            assert_eq!(inbox(&house, &house.ann).len(), 2 * once, "{at}");
+            let sent = messages(&house.mailbox(&house.ann), SpecialFolder::SentItems.id());
+            assert_eq!(sent.len(), once, "{at}");
+            assert_eq!(delivery::waiting(&house.store).unwrap(), Default::default(), "{at}");
+            assert_clean(&house.store);
+            if !struck {
+                break;
+            }
+            calls += 1 + calls / 40;
+        }
+        assert!(calls > 20, "{fault:?} struck {calls} calls");
+    }
 }

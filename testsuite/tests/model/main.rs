@@ -3,6 +3,7 @@
 //!
 //! A run is bounded and the same each time; `COFFER_MODEL_CASES` runs more, `COFFER_MODEL_SEED` others.
 
+mod compare;
 mod operation;
 mod run;
 mod store;

@@ -38,7 +38,10 @@ pub fn submit(
     user: &Account,
     submission: Submission,
 ) -> Result<Saved> {
-    if message.flags & flags::SUBMITTED != 0 {
+    let item = (mailbox.number(), message.id);
+    if message.flags & flags::SUBMITTED != 0
+        && queue::find(mailbox.store().engine(), item)?.is_some()
+    {
         return Err(StoreError::Submitted);
     }
     let mut ready = message.clone();

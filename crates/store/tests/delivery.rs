@@ -500,7 +500,8 @@ fn a_failure_anywhere_loses_nothing_and_delivers_nothing_twice() {
             let submission = Submission::default();
             let submitted = delivery::submit(&mailbox, &mut draft, &house.ann, submission);
             if submitted.is_ok() {
-                delivery::deliver_now(&mailbox, draft.id);
+                // By this thread alone: it ends where the call fails, as a crash would.
+                let _ = delivery::deliver_due(&house.store);
             }
             let struck = faults.struck() > 0;
             faults.disarm();
@@ -524,6 +525,6 @@ fn a_failure_anywhere_loses_nothing_and_delivers_nothing_twice() {
             }
             calls += 1 + calls / 40;
         }
-        assert!(calls > 20, "{fault:?} struck {calls} calls");
+        assert!(calls > 4, "{fault:?} struck {calls} calls");
     }
 }

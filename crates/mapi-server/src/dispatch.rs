@@ -16,7 +16,8 @@ use crate::object::Object;
 use crate::processor::Processor;
 use crate::rop::{
     attachment, copy_move, copy_properties, folder, ids, logon, message, named, notification,
-    permission, property, receive_folder, recipient, region, search, stream, table, transport,
+    permission, property, receive_folder, recipient, region, rule, search, stream, table,
+    transport,
 };
 use crate::session::SessionContext;
 
@@ -131,6 +132,8 @@ pub fn changes_mailbox(id: RopId) -> bool {
             | RopId::CopyFolder
             | RopId::SetReceiveFolder
             | RopId::ModifyPermissions
+            | RopId::ModifyRules
+            | RopId::UpdateDeferredActionMessages
             | RopId::SetMessageStatus
             | RopId::SetReadFlags
             | RopId::SetMessageReadFlag
@@ -426,6 +429,7 @@ fn run(
             permission::modify_permissions(call, input?, body)?;
             Rs::ModifyPermissions(Empty)
         }
+
         // [MS-OXOMSG]
         Rq::SubmitMessage(body) => {
             transport::submit_message(call, input?, body)?;
@@ -456,6 +460,19 @@ fn run(
         }
         Rq::OptionsData(body) => Rs::OptionsData(transport::options_data(call, input?, body)?),
 
+        // [MS-OXORULE]
+        Rq::ModifyRules(body) => {
+            rule::modify_rules(call, input?, body)?;
+            Rs::ModifyRules(Empty)
+        }
+        Rq::GetRulesTable(body) => {
+            Rs::GetRulesTable(rule::get_rules_table(call, input?, body)?.keep(&mut keep))
+        }
+        Rq::UpdateDeferredActionMessages(body) => {
+            rule::update_deferred_action_messages(call, input?, body)?;
+            Rs::UpdateDeferredActionMessages(Empty)
+        }
+
         // Defined, and not there yet.
         Rq::GetStoreState(_)
         | Rq::GetOwningServers(_)
@@ -465,9 +482,6 @@ fn run(
         | Rq::ReadPerUserInformation(_)
         | Rq::WritePerUserInformation(_)
         | Rq::GetValidAttachments(_)
-        | Rq::ModifyRules(_)
-        | Rq::GetRulesTable(_)
-        | Rq::UpdateDeferredActionMessages(_)
         | Rq::FastTransferDestinationConfigure(_)
         | Rq::FastTransferDestinationPutBuffer(_)
         | Rq::FastTransferDestinationPutBufferExtended(_)

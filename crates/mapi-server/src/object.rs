@@ -157,6 +157,10 @@ pub enum TableKind {
         folder: FolderId,
         free_busy: bool,
     },
+    /// The standard rules of a folder.
+    Rules {
+        folder: FolderId,
+    },
 }
 
 /// A table: its columns, its cursor, and the view that it looks at.

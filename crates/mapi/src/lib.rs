@@ -28,6 +28,7 @@ pub mod recipient;
 pub mod restriction;
 pub mod row;
 pub mod rule;
+pub mod rule_action;
 pub mod server_id;
 pub mod sort;
 pub mod tag;

@@ -15,6 +15,7 @@ use crate::recipient::RecipientRow;
 use crate::restriction::{Restriction, RestrictionForm};
 use crate::row::{PropertyProblem, PropertyRow, TaggedValue, TypedValue};
 use crate::rule::RuleCondition;
+use crate::rule_action::{ExtendedRuleActions, RuleActions, RuleForm};
 use crate::server_id::ServerId;
 use crate::sort::SortOrderSet;
 use crate::tag::{PropertyTag, PropertyType};
@@ -33,6 +34,7 @@ pub const CHECKS: &[Check] = &[
     ("row", row),
     ("recipient", recipient),
     ("restriction", restriction),
+    ("rule", rule),
     ("sort", stable::<SortOrderSet>),
     ("named", named),
     ("entry_id", entry_id),
@@ -168,6 +170,20 @@ fn restriction(bytes: &[u8]) {
             |r| RuleCondition::read_as(r, form),
             |condition, w| condition.write_as(w, form),
         );
+    }
+}
+
+fn rule(bytes: &[u8]) {
+    stable::<ExtendedRuleActions>(bytes);
+    for form in [RuleForm::Standard, RuleForm::Extended] {
+        let actions = stable_as(
+            bytes,
+            |r| RuleActions::read_as(r, form),
+            |actions, w| actions.write_as(w, form),
+        );
+        actions.iter().flat_map(|actions| &actions.0).for_each(|block| {
+            let _ = block.fault();
+        });
     }
 }
 

@@ -17,36 +17,43 @@ impl RuleCondition {
     /// `form` is `ExtendedRule` in PidTagExtendedRuleMessageCondition, `Rule` in the messages that keep
     /// standard rules.
     pub fn read_as(r: &mut Reader<'_>, form: RestrictionForm) -> Result<Self, WireError> {
-        let count = usize::from(u16::read(r)?);
-        let ids: Vec<u16> = crate::wire::read_items(r, count)?;
-        let names = match count {
-            0 => Vec::new(),
-            _ => {
-                let size = u32::read(r)? as usize;
-                let mut r = r.sub(size, "as many bytes of names as their size says")?;
-                let mut names = Vec::with_capacity(ids.len());
-                for id in ids {
-                    names.push((id, PropertyName::read(&mut r)?));
-                }
-                r.finish("no bytes behind the counted names")?;
-                names
-            }
-        };
+        let names = read_names(r)?;
         Ok(RuleCondition { names, restriction: Restriction::read_as(r, form)? })
     }
 
     pub fn write_as(&self, w: &mut Vec<u8>, form: RestrictionForm) {
-        let count = u16::try_from(self.names.len()).unwrap_or(u16::MAX);
-        let names = &self.names[..usize::from(count)];
-        count.write(w);
-        names.iter().for_each(|(id, _)| id.write(w));
-        if !names.is_empty() {
-            let mut bytes = Vec::new();
-            names.iter().for_each(|(_, name)| name.write(&mut bytes));
-            (bytes.len() as u32).write(w);
-            w.extend_from_slice(&bytes);
-        }
+        write_names(w, &self.names);
         self.restriction.write_as(w, form);
+    }
+}
+
+/// NamedPropertyInformation ([MS-OXORULE] 2.2.4.2): ids of named properties, and their names.
+pub(crate) fn read_names(r: &mut Reader<'_>) -> Result<Vec<(u16, PropertyName)>, WireError> {
+    let count = usize::from(u16::read(r)?);
+    let ids: Vec<u16> = crate::wire::read_items(r, count)?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let size = u32::read(r)? as usize;
+    let mut r = r.sub(size, "as many bytes of names as their size says")?;
+    let mut names = Vec::with_capacity(ids.len());
+    for id in ids {
+        names.push((id, PropertyName::read(&mut r)?));
+    }
+    r.finish("no bytes behind the counted names")?;
+    Ok(names)
+}
+
+pub(crate) fn write_names(w: &mut Vec<u8>, names: &[(u16, PropertyName)]) {
+    let count = u16::try_from(names.len()).unwrap_or(u16::MAX);
+    let names = &names[..usize::from(count)];
+    count.write(w);
+    names.iter().for_each(|(id, _)| id.write(w));
+    if !names.is_empty() {
+        let mut bytes = Vec::new();
+        names.iter().for_each(|(_, name)| name.write(&mut bytes));
+        (bytes.len() as u32).write(w);
+        w.extend_from_slice(&bytes);
     }
 }
 

@@ -41,6 +41,10 @@ pub(crate) enum Kind {
     Link = 0x17,
     /// Tells whether criteria changed.
     SearchStamp = 0x18,
+    /// (folder, rule) -> a standard rule.
+    Rule = 0x19,
+    /// (folder, rule, hash of a sender) -> when the rule answered him.
+    Answered = 0x1a,
     /// A message's hot record.
     Hot = 0x20,
     /// (viewing folder, class, message) -> summary.

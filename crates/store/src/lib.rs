@@ -18,6 +18,7 @@ pub mod permission;
 pub mod quota;
 pub mod recover;
 pub mod retention;
+pub mod rule;
 pub mod search;
 pub mod table;
 

@@ -7,6 +7,7 @@ use crate::delivery::queue;
 use crate::directory;
 use crate::permission::Acl;
 use crate::record::{change, folder, head, hot, mime, node, properties, search, settings, summary};
+use crate::rule::{self, Rule};
 
 /// Any bytes as every record of a mailbox, of the directory and of the blobs: no panic.
 pub fn records(bytes: &[u8]) {
@@ -30,6 +31,10 @@ fn read_all(bytes: &[u8]) {
     let _ = head::Head::read(bytes);
     let _ = head::Head::read_any(bytes);
     let _ = settings::Settings::read(bytes);
+    if let Ok(rule) = Rule::read(1, bytes) {
+        assert_eq!(Rule::read(1, &rule.to_bytes()), Ok(rule));
+    }
+    let _ = rule::check_answered(bytes);
     if let Ok(acl) = Acl::read(bytes) {
         assert_eq!(acl.to_bytes(), bytes);
     }

@@ -13,4 +13,5 @@ mod omsg;
 mod perm;
 mod prpt;
 mod rops;
+mod rule;
 mod tabl;

@@ -354,6 +354,7 @@ fn need_rows(call: &Call<'_>, node: NodeId, request: &Rq) -> Result<()> {
     let Some(Object::Table(table)) = call.tree.get(node) else { return Ok(()) };
     match table.kind {
         TableKind::Attachments => Ok(()),
+        TableKind::Rules { folder } => call.need(folder, Action::ChangeFolder),
         TableKind::Permissions { folder, .. } => match request {
             // MS-OXCPERM R2007
             Rq::QueryRows(_) => call.need(folder, Action::ReadPermissions),

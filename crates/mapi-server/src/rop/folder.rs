@@ -30,11 +30,15 @@ pub fn open_folder(
     if info.deleted.is_some() && !request.flags.contains(OpenFolderFlags::OPEN_SOFT_DELETED) {
         return Err(ErrorCode::NOT_FOUND.into());
     }
-    open(call, request.folder, NO_RULES)
+    let response = opened(call, request.folder)?;
+    open(call, request.folder, response)
 }
 
-const NO_RULES: OpenFolderResponse =
-    OpenFolderResponse { has_rules: false, ghosted: Flagged(None) };
+/// What opening a folder tells of it: whether it has rules.
+fn opened(call: &Call<'_>, id: FolderId) -> Result<OpenFolderResponse> {
+    let has_rules = store::rule::has_any(&*call.mailbox()?, id)?;
+    Ok(OpenFolderResponse { has_rules, ghosted: Flagged(None) })
+}
 
 fn open<T>(call: &mut Call<'_>, id: FolderId, response: T) -> Result<Opened<T>> {
     let entry = call.count(Kind::Folder)?;
@@ -78,10 +82,14 @@ pub fn create_folder(
         ..NewFolder::default()
     };
     let created = folder::create(&*call.mailbox()?, parent, &new)?;
+    let existing = match created.existed {
+        true => Some(opened(call, created.id)?),
+        false => None,
+    };
     let response = CreateFolderResponse {
         folder: created.id,
         // MS-OXCFOLD R482
-        existing: Flagged(created.existed.then_some(NO_RULES)),
+        existing: Flagged(existing),
     };
     open(call, created.id, response)
 }

@@ -177,6 +177,7 @@ pub fn save_changes_message(
     if let Some(creator) = creator {
         permission::put_creator(creator, properties);
     }
+    super::rule::check_extended(&object.edit)?;
     let options = SaveOptions { force: request.flags.contains(SaveFlags::FORCE_SAVE) };
     let saved = message::save(&mailbox, &mut object.edit, options)?;
     object.dirty = false;

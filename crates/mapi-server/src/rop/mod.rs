@@ -15,6 +15,7 @@ pub mod property;
 pub mod receive_folder;
 pub mod recipient;
 pub mod region;
+pub mod rule;
 pub mod search;
 pub mod stream;
 pub mod table;

@@ -93,13 +93,20 @@ impl Pass<'_> {
         self.each(Kind::Settings, |pass, pair| pass.makes_sense(&pair, What::Settings).map(drop))
     }
 
-    /// Every list is whole and belongs to a folder.
-    pub(super) fn permissions(&mut self) -> Result<()> {
-        self.each(Kind::Permissions, |pass, pair| {
-            if !pass.makes_sense(&pair, What::Permissions)? {
+    /// Everything that stands for itself beside a folder is whole and belongs to one.
+    pub(super) fn of_folders(&mut self) -> Result<()> {
+        self.of_folder(Kind::Permissions, What::Permissions)?;
+        self.of_folder(Kind::Rule, What::Rule)?;
+        self.of_folder(Kind::Answered, What::Rule)
+    }
+
+    fn of_folder(&mut self, kind: Kind, what: What) -> Result<()> {
+        self.each(kind, |pass, pair| {
+            if !pass.makes_sense(&pair, what)? {
                 return Ok(());
             }
-            let folder = keys::tail_id(&pair.0).map(|(r, c)| FolderId::new(r, c));
+            let folder = pair.0.get(9..17).and_then(keys::tail_id);
+            let folder = folder.map(|(r, c)| FolderId::new(r, c));
             if folder.is_some_and(|folder| pass.folder_mut(folder).is_some()) {
                 return Ok(());
             }
@@ -108,7 +115,7 @@ impl Pass<'_> {
                 key: pair.0.to_vec(),
                 was: pair.1.as_ref().ok().cloned(),
             };
-            let problem = pass.problem(What::Permissions, "there is no such folder");
+            let problem = pass.problem(what, "there is no such folder");
             pass.found(problem.record(Space::Mailbox, &pair.0), fix)
         })
     }

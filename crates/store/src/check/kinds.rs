@@ -9,6 +9,7 @@ use crate::keys::Kind;
 use crate::mailbox::{names, receive};
 use crate::permission::Acl;
 use crate::record::{change, folder, head, hot, node, search, settings, summary};
+use crate::rule::{self, Rule};
 
 /// A kind of record.
 pub(super) struct Row {
@@ -50,6 +51,8 @@ pub(super) const ROWS: &[Row] = &[
     }),
     row(Kind::Link, "link", 16..=16, link),
     row(Kind::SearchStamp, "search stamp", 0..=0, |_, v| Ok(search::Stamp::read(v).map(drop)?)),
+    row(Kind::Rule, "rule", 16..=16, |_, v| Ok(Rule::read(0, v).map(drop)?)),
+    row(Kind::Answered, "answered sender", 32..=32, |_, v| rule::check_answered(v)),
     row(Kind::Hot, "hot", 8..=8, |_, v| Ok(hot::Hot::read(v).map(drop)?)),
     row(Kind::Summary, "summary", 17..=17, |_, v| Ok(summary::Summary::read(v).map(drop)?)),
     row(Kind::Node, "node", 11..=11 + 4 * crate::message::MAX_EMBEDDING, node_key),

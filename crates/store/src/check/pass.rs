@@ -175,7 +175,7 @@ impl<'a> Pass<'a> {
         self.folders()?;
         self.hierarchy()?;
         self.deleted_folders()?;
-        self.permissions()?;
+        self.of_folders()?;
         self.messages()?;
         self.summaries()?;
         self.searches()?;

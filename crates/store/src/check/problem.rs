@@ -90,6 +90,8 @@ kinds! {
         "what can be read is kept";
     Permissions, "permissions", Data, "the permissions of a folder are damaged, or of no folder",
         "removed: the folder is its owner's alone; nobody gets rights by a repair";
+    Rule, "rule", Data, "a rule of a folder, or whom it answered, is damaged or of no folder",
+        "removed: what cannot be read is not run";
     OrphanFolder, "orphan-folder", Data, "a folder whose parent does not exist",
         "put under \"Lost and found\"";
     FolderCycle, "folder-cycle", Data, "folders that contain each other",

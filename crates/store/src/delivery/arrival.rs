@@ -12,7 +12,7 @@ use crate::mailbox::{receive, special::SpecialFolder};
 use crate::message::{Message, MessageBody, Recipient, flags};
 use crate::record::node;
 use crate::value::{Properties, Value};
-use crate::{Account, AccountId, Mailbox, Result, StoreError, large, message};
+use crate::{Account, AccountId, Mailbox, Result, StoreError, large, message, rule};
 
 /// How often a message may cause another one to be sent (forwards, redirections, automatic answers) before
 /// delivery ends: a loop of rules between mailboxes stops there.
@@ -46,6 +46,8 @@ pub struct Arrival<'a> {
     pub others: Vec<Message>,
     /// Messages that are sent from this mailbox: forwards, redirections, replies.
     pub sends: Vec<Outgoing>,
+    /// What rules note about themselves.
+    pub(crate) notes: Vec<rule::Note>,
 }
 
 /// A message that a mailbox sends by itself. It is removed when it is sent.
@@ -182,7 +184,11 @@ fn arrive<'a>(
     let properties = &mut body.properties;
     properties.set(tags::MESSAGE_DELIVERY_TIME, now);
     address::name(properties, &address::RECEIVED_BY, account);
-    address::name(properties, &address::RECEIVED_REPRESENTING, account);
+    // Who gets it for somebody else is told for whom ([MS-OXORULE] 3.2.5.1 R540).
+    let delegated = properties.inline(tags::DELEGATED_BY_RULE).and_then(PropertyValue::as_bool);
+    if delegated != Some(true) || envelope.hops == 0 {
+        address::name(properties, &address::RECEIVED_REPRESENTING, account);
+    }
     properties.set(tags::MESSAGE_TO_ME, role == Some(TO));
     properties.set(tags::MESSAGE_CC_ME, role == Some(CC));
     properties.set(tags::MESSAGE_RECIPIENT_ME, matches!(role, Some(TO | CC)));
@@ -220,6 +226,7 @@ fn arrive<'a>(
         folders: vec![folder],
         others: Vec::new(),
         sends: Vec::new(),
+        notes: Vec::new(),
     })
 }
 
@@ -238,7 +245,8 @@ fn role_of(target: &Mailbox, recipients: &[Recipient], account: &Account) -> Res
 }
 
 fn write(arrival: Arrival<'_>, note: impl Fn(&mut Tx<'_>) -> Result<()>) -> Result<Arrived> {
-    let Arrival { mailbox, account, envelope, message, folders, mut others, sends } = arrival;
+    let Arrival { mailbox, account, envelope, message, folders, mut others, sends, notes } =
+        arrival;
     for other in &mut others {
         message::prepare(mailbox, other)?;
     }
@@ -261,11 +269,19 @@ fn write(arrival: Arrival<'_>, note: impl Fn(&mut Tx<'_>) -> Result<()>) -> Resu
         }
         for other in &others {
             let mut other = other.clone();
+            rule::complete(
+                tx,
+                &mut other,
+                arrived.messages.first().filter(|_| !folders.is_empty()),
+            )?;
             message::write(tx, &mut other, false)?;
             arrived.messages.push((other.folder, other.id));
         }
         for (message, entry) in &outgoing {
             arrived.sent.push(submit::send_own(tx, message.clone(), entry)?);
+        }
+        for note in &notes {
+            rule::note(tx, note)?;
         }
         note(tx)?;
         Ok(arrived)

@@ -30,6 +30,6 @@ pub use work::{Waiting, deliver_due, deliver_now, resume, start, waiting};
 use crate::Result;
 
 /// What the rules of a mailbox make of a message that arrives: they change `arrival`, or refuse it.
-fn rules(_arrival: &mut Arrival<'_>) -> Result<Result<(), Reason>> {
-    Ok(Ok(()))
+fn rules(arrival: &mut Arrival<'_>) -> Result<Result<(), Reason>> {
+    crate::rule::run(arrival)
 }

@@ -10,7 +10,7 @@ use crate::mailbox::entry_ids;
 use crate::mailbox::special::SpecialFolder;
 use crate::record::folder::FolderRecord;
 use crate::value::{Properties, Value};
-use crate::{Mailbox, Result, permission};
+use crate::{Mailbox, Result, permission, rule};
 
 /// PidTagFolderChildCount, which [MS-OXPROPS] lacks.
 const FOLDER_CHILD_COUNT: PropertyTag = PropertyTag::new(0x6638_0003);
@@ -42,6 +42,7 @@ const COMPUTED: &[PropertyTag] = &[
     FOLDER_CHILD_COUNT,
     tags::FOLDER_FLAGS,
     tags::FOLDER_TYPE,
+    tags::HAS_RULES,
     tags::HIERARCHY_CHANGE_NUMBER,
     tags::HIER_REV,
     tags::LAST_MODIFICATION_TIME,
@@ -179,6 +180,8 @@ impl<'a> FolderView<'a> {
             // [MS-OXCPRPT] 2.2.1.1: all operations.
             tags::ACCESS => 0x3fi32.into(),
             tags::ACCESS_LEVEL => 1i32.into(),
+            // [MS-OXORULE] 2.2.8.1
+            tags::HAS_RULES => rule::has_any_in(self.mailbox, self.reader, self.id)?.into(),
             _ => return Ok(None),
         }))
     }

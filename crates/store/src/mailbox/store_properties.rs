@@ -31,6 +31,7 @@ const COMPUTED: &[PropertyTag] = &[
     tags::COMMON_VIEWS_ENTRY_ID,
     tags::DISPLAY_NAME,
     tags::ENTRY_ID,
+    tags::EXTENDED_RULE_SIZE_LIMIT,
     tags::FINDER_ENTRY_ID,
     tags::IPM_OUTBOX_ENTRY_ID,
     tags::IPM_SENT_MAIL_ENTRY_ID,
@@ -104,6 +105,9 @@ pub fn set(mailbox: &Mailbox, values: Vec<(PropertyTag, Value)>) -> Result<Vec<P
             properties.set_id(id, value.clone());
         }
     })?;
+    if new.get(tags::OUT_OF_OFFICE_STATE).is_some() {
+        crate::rule::forget_answers(mailbox)?;
+    }
     Ok(problems)
 }
 
@@ -182,6 +186,7 @@ fn computed(mailbox: &Mailbox, tag: PropertyTag) -> Result<Option<Value>> {
         tags::PROHIBIT_RECEIVE_QUOTA => {
             return Ok(quota::usage(mailbox)?.quota.prohibit_receive.map(kibibytes));
         }
+        tags::EXTENDED_RULE_SIZE_LIMIT => (crate::rule::EXTENDED_SIZE_LIMIT as i32).into(),
         tags::MAXIMUM_SUBMIT_MESSAGE_SIZE => kibibytes(mailbox.store.inner.options.max_submit),
         tags::DISPLAY_NAME | tags::MAILBOX_OWNER_NAME => match owner(mailbox)? {
             Some(owner) if tag.id() == tags::DISPLAY_NAME.id() => {

@@ -337,6 +337,7 @@ impl<'a> Tx<'a> {
         let key = keys::folder(self.mailbox.number(), id);
         self.batch.delete(Space::Mailbox, key);
         self.batch.delete(Space::Mailbox, crate::permission::key(self.mailbox, id));
+        crate::rule::remove_all(self, id)?;
         Ok(())
     }
 }

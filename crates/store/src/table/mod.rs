@@ -19,9 +19,12 @@ mod sight;
 pub(crate) mod source;
 #[cfg(test)]
 mod tests;
+mod unsaved;
 mod view;
 
 use std::sync::Arc;
+
+pub(crate) use self::unsaved::{check as check_restriction, fulfils};
 
 use mapi::{Cell, FolderId, MessageId, PropertyTag, Restriction, SortOrderSet};
 use parking_lot::Mutex;

@@ -299,8 +299,8 @@ impl Source for MessageRow<'_> {
     }
 }
 
-struct RecipientPart<'a>(&'a crate::Store, &'a Properties);
-struct AttachmentPart<'a>(&'a crate::Store, &'a Attachment);
+pub(super) struct RecipientPart<'a>(pub(super) &'a crate::Store, pub(super) &'a Properties);
+pub(super) struct AttachmentPart<'a>(pub(super) &'a crate::Store, pub(super) &'a Attachment);
 
 impl Source for RecipientPart<'_> {
     fn value(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {

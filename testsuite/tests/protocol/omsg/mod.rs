@@ -24,22 +24,22 @@ use testsuite::Result;
 use testsuite::raw::{Answer, Client};
 use testsuite::rig::Rig;
 
-const INBOX: FolderId = SpecialFolder::Inbox.id();
+pub const INBOX: FolderId = SpecialFolder::Inbox.id();
 const OUTBOX: FolderId = SpecialFolder::Outbox.id();
 const SENT: FolderId = SpecialFolder::SentItems.id();
 
 /// PidTagRecipientType.
-const TO: u8 = 1;
-const CC: u8 = 2;
+pub const TO: u8 = 1;
+pub const CC: u8 = 2;
 const BCC: u8 = 3;
 
-fn mailbox(rig: &Rig, user: &str) -> Result<Arc<Mailbox>> {
+pub fn mailbox(rig: &Rig, user: &str) -> Result<Arc<Mailbox>> {
     let account = rig.store.account_by_address(user)?.ok_or("no such account")?;
     Ok(rig.store.mailbox(account.mailbox)?)
 }
 
 /// The messages of a folder, oldest first, without the help of a ROP.
-fn messages(rig: &Rig, user: &str, folder: FolderId) -> Result<Vec<Message>> {
+pub fn messages(rig: &Rig, user: &str, folder: FolderId) -> Result<Vec<Message>> {
     let mailbox = mailbox(rig, user)?;
     let rows = QueryRows::Contents(Contents::Normal);
     let query = Query { folder, rows, sort: Default::default(), restriction: None };
@@ -54,17 +54,17 @@ fn messages(rig: &Rig, user: &str, folder: FolderId) -> Result<Vec<Message>> {
     Ok(messages)
 }
 
-fn text(message: &Message, tag: PropertyTag) -> String {
+pub fn text(message: &Message, tag: PropertyTag) -> String {
     let value = message.body.properties.inline(tag).and_then(PropertyValue::as_text);
     value.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn subjects(messages: &[Message]) -> Vec<String> {
+pub fn subjects(messages: &[Message]) -> Vec<String> {
     messages.iter().map(|message| text(message, tags::SUBJECT)).collect()
 }
 
 /// A new message in the Outbox to some addresses, not saved.
-fn draft(client: &mut Client, subject: &str, to: &[(u8, &str)]) -> Answer<Handle> {
+pub fn draft(client: &mut Client, subject: &str, to: &[(u8, &str)]) -> Answer<Handle> {
     let message = client.create_message(OUTBOX, false)?;
     client.set(message, tags::SUBJECT, subject)?;
     client.set(message, tags::BODY, "Hello")?;
@@ -76,7 +76,7 @@ fn draft(client: &mut Client, subject: &str, to: &[(u8, &str)]) -> Answer<Handle
     Ok(message)
 }
 
-fn address(client: &mut Client, message: Handle, rows: Vec<(u8, RecipientRow)>) -> Answer<()> {
+pub fn address(client: &mut Client, message: Handle, rows: Vec<(u8, RecipientRow)>) -> Answer<()> {
     let rows = rows.into_iter().enumerate().map(|(row_id, (kind, row))| ModifyRecipientRow {
         row_id: row_id as u32,
         recipient_type: RecipientType(kind),
@@ -101,12 +101,12 @@ fn by_dn(dn: &str) -> RecipientRow {
     }
 }
 
-fn submit(client: &mut Client, message: Handle, flags: SubmitFlags) -> Answer<()> {
+pub fn submit(client: &mut Client, message: Handle, flags: SubmitFlags) -> Answer<()> {
     client.call(message, RopRequest::SubmitMessage(SubmitMessageRequest { flags })).map(drop)
 }
 
 /// Saves, submits and releases a message; its MID before it was sent.
-fn send(client: &mut Client, message: Handle) -> Answer<MessageId> {
+pub fn send(client: &mut Client, message: Handle) -> Answer<MessageId> {
     let id = client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE)?;
     submit(client, message, SubmitFlags::NONE)?;
     client.release(message);

@@ -329,7 +329,7 @@ on_both! {
 
     /// MS-OXCPERM 2.2.7: R115, R116
     /// MS-OXCPERM 3.2.5.2: R180, R181
-    /// MS-OXCPERM 6: R115002, R116001
+    /// MS-OXCPERM 6: R115002
     fn a_folder_is_changed_by_its_owners(rig: &Rig) -> Result {
         let reader = READ_ANY | FOLDER_VISIBLE;
         grant(rig, INBOX, reader)?;

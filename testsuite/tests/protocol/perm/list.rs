@@ -16,8 +16,8 @@ use super::*;
 on_both! {
     /// MS-OXCPERM 2.2.1.2: R27, R28
     /// MS-OXCPERM 2.2.4: R1070
-    /// MS-OXCPERM 2.2.5: R78, R189, R190
-    /// MS-OXCPERM 2.2.6: R1078, R1079, R1080
+    /// MS-OXCPERM 2.2.5: R78
+    /// MS-OXCPERM 2.2.6: R1078
     fn a_folder_begins_with_its_two_reserved_entries(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let inbox = client.open_folder(SpecialFolder::Inbox.id())?;
@@ -29,9 +29,9 @@ on_both! {
 
     /// MS-OXCPERM 2.2.2.1: R47
     /// MS-OXCPERM 2.2.2.1.1: R51
-    /// MS-OXCPERM 2.2.2.2: R65, R66
-    /// MS-OXCPERM 2.2.4: R70, R1069
-    /// MS-OXCPERM 2.2.6: R81, R1081
+    /// MS-OXCPERM 2.2.2.2: R65
+    /// MS-OXCPERM 2.2.4: R70
+    /// MS-OXCPERM 2.2.6: R81
     fn a_row_is_added_for_the_user_of_its_entry_id(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let inbox = client.open_folder(SpecialFolder::Inbox.id())?;
@@ -50,9 +50,9 @@ on_both! {
     }
 
     /// MS-OXCPERM 2.2.2.1: R1187, R1188
-    /// MS-OXCPERM 2.2.2.1.1: R52, R186
+    /// MS-OXCPERM 2.2.2.1.1: R52
     /// MS-OXCPERM 2.2.5: R74
-    /// MS-OXCPERM 3.2.5.2: R182, R1175
+    /// MS-OXCPERM 3.2.5.2: R182
     fn rows_are_changed_and_removed_by_their_member_id(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let inbox = client.open_folder(SpecialFolder::Inbox.id())?;

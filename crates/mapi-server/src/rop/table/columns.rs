@@ -15,6 +15,7 @@ pub fn query_columns_all(call: &mut Call<'_>, input: NodeId) -> Result<TagsRespo
         TableKind::Contents => CONTENTS_COLUMNS,
         TableKind::Hierarchy => HIERARCHY_COLUMNS,
         TableKind::Attachments => ATTACHMENT_COLUMNS,
+        TableKind::Rules { .. } => crate::rop::rule::COLUMNS,
         TableKind::Permissions { .. } => crate::rop::permission::COLUMNS,
     };
     Ok(TagsResponse { tags: Counted::from(columns.to_vec()) })

@@ -186,7 +186,7 @@ impl Table {
     fn need_folder_table(&self) -> Result<()> {
         match self.kind {
             TableKind::Contents | TableKind::Hierarchy => Ok(()),
-            TableKind::Attachments | TableKind::Permissions { .. } => {
+            TableKind::Attachments | TableKind::Permissions { .. } | TableKind::Rules { .. } => {
                 Err(ErrorCode::NOT_SUPPORTED.into())
             }
         }
@@ -210,7 +210,7 @@ pub fn get_status(call: &mut Call<'_>, input: NodeId) -> Result<TableStatusRespo
 pub fn abort(call: &mut Call<'_>, input: NodeId) -> Result<TableStatusResponse> {
     match call.table(input)?.kind {
         // MS-OXCTABL R486
-        TableKind::Attachments | TableKind::Permissions { .. } => {
+        TableKind::Attachments | TableKind::Permissions { .. } | TableKind::Rules { .. } => {
             Err(ErrorCode::NOT_SUPPORTED.into())
         }
         TableKind::Contents | TableKind::Hierarchy => Err(ErrorCode::ABORT_FAILED.into()),

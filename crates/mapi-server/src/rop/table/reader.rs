@@ -10,14 +10,14 @@ use crate::convert::{TextWish, cell_of, stored_tag, to_client, truncate};
 use crate::error::Result;
 use crate::handles::NodeId;
 use crate::object::{Cursor, Object, Table, TableKind};
-use crate::rop::{attachment, permission};
+use crate::rop::{attachment, permission, rule};
 
 /// Reads rows and positions of a table, whatever it shows.
 pub(super) struct TableReader<'a> {
     pub(super) table: &'a Table,
     /// Of the message, for an attachment table.
     attachments: &'a [store::message::Attachment],
-    /// Of a table of permissions.
+    /// Of a table of permissions or rules.
     listed: Vec<store::Properties>,
     call: &'a Call<'a>,
     wish: TextWish,
@@ -40,6 +40,7 @@ impl<'a> TableReader<'a> {
             TableKind::Permissions { folder, free_busy } => {
                 permission::rows(&*call.mailbox()?, folder, free_busy)?
             }
+            TableKind::Rules { folder } => rule::rows(&*call.mailbox()?, folder)?,
             TableKind::Contents | TableKind::Hierarchy | TableKind::Attachments => Vec::new(),
         };
         Ok(TableReader { table, attachments, listed, call, wish })
@@ -138,6 +139,10 @@ impl<'a> TableReader<'a> {
 
     fn listed_row(&self, row: &store::Properties, columns: &[PropertyTag]) -> PropertyRow {
         let cell = |tag: &PropertyTag| match cell_of(row.get(*tag).cloned(), *tag, self.wish) {
+            // A client gets what it set, whole (MS-OXORULE R450).
+            Cell::Value(value) if matches!(self.table.kind, TableKind::Rules { .. }) => {
+                Cell::Value(value)
+            }
             Cell::Value(value) => Cell::Value(truncate(value)),
             other => other,
         };

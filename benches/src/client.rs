@@ -107,7 +107,8 @@ impl Client {
         self.receive().with_context(|| format!("{} was answered otherwise", kind.name()))
     }
 
-    fn send(&mut self, kind: RequestType, body: &[u8]) -> anyhow::Result<()> {
+    /// Sends a request whose answer is received later.
+    pub fn send(&mut self, kind: RequestType, body: &[u8]) -> anyhow::Result<()> {
         self.requests += 1;
         let (w, number, length) = (&mut self.request, self.requests, body.len());
         w.clear();
@@ -122,7 +123,7 @@ impl Client {
         Ok(self.stream.write_all(w)?)
     }
 
-    fn receive(&mut self) -> anyhow::Result<&[u8]> {
+    pub fn receive(&mut self) -> anyhow::Result<&[u8]> {
         self.received.clear();
         let end = self.until_blank_line(0)?;
         let head = std::str::from_utf8(&self.received[..end])?;

@@ -13,6 +13,7 @@ mod import;
 mod logon;
 mod mailbox;
 mod measure;
+mod notify;
 mod plot;
 mod print;
 mod random;
@@ -33,7 +34,7 @@ use mailbox::Mailboxes;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", about = "Measure Coffer and print one table of all figures")]
 struct Args {
-    /// What to measure; everything if not given. One of: logon, table, save, idle, import, store, growth.
+    /// What to measure; everything if not given. One of: logon, table, save, idle, notify, import, store, growth.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Fewer rounds and smaller sizes: minutes become seconds, figures become rough.
@@ -70,6 +71,7 @@ const BENCHES: &[(&str, Run)] = &[
     ("table", |bench, report| figures(report, table::run(bench)?)),
     ("save", |bench, report| figures(report, save::run(bench)?)),
     ("idle", |bench, report| figures(report, idle::run(bench)?)),
+    ("notify", |bench, report| figures(report, notify::run(bench)?)),
     ("import", |bench, report| figures(report, import::run(bench)?)),
     ("store", |bench, report| figures(report, engine::run(bench)?)),
     ("growth", |bench, report| {

@@ -24,10 +24,16 @@ pub struct Server {
 impl Server {
     /// Serves a data directory on free ports, and returns when it does.
     pub fn start(bench: &Bench, data: &Path) -> anyhow::Result<Server> {
+        Server::start_with(bench, data, &[])
+    }
+
+    /// The same with limits, each as NAME=NUMBER.
+    pub fn start_with(bench: &Bench, data: &Path, limits: &[&str]) -> anyhow::Result<Server> {
         let mut child = Command::new(&bench.coffer)
             .arg("--data")
             .arg(data)
             .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .args(limits.iter().flat_map(|limit| ["--limit", limit]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

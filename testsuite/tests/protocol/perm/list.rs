@@ -219,6 +219,10 @@ on_both! {
     }
 
     /// MS-OXCPERM 2.2.7: R1093
+    /// MS-OXCPERM 2.1: R3
+    /// MS-OXCPERM 2.2: R6
+    /// MS-OXCPERM 2.2.1: R9
+    /// MS-OXCPERM 2.2.2: R1204
     fn rights_that_are_not_defined_are_not_kept(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let inbox = client.open_folder(SpecialFolder::Inbox.id())?;

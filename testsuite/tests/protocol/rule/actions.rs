@@ -35,6 +35,9 @@ on_both! {
 
     /// MS-OXORULE 3.2.5.1: R791
     /// MS-OXORULE 6: R904
+    /// MS-OXORULE 2.2.5: R943
+    /// MS-OXORULE 2.2.5.1.2: R292
+    /// MS-OXORULE 2.2.5.1.2.1.1: R983
     fn a_message_that_is_moved_twice_is_in_both_places(rig: &Rig) -> Result {
         let rules = vec![
             add(1, ENABLED, "cats", vec![plain(Action::Move(to(DRAFTS)))]),
@@ -260,6 +263,7 @@ on_both! {
 
     /// MS-OXORULE 3.2.5.1: R798
     /// MS-OXORULE 6: R907
+    /// MS-OXORULE 2.2.5.1.2.4.1: R1006, R330
     fn nothing_is_forwarded_to_who_sent_it(rig: &Rig) -> Result {
         let forward = Action::Forward(vec![recipient(STRANGER), recipient(DELEGATE)]);
         set(rig, vec![add(1, ENABLED, "cats", vec![plain(forward)])])?;

@@ -127,6 +127,7 @@ on_both! {
     }
 
     /// MS-OXORULE 2.2.9.1: R723, R724, R886
+    /// MS-OXORULE 3.2.3: R508
     fn other_messages_have_none(rig: &Rig) -> Result {
         set(rig, vec![add(1, ENABLED, "cats", vec![defer(7)])])?;
         send(rig, "dogs")?;
@@ -228,6 +229,7 @@ on_both! {
     }
 
     /// MS-OXORULE 2.2.7.2: R391, R392
+    /// MS-OXORULE 2.2.7: R743
     fn a_cause_has_its_number(rig: &Rig) -> Result {
         let template = Template::Ids { folder: INBOX, message: MessageId::own(0x7777), id: Guid::NULL };
         let text_message = flavored(8, Action::Forward(vec![recipient(STRANGER)]));

@@ -4,3 +4,4 @@ pub mod charsets;
 pub mod html;
 mod links;
 pub mod rtf;
+mod symbols;

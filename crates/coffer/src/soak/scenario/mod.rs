@@ -241,6 +241,15 @@ pub static SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
+        name: "bodies",
+        about: "reads the body of a message as text, as HTML and as rich text, in rows and by streams; what \
+                was written is by turns one of them, and another is written over it",
+        rows: &[54],
+        share: 10,
+        set: read::bodies,
+        ..PLAIN
+    },
+    Scenario {
         name: "read-only",
         about: "reads messages in every way and sees that no version was made: the change key is as it \
                 was, and the local store has written nothing",

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use anyhow::{Context, Result, ensure};
+use formats::text::{html, rtf};
 use mapi::restriction::{FuzzyLevel, Relation};
 use mapi::{PropertyTag, Restriction, SortOrder, SortOrderSet, TaggedValue, tags};
 use mapi_session::{MapiProp, Origin};
@@ -129,6 +130,42 @@ pub fn properties(ground: &Ground) -> Result<Stage> {
         let body = message.text(tags::BODY)?;
         ensure!(body.is_some_and(|body| body.len() == large.len()), "the large body changed");
         message.delete_properties(&[tags::BODY])?;
+        Ok(())
+    })
+}
+
+/// A message whose body is by turns HTML, rich text and text, read in all three formats and as a stream.
+pub fn bodies(ground: &Ground) -> Result<Stage> {
+    let fixture = ground.fixture()?;
+    let line = "<p>A line of <b>HTML</b> &amp; more.</p>\r\n";
+    // By turns within what a row takes, and so large that only streams do.
+    let documents = [line.repeat(20), line.repeat(4_000)];
+    Stage::new(move |visit| {
+        let folder = open_folder(visit.session()?, fixture.folder)?;
+        let message = folder.create_message()?;
+        let document = &documents[(visit.number % 4 / 3) as usize];
+        match visit.number % 3 {
+            0 => message.set(tags::HTML, document.as_bytes())?,
+            1 => {
+                let rich = rtf::from_html(document).context("a document that is too large")?;
+                message.set(tags::RTF_COMPRESSED, rtf::compress(&rich).as_slice())?;
+            }
+            _ => message.set(tags::BODY, html::to_text(document).as_str())?,
+        }
+        let text = message.text(tags::BODY)?.context("no text")?;
+        ensure!(text.starts_with("A line of HTML & more.\r\n"), "the text says {text:.50}");
+        let mut rich = Vec::new();
+        message.open_stream(tags::RTF_COMPRESSED)?.read_to_end(&mut rich)?;
+        let rich = rtf::to_text(&rtf::decompress(&rich)?);
+        ensure!(rich.contains("A line of HTML & more."), "the rich text says {rich:.50}");
+        let mut shown = Vec::new();
+        message.open_stream(tags::HTML)?.read_to_end(&mut shown)?;
+        ensure!(html::decode(&shown, None).contains("&amp; more."), "the HTML says something else");
+        if visit.number.is_multiple_of(2) {
+            // What is written replaces it.
+            message.set(tags::BODY, "Short")?;
+            ensure!(message.property(tags::HTML)?.is_some(), "no HTML of a text");
+        }
         Ok(())
     })
 }

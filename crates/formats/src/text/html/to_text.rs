@@ -2,6 +2,7 @@
 
 use super::entities::unescape;
 use super::tokens::{Tag, Token, Tokens};
+use crate::text::symbols::{self, Font};
 
 /// The text of an HTML document as a mail program shows it without HTML: paragraphs and lines, lists with
 /// their marks, quotations behind `>`, rows of tables as lines with tabs, targets behind links where the link
@@ -86,6 +87,8 @@ struct Element {
     kind: Kind,
     hidden: bool,
     pre: bool,
+    /// Its letters show symbols.
+    font: Option<Font>,
     gap: Gap,
     /// The target of a link.
     target: Option<String>,
@@ -122,7 +125,9 @@ struct Writer {
     quote: usize,
     hidden: usize,
     pre: usize,
-    /// Nothing was written in the cell yet, so blocks in it do not begin a line.
+    /// Nothing was written in the cell yet.
+    empty_cell: bool,
+    /// The same of a cell behind another one, so that blocks in it do not begin a line.
     fresh_cell: bool,
     /// A line's end right behind `<pre>` does not count.
     fresh_pre: bool,
@@ -142,8 +147,9 @@ impl Writer {
             false => text,
         };
         let fresh_pre = std::mem::take(&mut self.fresh_pre);
+        let font = self.stack.last().and_then(|element| element.font);
         for (at, c) in text.char_indices() {
-            match c {
+            match font.map_or(c, |font| symbols::shown(font, c)) {
                 '\n' if self.pre > 0 => {
                     if !(fresh_pre && at <= 1 && text[..at].trim_end_matches('\r').is_empty()) {
                         self.line_break();
@@ -153,6 +159,8 @@ impl Writer {
                 ' ' | '\t' if self.pre > 0 => self.push(c),
                 ' ' | '\t' | '\n' | '\u{c}' => self.space |= self.line.is_some(),
                 '\u{ad}' | '\u{200b}' | '\u{feff}' => {}
+                // A cell that holds nothing else is an empty one.
+                '\u{a0}' if self.empty_cell => {}
                 '\u{a0}' => self.push(' '),
                 c if c.is_control() => {}
                 c => self.push(c),
@@ -161,7 +169,7 @@ impl Writer {
     }
 
     fn push(&mut self, c: char) {
-        let inside = self.line.is_some() && self.gap == Gap::None && !self.fresh_cell;
+        let inside = self.line.is_some() && self.gap == Gap::None && !self.empty_cell;
         if !inside || self.space || self.tab {
             self.begin();
         }
@@ -187,6 +195,7 @@ impl Writer {
         self.space = false;
         self.tab = false;
         self.fresh_cell = false;
+        self.empty_cell = false;
         if let Some(row) = self.stack.iter_mut().rev().find(|e| e.kind == Kind::Row) {
             row.filled = true;
         }
@@ -217,9 +226,13 @@ impl Writer {
             Some(start) => {
                 // A line of spaces is an empty line.
                 let text = (start + self.prefix).min(self.out.len());
-                if self.out[text..].bytes().all(|b| b == b' ' || b == b'\t') {
+                let written = self.out[text..].trim_end_matches([' ', '\t']).len();
+                if written == 0 {
                     let kept = self.out[..text].trim_end_matches(' ').len();
                     self.out.truncate(kept.max(start));
+                } else if self.out[text + written..].contains('\t') {
+                    // Empty cells at the end of a row.
+                    self.out.truncate(text + written);
                 }
             }
             None => self.out.extend(std::iter::repeat_n('>', quote.min(MAX_LEVEL))),
@@ -289,11 +302,16 @@ impl Writer {
         self.separate(gap);
         let hidden = kind == Kind::Hidden || style.contains("display:none");
         let pre = name == "pre" || style.contains("white-space:pre");
+        let font = match style.split_once("font-family:") {
+            Some((_, name)) => Font::of_name(name),
+            None => self.stack.last().and_then(|element| element.font),
+        };
         let mut element = Element {
             name,
             kind,
             hidden,
             pre,
+            font,
             gap,
             target: None,
             start: self.out.len(),
@@ -346,6 +364,7 @@ impl Writer {
             self.tab = true;
         }
         self.fresh_cell = self.gap == Gap::None || self.line.is_none();
+        self.empty_cell = true;
     }
 
     fn image(&mut self, tag: &Tag<'_>) {
@@ -432,6 +451,7 @@ impl Writer {
                 // The next cell stands beside it, unless it has several lines.
                 Kind::Cell => {
                     self.fresh_cell = false;
+                    self.empty_cell = false;
                     if self.lines > element.lines + 1 {
                         self.separate(Gap::Line);
                     } else if self.out.len() > element.start && self.line.is_some() {
@@ -444,6 +464,7 @@ impl Writer {
                 }
                 Kind::Row | Kind::Table => {
                     self.fresh_cell = false;
+                    self.empty_cell = false;
                     self.tab = false;
                     self.separate(element.gap);
                 }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use super::reader::{Destination, Interpreter, Mode, Sink};
 use crate::text::html::push_escaped;
+use crate::text::symbols::{self, Font};
 
 /// Bytes of HTML; what is beyond is cut.
 const MAX_OUT: usize = 64 << 20;
@@ -228,10 +229,9 @@ impl Writer {
         }
         self.state.format.font = Some(font).filter(|font| Some(*font) != self.default_font);
         self.need_inline();
-        let name = self.fonts.get(&font).map_or("", String::as_str);
-        let symbols = name.starts_with("Symbol") || name.starts_with("Wingdings");
+        let symbols = self.fonts.get(&font).and_then(|name| Font::of_name(name));
         for c in text.chars() {
-            let c = if symbols { symbol(name, c) } else { c };
+            let c = symbols.map_or(c, |font| symbols::shown(font, c));
             let space = c == ' ';
             let mut bytes = [0; 4];
             match c {
@@ -434,7 +434,8 @@ impl Writer {
         if let Some(name) = format.font.and_then(|font| self.fonts.get(&font)) {
             let known = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
             let name: String = name.chars().filter(known).collect();
-            if !name.trim().is_empty() {
+            // Symbols are written as the characters that they show.
+            if !name.trim().is_empty() && Font::of_name(&name).is_none() {
                 let _ = write!(style, "font-family:'{}';", name.trim());
             }
         }
@@ -483,27 +484,6 @@ fn target_of(instruction: &str) -> Option<String> {
     let known = ["http", "https", "ftp", "mailto", "tel", "file", "cid"];
     let allowed = !has_scheme || known.iter().any(|known| scheme.eq_ignore_ascii_case(known));
     (allowed && !target.is_empty()).then(|| target.to_owned())
-}
-
-/// Bullets and faces of symbol fonts, whose characters stand for letters or in the private area.
-fn symbol(font: &str, c: char) -> char {
-    let code = match u32::from(c) {
-        code @ 0xf020..=0xf0ff => code - 0xf000,
-        code => code,
-    };
-    match (font.starts_with("Wingdings"), code) {
-        (false, 0xb7) => '•',
-        (true, 0xa7) => '▪',
-        (true, 0xa8 | 0x6f) => '□',
-        (true, 0x6c | 0x9f) => '•',
-        (true, 0x6e) => '■',
-        (true, 0x4a) => '☺',
-        (true, 0x4c) => '☹',
-        (true, 0xe0) => '→',
-        (true, 0xfc) => '✓',
-        (true, 0xd8) => '➢',
-        _ => c,
-    }
 }
 
 #[cfg(test)]

@@ -154,10 +154,10 @@ on_both! {
         let inbox = inbox(&mut client);
         let made = |client: &mut Client| folders(client, inbox);
         // What changes something is begun with room for any answer of its kind only.
-        let rops = ["one", "two"].map(|name| {
+        let rops = ["one", "two", "six"].map(|name| {
             Rop::new(0x1c, 0).u8(1).u8(1).u8(0).u8(0).u8(0).text8(name).text8("")
         });
-        let mut answer = client.ask_within(&rops, &[inbox, NOBODY], 66);
+        let mut answer = client.ask_within(&rops, &[inbox, NOBODY], 104);
         answer.head(0x1c, 1, code::SUCCESS);
         answer.bytes(9);
         // RopId, SizeNeeded, and the requests that were not executed, as far as they fit.

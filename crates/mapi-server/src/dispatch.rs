@@ -219,15 +219,15 @@ fn run(
             Rs::GetSearchCriteria(search::get_search_criteria(call, input?, body)?)
         }
         Rq::MoveCopyMessages(body) => {
-            let target = target(call);
+            let target = any_target(call);
             Rs::MoveCopyMessages(copy_move::move_copy_messages(call, input?, target, body)?)
         }
         Rq::MoveFolder(body) => {
-            let target = target(call);
+            let target = any_target(call);
             Rs::MoveFolder(copy_move::move_folder(call, input?, target, body)?)
         }
         Rq::CopyFolder(body) => {
-            let target = target(call);
+            let target = any_target(call);
             Rs::CopyFolder(copy_move::copy_folder(call, input?, target, body)?)
         }
         Rq::DeleteMessages(body) => {

@@ -108,8 +108,8 @@ fn a_folder_with_content_is_not_deleted_by_the_way() {
             Err(code) => Err(code),
         }
     };
-    // MS-OXCFOLD R1234, R816, R817
-    assert_eq!(delete(DeleteFolderFlags(0x40)), Err(ErrorCode::INVALID_PARAMETER));
+    // MS-OXCFOLD R123402, R816, R817
+    assert_eq!(delete(DeleteFolderFlags(0x40)), Ok(true));
     assert_eq!(delete(DeleteFolderFlags::NONE), Ok(true));
     assert_eq!(delete(DeleteFolderFlags::DEL_MESSAGES | DeleteFolderFlags::DEL_FOLDERS), Ok(false));
     assert_eq!(client.open_folder(id), Err(ErrorCode::NOT_FOUND));

@@ -6,9 +6,10 @@
 
 use mapi::{ErrorCode, FolderId, MessageId};
 use mapi_rop::RopRequest as Rq;
+use mapi_rop::folder::FolderType;
 use mapi_rop::irregular::NotificationScope;
 use mapi_rop::stream::StreamMode;
-use store::folder;
+use store::folder::{self, FolderKind};
 use store::permission::{Action, Item};
 
 use crate::call::Call;
@@ -85,6 +86,10 @@ pub(super) fn check(
             // MS-OXCFOLD R470
             false => Err(ErrorCode::NOT_FOUND.into()),
         },
+        // Searches find what lies in all folders, whoever may read there.
+        Rq::CreateFolder(body) if body.folder_type == FolderType::Search => {
+            Err(ErrorCode::ACCESS_DENIED.into())
+        }
         Rq::CreateFolder(body) => {
             let At::Folder(parent) = at else { return Ok(()) };
             let name = body.texts.display_name();
@@ -115,12 +120,15 @@ pub(super) fn check(
             need_tree(call, body.folder, Action::SeeFolder)?;
             need_tree(call, body.folder, Action::ReadItem(OF_OTHERS))
         }
-        Rq::GetHierarchyTable(_) | Rq::GetContentsTable(_) | Rq::GetSearchCriteria(_) => {
+        Rq::GetHierarchyTable(_) | Rq::GetSearchCriteria(_) => {
             need_at(call, &at, Action::SeeFolder)
         }
-        Rq::SetSearchCriteria(_) | Rq::ModifyPermissions(_) => {
-            need_at(call, &at, Action::ChangeFolder)
+        Rq::GetContentsTable(_) => {
+            need_no_search(call, &at)?;
+            need_at(call, &at, Action::SeeFolder)
         }
+        Rq::SetSearchCriteria(_) => Err(ErrorCode::ACCESS_DENIED.into()),
+        Rq::ModifyPermissions(_) => need_at(call, &at, Action::ChangeFolder),
         // Rules act with the rights of the mailbox, and say what it does with mail.
         Rq::ModifyRules(_) | Rq::GetRulesTable(_) => need_at(call, &at, Action::ChangeFolder),
 
@@ -316,6 +324,15 @@ fn need_item(call: &Call<'_>, id: MessageId, action: fn(Item) -> Action) -> Resu
         Some((folder, item)) => call.need(folder, action(item)),
         // The handler says that it is not there.
         None => Ok(()),
+    }
+}
+
+/// What a search folder shows is in folders that may grant nothing.
+fn need_no_search(call: &Call<'_>, at: &At) -> Result<()> {
+    let At::Folder(id) = at else { return Ok(()) };
+    match folder::info(&*call.mailbox()?, *id)?.kind {
+        FolderKind::Search => Err(ErrorCode::ACCESS_DENIED.into()),
+        FolderKind::Root | FolderKind::Generic => Ok(()),
     }
 }
 

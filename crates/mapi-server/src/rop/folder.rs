@@ -82,14 +82,10 @@ pub fn create_folder(
         ..NewFolder::default()
     };
     let created = folder::create(&*call.mailbox()?, parent, &new)?;
-    let existing = match created.existed {
-        true => Some(opened(call, created.id)?),
-        false => None,
-    };
     let response = CreateFolderResponse {
         folder: created.id,
-        // MS-OXCFOLD R482
-        existing: Flagged(existing),
+        // In a private mailbox always as if it were new (MS-OXCFOLD R1197).
+        existing: Flagged(None),
     };
     open(call, created.id, response)
 }
@@ -113,13 +109,7 @@ pub fn delete_folder(
     request: &DeleteFolderRequest,
 ) -> Result<PartialCompletionResponse> {
     call.folder(input, ErrorCode::NOT_SUPPORTED)?;
-    let known = DeleteFolderFlags::DEL_MESSAGES
-        | DeleteFolderFlags::DEL_FOLDERS
-        | DeleteFolderFlags::DELETE_HARD_DELETE;
-    // MS-OXCFOLD R1234
-    if request.flags.0 & !known.0 != 0 {
-        return Err(ErrorCode::INVALID_PARAMETER.into());
-    }
+    // Bits that mean nothing are ignored, as Exchange 2010 and later do (MS-OXCFOLD R123402).
     // MS-OXCFOLD R2509
     if request.folder == SpecialFolder::Root.id() {
         return Err(ErrorCode::NOT_SUPPORTED.into());

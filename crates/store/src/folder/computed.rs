@@ -112,7 +112,11 @@ impl<'a> FolderView<'a> {
             return Ok(Some(permission::members(self.mailbox, self.reader, self.id, tag)?.into()));
         }
         let Some(known) = COMPUTED.iter().find(|known| known.id() == tag.id()) else {
-            return Ok(self.stored()?.get(tag).cloned());
+            let stored = self.stored()?.get(tag).cloned();
+            // MS-OXCFOLD R1033
+            return Ok(stored.or_else(|| {
+                (tag.id() == tags::ATTRIBUTE_HIDDEN.id()).then(|| Value::from(false))
+            }));
         };
         Ok(Some(match *known {
             tags::DISPLAY_NAME => r.name.clone().into(),
@@ -151,7 +155,7 @@ impl<'a> FolderView<'a> {
             tags::DELETED_COUNT_TOTAL => count(r.deleted_total),
             tags::SUBFOLDERS => (r.children > 0).into(),
             FOLDER_CHILD_COUNT => count(r.children),
-            tags::HIERARCHY_CHANGE_NUMBER => ((r.change.counter.get() & 0x7fff_ffff) as i32).into(),
+            tags::HIERARCHY_CHANGE_NUMBER => ((r.sequence & 0x7fff_ffff) as i32).into(),
             tags::HIER_REV | tags::LAST_MODIFICATION_TIME => r.modified.into(),
             tags::CREATION_TIME => r.created.into(),
             tags::LOCAL_COMMIT_TIME => r.modified.into(),

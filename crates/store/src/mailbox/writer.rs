@@ -246,7 +246,8 @@ impl<'a> Tx<'a> {
             true => FolderId::NONE,
             false => entry.old_folder,
         };
-        for id in [entry.folder, old_folder] {
+        // What is directly in a folder is among what changes in it (MS-OXCFOLD R3003).
+        for id in [entry.folder, old_folder, entry.parent] {
             if id.is_none() || (entry.kind == ChangeKind::FolderDeleted && id == entry.folder) {
                 continue;
             }

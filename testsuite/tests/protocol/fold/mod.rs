@@ -1,6 +1,11 @@
 //! [MS-OXCFOLD]: folders.
 
+mod deleting;
+mod making;
+mod moving;
+mod properties;
 mod search;
+mod tables;
 
 use mapi::{
     ErrorCode, FolderId, MessageId, PropertyTag, PropertyValue, Restriction, TaggedValue, tags,

@@ -197,15 +197,28 @@ rop_struct! {
 }
 
 impl LogonRequest {
-    /// A logon to the mailbox of this distinguished name.
+    /// A logon to the mailbox of this distinguished name, which may be the second one of a session: who asks
+    /// knows that ids and names are those of each mailbox.
     pub fn mailbox_of(essdn: &str) -> Self {
         let mut bytes = essdn.as_bytes().to_vec();
         bytes.push(0);
         LogonRequest {
             flags: LogonFlags::PRIVATE,
-            open_flags: LogonOpenFlags::HOME_LOGON | LogonOpenFlags::TAKE_OWNERSHIP,
+            open_flags: LogonOpenFlags::HOME_LOGON
+                | LogonOpenFlags::TAKE_OWNERSHIP
+                | LogonOpenFlags::USE_PER_MDB_REPLID_MAPPING,
             store_state: 0,
             essdn: bytes.into(),
+        }
+    }
+
+    /// A logon to the public folders.
+    pub fn public() -> Self {
+        LogonRequest {
+            flags: LogonFlags::NONE,
+            open_flags: LogonOpenFlags::PUBLIC,
+            store_state: 0,
+            essdn: Vec::new().into(),
         }
     }
 

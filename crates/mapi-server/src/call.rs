@@ -84,6 +84,14 @@ impl Call<'_> {
         Ok(())
     }
 
+    pub fn logon_mut(&mut self) -> Result<&mut Logon> {
+        let node = self.tree.logon(self.logon_id).ok_or(ErrorCode::NULL_OBJECT)?;
+        match self.tree.get_mut(node) {
+            Some(Object::Logon(logon)) => Ok(logon),
+            _ => Err(ErrorCode::NULL_OBJECT.into()),
+        }
+    }
+
     pub fn mailbox(&self) -> Result<Arc<Mailbox>> {
         self.logon().map(|logon| Arc::clone(&logon.mailbox))
     }
@@ -111,6 +119,24 @@ impl Call<'_> {
         match self.tree.get(node) {
             Some(Object::Logon(_)) => Ok(()),
             _ => Err(ErrorCode::NOT_SUPPORTED.into()),
+        }
+    }
+
+    /// The input object, if it is a logon to a mailbox.
+    pub fn need_private_logon(&self, node: NodeId) -> Result<()> {
+        self.need_logon(node)?;
+        match self.mailbox()?.is_public() {
+            false => Ok(()),
+            true => Err(ErrorCode::NOT_SUPPORTED.into()),
+        }
+    }
+
+    /// The input object, if it is a logon to public folders.
+    pub fn need_public_logon(&self, node: NodeId) -> Result<()> {
+        self.need_logon(node)?;
+        match self.mailbox()?.is_public() {
+            true => Ok(()),
+            false => Err(ErrorCode::NOT_SUPPORTED.into()),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use mapi::ErrorCode;
 use mapi_rop::buffer::RequestBuffer;
-use mapi_rop::irregular::{LogonResponse, ReadStreamRequest};
+use mapi_rop::irregular::ReadStreamRequest;
+use mapi_rop::logon::LogonRedirect;
 use mapi_rop::message::SaveChangesMessageResponse;
 use mapi_rop::stream::{WriteStreamExtendedResponse, WriteStreamResponse};
 use mapi_rop::table::{Bookmark, QueryRowsFlags};
@@ -16,8 +17,8 @@ use crate::object::Object;
 use crate::processor::Processor;
 use crate::rop::{
     attachment, copy_move, copy_properties, folder, ids, logon, message, named, notification,
-    permission, property, receive_folder, recipient, region, rule, search, stream, table,
-    transport,
+    per_user, permission, property, public, receive_folder, recipient, region, rule, search,
+    stream, table, transport,
 };
 use crate::session::SessionContext;
 
@@ -161,9 +162,19 @@ fn run(
         return Err(ErrorCode::NOT_IMPLEMENTED.into());
     }
     if let Rq::Logon(body) = &request.body {
-        let Opened { handle, response } = logon::logon(call, body)?;
-        *opened = Some(handle);
-        return Ok(Rs::Logon(LogonResponse::Private(Box::new(response))));
+        return Ok(match logon::logon(call, body) {
+            Ok(Opened { handle, response }) => {
+                *opened = Some(handle);
+                Rs::Logon(response)
+            }
+            Err(logon::Refusal::Code(code)) => return Err(code.into()),
+            Err(logon::Refusal::Redirect { flags, server }) => {
+                let mut failure = mapi_rop::Failure::new(RopId::Logon, ErrorCode::WRONG_SERVER);
+                let server_name = [server.as_bytes(), &[0]].concat().into();
+                failure.detail.redirect = Some(LogonRedirect { flags, server_name });
+                Rs::Failed(failure)
+            }
+        });
     }
     // Looked at by those ROPs only that exist: the others answer that they do not, whatever their handle.
     let input = resolve(call, buffer, request.input);
@@ -182,6 +193,27 @@ fn run(
         Rq::Logon(_) | Rq::Release(_) => return Err(ErrorCode::ERROR.into()),
 
         // [MS-OXCSTOR]
+        // As Exchange 2016 answers it (MS-OXCSTOR R882, R3125).
+        Rq::GetStoreState(_) => return Err(ErrorCode::NOT_IMPLEMENTED.into()),
+        Rq::GetOwningServers(body) => {
+            Rs::GetOwningServers(public::get_owning_servers(call, input?, body)?)
+        }
+        Rq::PublicFolderIsGhosted(body) => {
+            Rs::PublicFolderIsGhosted(public::public_folder_is_ghosted(call, input?, body)?)
+        }
+        Rq::GetPerUserLongTermIds(body) => {
+            Rs::GetPerUserLongTermIds(per_user::get_per_user_long_term_ids(call, input?, body)?)
+        }
+        Rq::GetPerUserGuid(body) => {
+            Rs::GetPerUserGuid(per_user::get_per_user_guid(call, input?, body)?)
+        }
+        Rq::ReadPerUserInformation(body) => {
+            Rs::ReadPerUserInformation(per_user::read_per_user_information(call, input?, body)?)
+        }
+        Rq::WritePerUserInformation(body) => {
+            per_user::write_per_user_information(call, input?, body)?;
+            Rs::WritePerUserInformation(Empty)
+        }
         Rq::GetReceiveFolder(body) => {
             Rs::GetReceiveFolder(receive_folder::get_receive_folder(call, input?, body)?)
         }
@@ -474,14 +506,7 @@ fn run(
         }
 
         // Defined, and not there yet.
-        Rq::GetStoreState(_)
-        | Rq::GetOwningServers(_)
-        | Rq::PublicFolderIsGhosted(_)
-        | Rq::GetPerUserLongTermIds(_)
-        | Rq::GetPerUserGuid(_)
-        | Rq::ReadPerUserInformation(_)
-        | Rq::WritePerUserInformation(_)
-        | Rq::GetValidAttachments(_)
+        Rq::GetValidAttachments(_)
         | Rq::FastTransferDestinationConfigure(_)
         | Rq::FastTransferDestinationPutBuffer(_)
         | Rq::FastTransferDestinationPutBufferExtended(_)

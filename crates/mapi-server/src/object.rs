@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mapi::{FolderId, PropertyTag, Restriction, SortOrderSet};
+use mapi::{FolderId, Guid, LongTermId, PropertyTag, Restriction, SortOrderSet};
 use mapi_rop::parts::Columns;
 use store::message::MessageBody;
 use store::table::{RowKey, View};
@@ -85,12 +85,36 @@ pub struct Logon {
     pub user: store::permission::User,
     /// Where streams of this logon keep what is not saved.
     pub staging: Staging,
+    /// Read state of a public folder that goes over in several calls.
+    pub per_user: Option<PerUserTransfer>,
     pub lock: LockRecord,
     /// Its client sends messages itself (RopSetSpooler).
     pub spooler: bool,
     /// What is to be told of the mailbox; None before something asked for it.
     pub feed: Option<Box<Feed>>,
     pub entry: Entry,
+}
+
+/// What came or went of a set of read messages until now ([MS-OXCSTOR] 2.2.1.12, 2.2.1.13).
+pub enum PerUserTransfer {
+    /// The whole set.
+    Reading {
+        folder: LongTermId,
+        data: Vec<u8>,
+    },
+    Writing {
+        folder: LongTermId,
+        database: Guid,
+        data: Vec<u8>,
+    },
+}
+
+impl PerUserTransfer {
+    pub fn data(&self) -> &[u8] {
+        match self {
+            PerUserTransfer::Reading { data, .. } | PerUserTransfer::Writing { data, .. } => data,
+        }
+    }
 }
 
 /// An open folder. Its content is read anew by every ROP.

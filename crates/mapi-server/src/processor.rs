@@ -8,7 +8,7 @@ use std::time::Instant;
 use mapi::ErrorCode;
 use mapi_rop::buffer::{RequestBuffer, ResponseWriter};
 use mapi_rop::http::ExecuteFlags;
-use mapi_rop::{LogonKinds, RopId};
+use mapi_rop::{LogonId, LogonKind, LogonKinds, RopId};
 use store::{Account, Store};
 
 use crate::call::Call;
@@ -148,11 +148,9 @@ impl Processor {
     /// wake another one costs more than to do it.
     pub(crate) fn is_light_payload(&self, turn: &Turn, input: &[u8]) -> bool {
         let session = turn.session();
-        let Ok(buffer) = RequestBuffer::read(input, &mut LogonKinds::default()) else {
-            return true;
-        };
         // INVARIANT: the turn is the caller's, so nobody else holds the tree for longer than a look.
         let Some(tree) = session.tree().try_lock() else { return false };
+        let Ok(buffer) = RequestBuffer::read(input, &mut logon_kinds(&tree)) else { return true };
         !notify::has_news(&tree)
             && buffer
                 .requests
@@ -167,11 +165,10 @@ impl Processor {
         input: &[u8],
         limit: usize,
     ) -> Result<Executed, ErrorCode> {
-        let mut buffer =
-            RequestBuffer::read(input, &mut LogonKinds::default()).map_err(|error| {
-                tracing::debug!(%error, "a ROP buffer cannot be read");
-                ErrorCode::RPC_FORMAT
-            })?;
+        let mut buffer = RequestBuffer::read(input, &mut logon_kinds(tree)).map_err(|error| {
+            tracing::debug!(%error, "a ROP buffer cannot be read");
+            ErrorCode::RPC_FORMAT
+        })?;
         let requests = std::mem::take(&mut buffer.requests);
         if requests.iter().any(is_malformed) {
             return Err(ErrorCode::RPC_FORMAT);
@@ -240,6 +237,19 @@ impl Processor {
             trace(&format!("{number} < {response}"));
         }
     }
+}
+
+/// Which logons are to public folders: two requests have another layout there.
+fn logon_kinds(tree: &Tree<Object>) -> LogonKinds {
+    let mut kinds = LogonKinds::default();
+    for (id, node) in tree.logons() {
+        if let Some(Object::Logon(logon)) = tree.get(node)
+            && logon.mailbox.is_public()
+        {
+            kinds.set(LogonId(id), LogonKind::Public);
+        }
+    }
+    kinds
 }
 
 /// Counts the ROPs of a buffer, and the time of each from the end of the one before.

@@ -175,7 +175,7 @@ impl Session {
 
     fn open(&self, service: usize, dn: &str, flags: OpenFlags) -> Result<MsgStore> {
         let mut request = LogonRequest::mailbox_of(dn);
-        let mut open_flags = LogonOpenFlags::HOME_LOGON | LogonOpenFlags::TAKE_OWNERSHIP;
+        let mut open_flags = request.open_flags;
         if flags.no_mail {
             open_flags = open_flags | LogonOpenFlags::NO_MAIL;
         }

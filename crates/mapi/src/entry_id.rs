@@ -263,6 +263,12 @@ impl FolderEntryId {
         let kind = ObjectKind::PrivateFolder;
         FolderEntryId { flags: [0; 4], provider: mailbox, kind, folder }
     }
+
+    /// A public folder.
+    pub fn public(folder: LongTermId) -> Self {
+        let (provider, kind) = (PUBLIC_FOLDER_PROVIDER, ObjectKind::PublicFolder);
+        FolderEntryId { flags: [0; 4], provider, kind, folder }
+    }
 }
 
 impl MessageEntryId {
@@ -270,6 +276,12 @@ impl MessageEntryId {
     pub fn private(mailbox: Guid, folder: LongTermId, message: LongTermId) -> Self {
         let kind = ObjectKind::PrivateMessage;
         MessageEntryId { flags: [0; 4], provider: mailbox, kind, folder, message }
+    }
+
+    /// A message in a public folder.
+    pub fn public(folder: LongTermId, message: LongTermId) -> Self {
+        let (provider, kind) = (PUBLIC_FOLDER_PROVIDER, ObjectKind::PublicMessage);
+        MessageEntryId { flags: [0; 4], provider, kind, folder, message }
     }
 }
 
@@ -292,6 +304,16 @@ impl StoreEntryId {
             wrapped_kind: Self::MAILBOX,
             server: server.into(),
             rest: Rest(String8::from(mailbox_dn).to_wire()),
+        }
+    }
+
+    /// The store of public folders, named by the server.
+    pub fn public(server: &str) -> Self {
+        StoreEntryId {
+            wrapped_provider: PUBLIC_PROVIDER,
+            wrapped_kind: Self::PUBLIC,
+            rest: Rest(Vec::new()),
+            ..StoreEntryId::mailbox(server, "")
         }
     }
 

@@ -61,6 +61,10 @@ pub(crate) enum Kind {
     SourceKey = 0x40,
     /// Hash of an import key -> message.
     ImportKey = 0x41,
+    /// Public folder -> what its user has read in it, in parts.
+    PerUser = 0x50,
+    /// (folder, mailbox GUID of a user) of the store of public folders -> what he has read in it, in parts.
+    Seen = 0x51,
 }
 
 pub(crate) fn mailbox_prefix(mailbox: MailboxNumber) -> Vec<u8> {

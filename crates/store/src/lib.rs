@@ -40,7 +40,7 @@ pub use directory::{Account, AccountId, Grants, NewAccount, Sending};
 pub use engine::MailboxNumber;
 pub use error::{Result, StoreError};
 pub use mailbox::Mailbox;
-pub use mailbox::special::SpecialFolder;
+pub use mailbox::special::{PublicFolder, SpecialFolder};
 pub use staging::{StagedValue, Staging};
 pub use store::{Clock, Store, StoreGauges, StoreOptions};
 pub use value::{INLINE_LIMIT, LargeValue, Properties, Value};

@@ -5,6 +5,7 @@ use mapi::Reader;
 use crate::blob::node::{self as blob, Node};
 use crate::delivery::queue;
 use crate::directory;
+use crate::mailbox::{per_user, read_state};
 use crate::permission::Acl;
 use crate::record::{change, folder, head, hot, mime, node, properties, search, settings, summary};
 use crate::rule::{self, Rule};
@@ -39,6 +40,12 @@ fn read_all(bytes: &[u8]) {
         assert_eq!(acl.to_bytes(), bytes);
     }
     let _ = head::Info::read(bytes);
+    if let Ok(entry) = per_user::PerUser::read(bytes) {
+        assert_eq!(per_user::PerUser::read(&entry.to_bytes()), Ok(entry));
+    }
+    if let Ok(seen) = read_state::Seen::read(bytes) {
+        assert_eq!(read_state::Seen::read(&seen.to_bytes()), Ok(seen));
+    }
     let _ = hot::Hot::read(bytes);
     let _ = folder::FolderRecord::read(bytes);
     let _ = change::read(1, bytes);

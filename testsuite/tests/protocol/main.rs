@@ -14,4 +14,5 @@ mod perm;
 mod prpt;
 mod rops;
 mod rule;
+mod stor;
 mod tabl;

@@ -48,7 +48,11 @@ pub fn run(arguments: &[&str]) -> Result<(), String> {
             _ => return Err(USAGE.to_owned()),
         }
     }
-    let Evidence { specifications, citations, excuses } = evidence()?;
+    let Evidence { specifications, citations, excuses, problems } = evidence()?;
+    problems.iter().for_each(|problem| eprintln!("{problem}"));
+    if !problems.is_empty() && (check_only || strict) {
+        return Err(format!("{} citations or excuses are wrong", problems.len()));
+    }
     let Some(specifications) = specifications else {
         println!(
             "conformance: {} citations and {} excuses are well formed; there are no requirement tables in {}",
@@ -84,12 +88,14 @@ pub fn run(arguments: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// What there is to judge by. Errors name every line that is wrong.
+/// What there is to judge by.
 struct Evidence {
     /// None where the tables are absent.
     specifications: Option<Vec<Specification>>,
     citations: Vec<Citation>,
     excuses: Vec<Excuse>,
+    /// What is wrong with them, a line each.
+    problems: Vec<String>,
 }
 
 fn evidence() -> Result<Evidence, String> {
@@ -101,8 +107,5 @@ fn evidence() -> Result<Evidence, String> {
         citations::check(&citations, specifications, &mut problems);
         excuses::check(&excuses, specifications, &mut problems);
     }
-    match problems.is_empty() {
-        true => Ok(Evidence { specifications, citations, excuses }),
-        false => Err(problems.join("\n")),
-    }
+    Ok(Evidence { specifications, citations, excuses, problems })
 }

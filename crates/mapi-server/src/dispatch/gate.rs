@@ -45,7 +45,6 @@ pub(super) fn check(
         | Rq::GetPerUserLongTermIds(_)
         | Rq::GetPerUserGuid(_)
         | Rq::ReadPerUserInformation(_)
-        | Rq::WritePerUserInformation(_)
         | Rq::GetValidAttachments(_)
         | Rq::GetAddressTypes(_)
         | Rq::GetTransportFolder(_)
@@ -159,7 +158,14 @@ pub(super) fn check(
             call.need(body.folder, Action::CreateItem { associated: body.associated })
         }
         Rq::SaveChangesMessage(_) => need_save(call, &at),
+        // In public folders everybody's read state is his own, in a mailbox it is the owner's.
+        Rq::SetMessageReadFlag(_) if call.mailbox()?.is_public() => match at {
+            At::Message { id, .. } if !id.is_none() => need_item(call, id, Action::ReadItem),
+            _ => Ok(()),
+        },
         Rq::SetMessageReadFlag(_) => need_edit(call, &at),
+        Rq::WritePerUserInformation(_) if call.mailbox()?.is_public() => Ok(()),
+        Rq::WritePerUserInformation(_) => whole(call),
         Rq::SetMessageStatus(body) => need_item(call, body.message, Action::EditItem),
         Rq::GetMessageStatus(body) => need_item(call, body.message, Action::ReadItem),
 
@@ -189,6 +195,9 @@ pub(super) fn check(
             need_at(call, &at, Action::SeeFolder)?;
             need_copied(call, target)
         }
+
+        // Its handler says that public folders have none.
+        Rq::SetReceiveFolder(_) if call.mailbox()?.is_public() => Ok(()),
 
         // [MS-OXOMSG]: a message that is sent leaves its folder.
         Rq::SubmitMessage(_) | Rq::TransportSend(_) => need_save(call, &at),

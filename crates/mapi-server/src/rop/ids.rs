@@ -1,6 +1,6 @@
 //! Long-term ids ([MS-OXCSTOR] 3.2.5.8, 3.2.5.9).
 
-use mapi::{ErrorCode, FolderId, Guid};
+use mapi::{ErrorCode, FolderId, Guid, LongTermId};
 use mapi_rop::logon::{
     IdFromLongTermIdRequest, IdFromLongTermIdResponse, LongTermIdFromIdRequest,
     LongTermIdFromIdResponse,
@@ -19,6 +19,11 @@ pub fn long_term_id_from_id(
 ) -> Result<LongTermIdFromIdResponse> {
     call.need_logon(input)?;
     let id = request.id.folder();
+    // As Exchange 2016 does (MS-OXCSTOR R1337): no id is no failure, and stands for none.
+    if id.replica.0 == 0 && id.counter.get() == 0 {
+        let long_term_id = LongTermId::new(Guid::NULL, id.counter);
+        return Ok(LongTermIdFromIdResponse { long_term_id });
+    }
     match ids::to_long_term(&*call.mailbox()?, id.replica, id.counter) {
         Ok(long_term_id) => Ok(LongTermIdFromIdResponse { long_term_id }),
         Err(StoreError::NotFound(_)) => Err(ErrorCode::NOT_FOUND.into()),

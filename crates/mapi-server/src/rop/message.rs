@@ -1,12 +1,13 @@
 //! Messages: opening, making, saving, read flags ([MS-OXCMSG] 3.2.5.1 to 3.2.5.3, 3.2.5.7 to 3.2.5.11).
 
 use mapi::{ErrorCode, MessageId, WString, tags};
+use mapi_rop::LogonId;
 use mapi_rop::folder::PartialCompletionResponse;
 use mapi_rop::message::{
     CreateMessageRequest, CreateMessageResponse, GetMessageStatusRequest, LOGON_CODE_PAGE,
     MessageStatusResponse, OpenMessageFlags, OpenMessageRequest, OpenMessageResponse, ReadFlags,
-    SaveChangesRequest, SaveFlags, SetMessageReadFlagRequest, SetMessageReadFlagResponse,
-    SetMessageStatusRequest, SetReadFlagsRequest,
+    ReadStatusChange, SaveChangesRequest, SaveFlags, SetMessageReadFlagRequest,
+    SetMessageReadFlagResponse, SetMessageStatusRequest, SetReadFlagsRequest,
 };
 use mapi_rop::parts::{Flagged, TypedString};
 use store::folder::{self, FolderKind};
@@ -278,7 +279,12 @@ pub fn set_read_flags(
         }
         some => some,
     };
-    let (ids, some_left) = permission::allowed_items(call, ids, &[Action::EditItem])?;
+    // Whose read state it is: in public folders that of who asks.
+    let needed = match mailbox.is_public() {
+        true => Action::ReadItem,
+        false => Action::EditItem,
+    };
+    let (ids, some_left) = permission::allowed_items(call, ids, &[needed])?;
     // Many in one batch: each would have to wait for the disk otherwise.
     let changed = message::mark(&mailbox, Some(folder), &ids, marking)?;
     // MS-OXCMSG R1514
@@ -308,7 +314,8 @@ fn all_messages(
         .collect())
 }
 
-/// RopSetMessageReadFlag ([MS-OXCMSG] 3.2.5.11). In a private mailbox the answer says nothing (R1841).
+/// RopSetMessageReadFlag ([MS-OXCMSG] 3.2.5.11). In public folders the answer says whether the
+/// state changed, with the client's data; in a mailbox it says nothing (R1841).
 pub fn set_message_read_flag(
     call: &mut Call<'_>,
     input: NodeId,
@@ -316,9 +323,11 @@ pub fn set_message_read_flag(
 ) -> Result<SetMessageReadFlagResponse> {
     let mailbox = call.mailbox()?;
     let marking = marking_of(request.flags)?;
+    let logon = LogonId(call.logon_id);
     let object = call.message(input)?;
+    let mut changed = false;
     if !object.edit.id.is_none() {
-        message::mark(&mailbox, None, &[object.edit.id], marking)?;
+        changed = message::mark(&mailbox, None, &[object.edit.id], marking)?.contains(&Some(true));
         if let Some(now) = message::glance(&mailbox, object.edit.id)? {
             let pending = flags::NOTIFY_READ | flags::NOTIFY_UNREAD;
             object.edit.flags = object.edit.flags & !pending | now.flags & pending;
@@ -327,5 +336,7 @@ pub fn set_message_read_flag(
     if let Some(read) = marking.read {
         object.edit.read = read;
     }
-    Ok(SetMessageReadFlagResponse { changed: Flagged(None) })
+    let told = request.client_data.filter(|_| changed);
+    let change = told.map(|client_data| ReadStatusChange { logon, client_data });
+    Ok(SetMessageReadFlagResponse { changed: Flagged(change) })
 }

@@ -346,7 +346,11 @@ pub(super) fn values(
     let mailbox = call.mailbox_of(node)?;
     let stored: Vec<PropertyTag> = tags.iter().map(|tag| stored_tag(*tag)).collect();
     let mut values = match call.tree.get(node) {
-        Some(Object::Logon(_)) => store_properties::get(&mailbox, &stored)?,
+        Some(Object::Logon(_)) => {
+            let values = store_properties::get(&mailbox, &stored)?.into_iter().zip(&stored);
+            let own = |tag| super::logon::session_property(call.session, tag);
+            values.map(|(value, tag)| own(*tag).or(value)).collect()
+        }
         Some(Object::Folder(object)) => folder::get(&mailbox, object.id, &stored)?,
         Some(Object::Message(object)) => {
             let store = &call.processor.store;

@@ -18,7 +18,7 @@ pub fn get_receive_folder(
     input: NodeId,
     request: &GetReceiveFolderRequest,
 ) -> Result<GetReceiveFolderResponse> {
-    call.need_logon(input)?;
+    call.need_private_logon(input)?;
     let class = class_of(&request.message_class)?;
     let found = receive::folder_for(&*call.mailbox()?, class)?;
     Ok(GetReceiveFolderResponse {
@@ -32,7 +32,7 @@ pub fn set_receive_folder(
     input: NodeId,
     request: &SetReceiveFolderRequest,
 ) -> Result<()> {
-    call.need_logon(input)?;
+    call.need_private_logon(input)?;
     let class = class_of(&request.message_class)?;
     let folder = (request.folder.counter.get() != 0).then_some(request.folder);
     // An all-zero FID takes the entry away, but never that of the empty class (MS-OXCSTOR R860).
@@ -47,7 +47,7 @@ pub fn get_receive_folder_table(
     call: &Call<'_>,
     input: NodeId,
 ) -> Result<GetReceiveFolderTableResponse> {
-    call.need_logon(input)?;
+    call.need_private_logon(input)?;
     let entries = receive::all(&*call.mailbox()?)?;
     // MS-OXCSTOR R59787
     if entries.is_empty() {

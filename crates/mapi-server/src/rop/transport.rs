@@ -90,7 +90,7 @@ pub fn set_spooler(call: &mut Call<'_>, input: NodeId) -> Result<()> {
 
 /// RopGetTransportFolder ([MS-OXOMSG] 2.2.5.2).
 pub fn get_transport_folder(call: &Call<'_>, input: NodeId) -> Result<GetTransportFolderResponse> {
-    call.need_logon(input)?;
+    call.need_private_logon(input)?;
     Ok(GetTransportFolderResponse { folder: SpecialFolder::Outbox.id() })
 }
 

@@ -1,6 +1,7 @@
 //! Session Contexts ([MS-OXCMAPIHTTP] 3.2.1): who is connected, with what, and for how long.
 
 pub mod bell;
+pub mod logons;
 pub mod table;
 
 use std::fmt;
@@ -85,6 +86,7 @@ pub struct SessionContext {
     pub user: Arc<User>,
     pub locale: Locale,
     pub account: Arc<Account>,
+    pub logons: logons::Logons,
     gate: Mutex<Gate>,
     /// Locked for the length of an Execute.
     tree: Mutex<Tree<Object>>,
@@ -135,6 +137,7 @@ impl SessionContext {
             user,
             locale,
             account,
+            logons: logons::Logons::default(),
             gate: Mutex::new(Gate {
                 sequence: 1,
                 executing: false,

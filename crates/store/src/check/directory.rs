@@ -132,6 +132,14 @@ impl DirectoryPass<'_> {
                 };
                 self.found(What::Credential, key, &detail, remove())
             }
+            (Some(&record::ADMINISTRATOR), 9) => {
+                let account = record::tail_number(key).unwrap_or_default();
+                match value {
+                    Err(error) => self.found(What::Grant, key, &reason(error), remove()),
+                    Ok(_) if self.exists(account)? => Ok(()),
+                    Ok(_) => self.found(What::Grant, key, "it belongs to no account", remove()),
+                }
+            }
             (Some(&(record::GRANT | record::GRANTED)), 17) => self.grant(key, value, remove()),
             (Some(0xFF), 14) if key.starts_with(b"\xFFlease") => match value {
                 Ok(value) if value.len() == 8 => Ok(()),

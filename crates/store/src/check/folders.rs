@@ -11,7 +11,7 @@ use super::problem::What;
 use crate::engine::{KeyRange, Space};
 use crate::folder::{FolderKind, MAX_DEPTH};
 use crate::keys::{self, Kind};
-use crate::mailbox::special::SpecialFolder;
+use crate::mailbox::special::{self, SpecialFolder};
 use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::head::Sizes;
 use crate::record::parts::PART;
@@ -56,14 +56,13 @@ impl Pass<'_> {
             pass.folders.insert(number(id), Folder { record, ..Folder::default() });
             pass.folder_numbers(id)
         })?;
-        for special in SpecialFolder::ALL {
-            if self.folder_mut(special.id()).is_some() {
+        for special in special::standard(self.public) {
+            if self.folder_mut(special.id).is_some() {
                 continue;
             }
-            let name = special.display_name();
-            let problem = self.problem(What::SpecialFolder, name).folder(special.id());
-            self.found(problem, Fix::Folder { id: special.id() })?;
-            self.folders.insert(number(special.id()), Folder::default());
+            let problem = self.problem(What::SpecialFolder, special.name).folder(special.id);
+            self.found(problem, Fix::Folder { id: special.id })?;
+            self.folders.insert(number(special.id), Folder::default());
         }
         self.folder_properties()?;
         self.children()
@@ -385,7 +384,7 @@ impl Pass<'_> {
             if cycle {
                 let members = path.iter().skip_while(|member| **member != at).copied();
                 // One of those that users made, if there is one.
-                let special = |n: &u64| SpecialFolder::from_id(id_of(*n)).is_some();
+                let special = |n: &u64| special::find(self.public, id_of(*n)).is_some();
                 let top = members.min_by_key(|member| (special(member), *member)).unwrap_or(at);
                 let id = id_of(top);
                 let problem = self.problem(What::FolderCycle, "").folder(id);

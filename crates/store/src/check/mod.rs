@@ -147,6 +147,7 @@ fn one(
         let mender = options.repair.then(|| Mender::new(store, Some(number), *options));
         let mut sink = Collect { report: Report::default(), progress, mender };
         let pass = Pass {
+            public: false,
             number,
             reader: &*snapshot,
             options,

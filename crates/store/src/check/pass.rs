@@ -131,6 +131,8 @@ pub(super) struct Folder {
 
 pub(super) struct Pass<'a> {
     pub(super) number: MailboxNumber,
+    /// It holds public folders.
+    pub(super) public: bool,
     pub(super) reader: &'a dyn Reader,
     pub(super) options: &'a Options,
     pub(super) known: &'a mut Known,
@@ -259,9 +261,12 @@ impl<'a> Pass<'a> {
         }
         let key = self.key(Kind::Info, &[]);
         let info = self.reader.get(Space::Mailbox, &key);
-        if let Err(detail) = read_as(info, crate::record::head::Info::read)? {
-            let problem = self.problem(What::Info, detail).record(Space::Mailbox, &key);
-            self.found(problem, Fix::Info)?;
+        match read_as(info, crate::record::head::Info::read)? {
+            Ok(info) => self.public = info.public,
+            Err(detail) => {
+                let problem = self.problem(What::Info, detail).record(Space::Mailbox, &key);
+                self.found(problem, Fix::Info)?;
+            }
         }
         let key = self.key(Kind::Head, &[]);
         match read_as(self.reader.get(Space::Mailbox, &key), Head::read)? {

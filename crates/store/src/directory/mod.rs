@@ -5,6 +5,7 @@
 //! and mailboxes are never used again.
 
 mod password;
+pub mod public;
 pub(crate) mod record;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::sync::atomic::Ordering;
 
 use mapi::Guid;
 
+pub(crate) use self::public::is_public;
 pub(crate) use self::record::read_any;
 use self::record::{Counters, Site};
 use crate::engine::{Batch, Direction, KeyRange, Reader, Space};
@@ -95,52 +97,10 @@ impl Store {
     ///
     /// Errors: [`StoreError::Exists`], [`StoreError::Invalid`] for an address without `@`.
     pub fn create_account(&self, new: &NewAccount) -> Result<Account> {
-        check_address(&new.address)?;
-        if new.display_name.len() > MAX_NAME {
-            return Err(StoreError::Invalid("the display name is too long"));
+        if public::is_address(&new.address) {
+            return Err(StoreError::Invalid("that is the address of the public folders"));
         }
-        if self.account_by_address(&new.address)?.is_some() {
-            return Err(StoreError::Exists("account"));
-        }
-        // Before the critical section: it takes its time.
-        let credential = new.password.as_deref().map(new_credential).transpose()?;
-        write(self, Batch::new, |reader, batch| {
-            let site = site(reader)?;
-            let counters = next_counters(reader, batch)?;
-            let account = Account {
-                id: AccountId(counters.account),
-                address: new.address.clone(),
-                display_name: match new.display_name.is_empty() {
-                    true => new.address.clone(),
-                    false => new.display_name.clone(),
-                },
-                legacy_dn: recipient_dn(&site, &new.address),
-                mailbox: MailboxNumber(counters.mailbox),
-                mailbox_guid: Guid::random(),
-                disabled: false,
-                credential_epoch: 1,
-            };
-            let id = account.id.0.to_be_bytes();
-            for key in index_keys(&account) {
-                if reader.get(Space::Directory, &key)?.is_some() {
-                    return Err(StoreError::Exists("account"));
-                }
-                batch.check_absent(Space::Directory, &key[..]);
-                batch.put(Space::Directory, key, id);
-            }
-            batch.put(
-                Space::Directory,
-                record::account_key(account.id),
-                record::write_account(&account),
-            );
-            if let Some(credential) = &credential {
-                batch.put(Space::Directory, record::password_key(account.id), credential.clone());
-            }
-            let info =
-                Info { guid: account.mailbox_guid, replica: Guid::random(), created: self.now() };
-            special::build(batch, account.mailbox, &info);
-            Ok(account)
-        })
+        make(self, new, false)
     }
 
     /// By address, without regard to case.
@@ -227,6 +187,7 @@ impl Store {
             for key in keys_below(reader, record::credentials(id))? {
                 batch.delete(Space::Directory, key);
             }
+            batch.delete(Space::Directory, record::administrator_key(id));
             for key in keys_below(reader, record::grants(account.mailbox))? {
                 let grantee = AccountId(record::tail_number(&key).unwrap_or_default());
                 batch.delete(Space::Directory, record::granted_key(grantee, account.mailbox));
@@ -398,6 +359,56 @@ pub(crate) fn domain_is_known(store: &Store, address: &str) -> Result<bool> {
         if known { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     Ok(known)
+}
+
+/// Makes an account and its mailbox, or the store of public folders.
+fn make(store: &Store, new: &NewAccount, public: bool) -> Result<Account> {
+    check_address(&new.address)?;
+    if new.display_name.len() > MAX_NAME {
+        return Err(StoreError::Invalid("the display name is too long"));
+    }
+    if store.account_by_address(&new.address)?.is_some() {
+        return Err(StoreError::Exists("account"));
+    }
+    // Before the critical section: it takes its time.
+    let credential = new.password.as_deref().map(new_credential).transpose()?;
+    write(store, Batch::new, |reader, batch| {
+        let site = site(reader)?;
+        let counters = next_counters(reader, batch)?;
+        let account = Account {
+            id: AccountId(counters.account),
+            address: new.address.clone(),
+            display_name: match new.display_name.is_empty() {
+                true => new.address.clone(),
+                false => new.display_name.clone(),
+            },
+            legacy_dn: recipient_dn(&site, &new.address),
+            mailbox: MailboxNumber(counters.mailbox),
+            mailbox_guid: Guid::random(),
+            // Nobody logs on with it.
+            disabled: public,
+            credential_epoch: 1,
+        };
+        let id = account.id.0.to_be_bytes();
+        for key in index_keys(&account) {
+            if reader.get(Space::Directory, &key)?.is_some() {
+                return Err(StoreError::Exists("account"));
+            }
+            batch.check_absent(Space::Directory, &key[..]);
+            batch.put(Space::Directory, key, id);
+        }
+        batch.put(
+            Space::Directory,
+            record::account_key(account.id),
+            record::write_account(&account),
+        );
+        if let Some(credential) = &credential {
+            batch.put(Space::Directory, record::password_key(account.id), credential.clone());
+        }
+        let info = Info::new(account.mailbox_guid, store.now(), public);
+        special::build(batch, account.mailbox, &info);
+        Ok(account)
+    })
 }
 
 /// The mailboxes of all accounts, by number. Reads keys only, so that a damaged record hides none.

@@ -22,6 +22,7 @@ pub(crate) const BY_MAILBOX: u8 = 0x14;
 pub(crate) const CREDENTIAL: u8 = 0x15;
 pub(crate) const GRANT: u8 = 0x16;
 pub(crate) const GRANTED: u8 = 0x17;
+pub(crate) const ADMINISTRATOR: u8 = 0x18;
 
 const VERSION: u8 = 1;
 
@@ -97,6 +98,11 @@ pub(crate) fn read_grants(value: &[u8]) -> super::Grants {
 pub(crate) fn is_grant(value: &[u8]) -> bool {
     let grants = read_grants(value);
     value.len() == 1 && !grants.is_empty() && super::Grants::EVERYTHING.contains(grants)
+}
+
+/// Says that an account may open every mailbox.
+pub(crate) fn administrator_key(id: AccountId) -> Vec<u8> {
+    numbered(ADMINISTRATOR, id.0)
 }
 
 /// The number that a key or an entry of an index ends with.

@@ -6,8 +6,8 @@ use mapi::{FolderId, PropertyTag, PropertyType, tags};
 
 use super::{FolderKind, properties_of};
 use crate::engine::Reader;
-use crate::mailbox::entry_ids;
 use crate::mailbox::special::SpecialFolder;
+use crate::mailbox::{entry_ids, read_state};
 use crate::record::folder::FolderRecord;
 use crate::value::{Properties, Value};
 use crate::{Mailbox, Result, permission, rule};
@@ -143,7 +143,10 @@ impl<'a> FolderView<'a> {
                 _ => (4 | i32::from(self.in_ipm_subtree()?)).into(),
             },
             tags::CONTENT_COUNT => count(r.contents),
-            tags::CONTENT_UNREAD_COUNT => count(r.unread),
+            tags::CONTENT_UNREAD_COUNT => {
+                let own = read_state::unread(self.mailbox, self.reader, self.id)?;
+                count(own.unwrap_or(r.unread))
+            }
             tags::ASSOCIATED_CONTENT_COUNT => count(r.associated),
             DELETED_MSG_COUNT => count(r.soft_deleted),
             DELETED_FOLDER_COUNT => count(r.deleted_children),

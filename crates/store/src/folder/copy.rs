@@ -9,7 +9,7 @@ use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::names::Translation;
-use crate::mailbox::special::SpecialFolder;
+use crate::mailbox::special;
 use crate::mailbox::writer;
 use crate::table::Contents;
 use crate::value::Properties;
@@ -26,7 +26,7 @@ pub fn move_to(
     parent: FolderId,
     name: Option<&str>,
 ) -> Result<()> {
-    if SpecialFolder::from_id(id).is_some() {
+    if special::find(mailbox.is_public(), id).is_some() {
         return Err(StoreError::Access);
     }
     if super::is_soft_deleted(mailbox, mailbox.reader(), id)? {

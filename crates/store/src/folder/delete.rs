@@ -7,8 +7,8 @@ use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::receive;
-use crate::mailbox::special::SpecialFolder;
 use crate::mailbox::writer::{self, Tx};
+use crate::mailbox::{read_state, special};
 use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::parts;
 use crate::table::Contents;
@@ -24,7 +24,7 @@ const BATCH: usize = 64;
 ///
 /// Errors: [`StoreError::NotEmpty`], [`StoreError::Access`] for a special folder.
 pub fn delete(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<()> {
-    if SpecialFolder::from_id(id).is_some() {
+    if special::find(mailbox.is_public(), id).is_some() {
         return Err(StoreError::Access);
     }
     let _trees = mailbox.trees.lock();
@@ -178,6 +178,7 @@ pub(crate) fn remove_some(mailbox: &Mailbox, top: FolderId, limit: usize) -> Res
             parts::delete(&mut tx.batch, &prefix, old);
             large::mark_folder(tx, id, &properties, &Properties::new())?;
             search::forget(tx, id)?;
+            read_state::forget_folder(tx, id)?;
             match (parent, record) {
                 (None, _) => jobs::end_folder_removal(tx, id),
                 (Some(parent), None) => delete_entries(tx, parent, id)?,

@@ -513,6 +513,29 @@ fn is_stored_by_record(tag: PropertyTag) -> bool {
 }
 
 /// Parts what may be set from what is computed.
+/// Messages of all folders that are shown, without associated ones (PidTagContentCount of a store).
+pub(crate) fn message_count(mailbox: &Mailbox) -> Result<u64> {
+    let mut count = 0;
+    let range = KeyRange::prefix(mailbox.key(Kind::Folder, &[]));
+    let mut failed = None;
+    mailbox.reader().visit(Space::Mailbox, &range, Direction::Forward, &mut |_, value| {
+        match FolderRecord::read(&value) {
+            Ok(record)
+                if record.state == FolderState::Present && record.kind != FolderKind::Search =>
+            {
+                count += u64::from(record.contents);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                failed = Some(error);
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    failed.map_or(Ok(count), |error| Err(error.into()))
+}
+
 pub(crate) fn split_computed(
     values: Vec<(PropertyTag, Value)>,
     is_computed: impl Fn(PropertyTag) -> bool,

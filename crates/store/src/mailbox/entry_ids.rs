@@ -7,14 +7,22 @@ use mapi::{FolderId, GlobalCounter, LongTermId, MessageId, ReplId, Wire};
 use crate::{Mailbox, Result};
 
 pub(crate) fn folder(mailbox: &Mailbox, id: FolderId) -> Result<Vec<u8>> {
-    Ok(FolderEntryId::private(mailbox.guid(), long_term(mailbox, id.replica, id.counter)?)
-        .to_wire())
+    let id = long_term(mailbox, id.replica, id.counter)?;
+    Ok(match mailbox.is_public() {
+        false => FolderEntryId::private(mailbox.guid(), id),
+        true => FolderEntryId::public(id),
+    }
+    .to_wire())
 }
 
 pub(crate) fn message(mailbox: &Mailbox, folder: FolderId, id: MessageId) -> Result<Vec<u8>> {
     let folder = long_term(mailbox, folder.replica, folder.counter)?;
     let id = long_term(mailbox, id.replica, id.counter)?;
-    Ok(MessageEntryId::private(mailbox.guid(), folder, id).to_wire())
+    Ok(match mailbox.is_public() {
+        false => MessageEntryId::private(mailbox.guid(), folder, id),
+        true => MessageEntryId::public(folder, id),
+    }
+    .to_wire())
 }
 
 /// The GID of an id ([MS-OXCDATA] 2.2.1.3): the form of source keys and change keys that no client made.

@@ -61,7 +61,9 @@ pub fn replica_id(mailbox: &Mailbox, guid: Guid) -> Result<ReplId> {
         tx.put(mailbox.key(Kind::Replica, &[&id.to_be_bytes()]), guid.0);
         Ok(id)
     })?;
-    *mailbox.replicas.write() = None;
+    if let Some(known) = &mut *mailbox.replicas.write() {
+        known.insert(id, guid);
+    }
     Ok(ReplId(id))
 }
 
@@ -92,6 +94,14 @@ pub fn to_long_term(
 pub fn from_long_term(mailbox: &Mailbox, id: &LongTermId) -> Result<(ReplId, GlobalCounter)> {
     let replica = known_replica(mailbox, id.replica)?.ok_or(StoreError::NotFound("replica"))?;
     Ok((replica, id.counter))
+}
+
+/// Every replica that the mailbox knows, its own first.
+pub(crate) fn mapping(mailbox: &Mailbox) -> Result<Vec<(u16, Guid)>> {
+    let own = (OWN_REPLICA.0, mailbox.replica());
+    with_replicas(mailbox, |others| {
+        std::iter::once(own).chain(others.iter().map(|(id, guid)| (*id, *guid))).collect()
+    })
 }
 
 fn with_replicas<T>(mailbox: &Mailbox, ask: impl FnOnce(&BTreeMap<u16, Guid>) -> T) -> Result<T> {

@@ -19,16 +19,27 @@ pub mod changes;
 pub(crate) mod entry_ids;
 pub mod ids;
 pub mod names;
+pub mod per_user;
 pub(crate) mod read_state;
 pub mod receive;
 pub mod special;
 pub mod store_properties;
 pub(crate) mod writer;
 
-/// An open mailbox. The functions on it stand in the modules of their subjects: [`crate::folder`],
-/// [`crate::message`], [`crate::table`], [`ids`], [`names`], [`receive`], [`store_properties`],
-/// [`changes`].
+/// An open mailbox, or the store of public folders as one user sees it. The functions on it stand in the modules
+/// of their subjects: [`crate::folder`], [`crate::message`], [`crate::table`], [`ids`], [`names`], [`receive`],
+/// [`store_properties`], [`changes`], [`per_user`].
 pub struct Mailbox {
+    shared: Arc<Shared>,
+    /// Whose read state counts: the GUID of his mailbox. None where it stands in the messages themselves.
+    viewer: Option<Guid>,
+    /// Holds the mailbox open for one who sees it in his own way.
+    _open: Option<Arc<Mailbox>>,
+}
+
+/// What all who have a mailbox open share.
+#[doc(hidden)]
+pub struct Shared {
     pub(crate) store: Store,
     number: MailboxNumber,
     info: Info,
@@ -43,10 +54,20 @@ pub struct Mailbox {
     pub(crate) replicas: RwLock<Option<BTreeMap<u16, Guid>>>,
     /// What is set for this mailbox, as it is stored.
     settings: RwLock<Settings>,
+    /// Asked by every logon; None until it is read again.
+    pub(crate) out_of_office: Mutex<Option<bool>>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) views: Views,
     pub(crate) searches: crate::search::Known,
     _counted: Counted,
+}
+
+impl std::ops::Deref for Mailbox {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 impl Mailbox {
@@ -54,7 +75,7 @@ impl Mailbox {
         let key = keys::key(number, Kind::Info, &[]);
         let bytes =
             store.engine().get(Space::Mailbox, &key)?.ok_or(StoreError::NotFound("mailbox"))?;
-        Ok(Mailbox {
+        let shared = Shared {
             number,
             info: Info::read(&bytes)?,
             writing: Mutex::new(()),
@@ -62,12 +83,34 @@ impl Mailbox {
             names: RwLock::new(None),
             replicas: RwLock::new(None),
             settings: RwLock::new(read_settings(store.engine(), number)?),
+            out_of_office: Mutex::new(None),
             hub: Arc::new(Hub::default()),
             views: Views::default(),
             searches: crate::search::Known::default(),
             _counted: store.inner.gauges.mailboxes.count(1),
             store: store.clone(),
-        })
+        };
+        Ok(Mailbox { shared: Arc::new(shared), viewer: None, _open: None })
+    }
+
+    /// The same store of public folders as the user sees it whose mailbox has this GUID: with his own read
+    /// state. A mailbox is the same for all who open it.
+    pub fn as_seen_by(self: &Arc<Self>, viewer: Guid) -> Arc<Mailbox> {
+        if !self.is_public() {
+            return Arc::clone(self);
+        }
+        let (shared, open) = (Arc::clone(&self.shared), Some(Arc::clone(self)));
+        Arc::new(Mailbox { shared, viewer: Some(viewer), _open: open })
+    }
+
+    /// Whose read state counts, if it is one's own.
+    pub(crate) fn viewer(&self) -> Option<Guid> {
+        self.viewer
+    }
+
+    /// Whether it holds the organisation's public folders.
+    pub fn is_public(&self) -> bool {
+        self.info.public
     }
 
     pub fn number(&self) -> MailboxNumber {
@@ -125,6 +168,7 @@ impl Mailbox {
         *self.names.write() = None;
         *self.replicas.write() = None;
         self.searches.forget();
+        *self.out_of_office.lock() = None;
         if let Ok(settings) = read_settings(self.store.engine(), self.number) {
             *self.settings.write() = settings;
         }
@@ -160,6 +204,8 @@ fn read_settings(reader: &(impl Reader + ?Sized), number: MailboxNumber) -> Resu
 
 impl Drop for Mailbox {
     fn drop(&mut self) {
-        self.store.forget_mailbox(self.number);
+        if self._open.is_none() {
+            self.store.forget_mailbox(self.number);
+        }
     }
 }

@@ -1,12 +1,178 @@
-//! Whether a message is read. In a private mailbox it is a bit of the hot record; in a public store it
-//! will be a set of change numbers per user and folder, so all code asks here.
+//! Whether a message is read. In a private mailbox it is a bit of the hot record; in the store of public folders
+//! everybody has a set of change numbers for each folder: the messages that he has read, as they were then. A
+//! message that is changed has another number, and is unread again. All code asks here.
 
+use std::ops::ControlFlow;
+
+use mapi::{ChangeNumber, FileTime, FolderId, Guid, IdSet, Reader as Bytes, Wire, WireError};
+
+use super::writer::Tx;
+use crate::engine::{Direction, KeyRange, Reader, Space};
+use crate::keys::{self, Kind};
 use crate::record::hot::Hot;
+use crate::record::summary::Packed;
+use crate::record::{parts, version};
+use crate::table::Contents;
+use crate::{Mailbox, Result, StoreError};
 
+/// The bit of a message in a mailbox.
 pub(crate) fn is_read(hot: &Hot) -> bool {
     hot.read
 }
 
 pub(crate) fn set(hot: &mut Hot, read: bool) {
     hot.read = read;
+}
+
+/// What one user has read in one folder. By replica GUID, as clients get it ([MS-OXCFXICS] 2.2.2.4.2).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Seen {
+    pub(crate) set: IdSet<Guid>,
+    modified: FileTime,
+}
+
+const VERSION: u8 = 1;
+/// Bytes of a set at most. One of every second message of a million is shorter.
+pub(crate) const MAX_SET: usize = 256 << 10;
+
+impl Seen {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Seen, WireError> {
+        let mut r = Bytes::new(bytes);
+        version(&mut r, VERSION)?;
+        Ok(Seen { modified: FileTime::read(&mut r)?, set: IdSet::from_wire(r.rest())? })
+    }
+
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut w = vec![VERSION];
+        self.modified.write(&mut w);
+        self.set.write(&mut w);
+        w
+    }
+
+    /// Whether the state of a message with this change was read.
+    pub(crate) fn has(&self, mailbox: &Mailbox, change: ChangeNumber) -> Result<bool> {
+        Ok(self.set.contains(mailbox.replica_of(change.replica)?, change.counter))
+    }
+}
+
+/// What the one who asks has read in a folder; None where the bits of the messages count.
+pub(crate) fn seen(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    folder: FolderId,
+) -> Result<Option<Seen>> {
+    match mailbox.viewer() {
+        None => Ok(None),
+        Some(viewer) => Ok(Some(load(mailbox, reader, folder, viewer)?.0)),
+    }
+}
+
+/// Whether the one who asks has read a message.
+pub(crate) fn has_read(mailbox: &Mailbox, reader: &dyn Reader, hot: &Hot) -> Result<bool> {
+    match seen(mailbox, reader, hot.folder)? {
+        None => Ok(is_read(hot)),
+        Some(seen) => seen.has(mailbox, hot.change),
+    }
+}
+
+/// How many messages of a folder the one who asks has not read; None where the folder's record tells.
+pub(crate) fn unread(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    folder: FolderId,
+) -> Result<Option<u32>> {
+    let Some(seen) = seen(mailbox, reader, folder)? else { return Ok(None) };
+    let prefix = mailbox.key(Kind::Summary, &[&keys::fid(folder), &[Contents::Normal.to_byte()]]);
+    let mut unread = 0;
+    let mut failed = None;
+    let range = KeyRange::prefix(prefix);
+    reader.visit(Space::Mailbox, &range, Direction::Forward, &mut |_, value| {
+        let read = Packed::new(value).map_err(StoreError::from);
+        match read.and_then(|summary| seen.has(mailbox, summary.change())) {
+            Ok(read) => {
+                unread += u32::from(!read);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    failed.map_or(Ok(Some(unread)), Err)
+}
+
+/// Notes what the one who asks has read or not; whether that is another state than before.
+pub(crate) fn mark(
+    tx: &mut Tx<'_>,
+    viewer: Guid,
+    folder: FolderId,
+    changes: &[(ChangeNumber, bool)],
+) -> Result<()> {
+    let (mut seen, old_parts) = load(tx.mailbox, tx.reader(), folder, viewer)?;
+    for (change, read) in changes {
+        let replica = tx.mailbox.replica_of(change.replica)?;
+        match read {
+            true => seen.set.insert(replica, change.counter),
+            false => seen.set.remove(replica, change.counter),
+        }
+    }
+    store(tx, viewer, folder, seen, old_parts)
+}
+
+/// Replaces what one has read in a folder ([MS-OXCSTOR] 3.2.5.13.3).
+pub(crate) fn replace(
+    tx: &mut Tx<'_>,
+    viewer: Guid,
+    folder: FolderId,
+    set: IdSet<Guid>,
+) -> Result<()> {
+    let (_, old_parts) = load(tx.mailbox, tx.reader(), folder, viewer)?;
+    store(tx, viewer, folder, Seen { set, ..Seen::default() }, old_parts)
+}
+
+fn store(
+    tx: &mut Tx<'_>,
+    viewer: Guid,
+    folder: FolderId,
+    seen: Seen,
+    old_parts: usize,
+) -> Result<()> {
+    let bytes = Seen { modified: tx.now, ..seen }.to_bytes();
+    if bytes.len() > MAX_SET {
+        return Err(StoreError::TooBig {
+            what: "set of read messages",
+            size: bytes.len() as u64,
+            limit: MAX_SET as u64,
+        });
+    }
+    let prefix = key(tx.mailbox, folder, viewer);
+    parts::put(&mut tx.batch, &prefix, &bytes, old_parts);
+    Ok(())
+}
+
+fn load(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    folder: FolderId,
+    viewer: Guid,
+) -> Result<(Seen, usize)> {
+    let (bytes, parts) = parts::get(reader, &key(mailbox, folder, viewer))?;
+    match parts {
+        0 => Ok((Seen::default(), 0)),
+        _ => Ok((Seen::read(&bytes)?, parts)),
+    }
+}
+
+fn key(mailbox: &Mailbox, folder: FolderId, viewer: Guid) -> Vec<u8> {
+    mailbox.key(Kind::Seen, &[&keys::fid(folder), &viewer.0])
+}
+
+/// The records of all users for a folder that goes for good.
+pub(crate) fn forget_folder(tx: &mut Tx<'_>, folder: FolderId) -> Result<()> {
+    let range = KeyRange::prefix(tx.mailbox.key(Kind::Seen, &[&keys::fid(folder)]));
+    for key in tx.reader().keys(Space::Mailbox, &range, Direction::Forward, usize::MAX)? {
+        tx.delete(key.to_vec());
+    }
+    Ok(())
 }

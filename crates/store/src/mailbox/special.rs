@@ -7,42 +7,90 @@ use crate::MailboxNumber;
 use crate::engine::{Batch, Space};
 use crate::folder::FolderKind;
 use crate::keys::{self, Kind};
+use crate::permission::{Acl, Member, Rights};
 use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::head::{Head, Info};
 use crate::record::{parts, properties};
 use crate::value::Properties;
 
 macro_rules! special {
-    ($($(#[$meta:meta])* $name:ident = $counter:literal, $parent:ident, $display:literal, $class:expr;)*) => {
-        /// A folder that every mailbox has. The first thirteen are those of RopLogon, in its order
-        /// ([MS-OXCSTOR] 2.2.1.1.3).
+    (
+        $(#[$about:meta])* $folders:ident:
+        $($(#[$meta:meta])* $name:ident = $counter:literal, $parent:ident, $display:literal, $class:expr;)*
+    ) => {
+        $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum SpecialFolder {
+        pub enum $folders {
             $($(#[$meta])* $name = $counter,)*
         }
 
-        impl SpecialFolder {
-            pub const ALL: &[SpecialFolder] = &[$(SpecialFolder::$name,)*];
+        impl $folders {
+            pub const ALL: &[$folders] = &[$($folders::$name,)*];
 
-            /// The parent; the root is its own.
-            pub const fn parent(self) -> SpecialFolder {
-                match self { $(SpecialFolder::$name => SpecialFolder::$parent,)* }
+            /// The folder's id, the same in every store of the kind.
+            pub const fn id(self) -> FolderId {
+                FolderId::own(self as u64)
             }
 
-            /// The display name that a new mailbox gives it.
+            /// The parent; the root is its own.
+            pub const fn parent(self) -> $folders {
+                match self { $($folders::$name => $folders::$parent,)* }
+            }
+
+            /// The display name that a new store gives it.
             pub const fn display_name(self) -> &'static str {
-                match self { $(SpecialFolder::$name => $display,)* }
+                match self { $($folders::$name => $display,)* }
             }
 
             /// PidTagContainerClass, where it has one.
             pub const fn container_class(self) -> Option<&'static str> {
-                match self { $(SpecialFolder::$name => $class,)* }
+                match self { $($folders::$name => $class,)* }
+            }
+
+            const fn standard(self) -> Standard {
+                Standard {
+                    id: self.id(),
+                    parent: self.parent().id(),
+                    name: self.display_name(),
+                    class: self.container_class(),
+                }
             }
         }
     };
 }
 
+/// A folder that a store has from the beginning, and never loses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standard {
+    pub(crate) id: FolderId,
+    pub(crate) parent: FolderId,
+    pub(crate) name: &'static str,
+    class: Option<&'static str>,
+}
+
+/// Those of a mailbox, or of the store of public folders.
+pub(crate) fn standard(public: bool) -> Vec<Standard> {
+    match public {
+        false => SpecialFolder::ALL.iter().map(|folder| folder.standard()).collect(),
+        true => PublicFolder::ALL.iter().map(|folder| folder.standard()).collect(),
+    }
+}
+
+/// The one of this id.
+pub(crate) fn find(public: bool, id: FolderId) -> Option<Standard> {
+    match public {
+        false => SpecialFolder::from_id(id).map(SpecialFolder::standard),
+        true => {
+            let found = PublicFolder::ALL.iter().find(|folder| folder.id() == id);
+            found.map(|folder| folder.standard())
+        }
+    }
+}
+
 special! {
+    /// A folder that every mailbox has. The first thirteen are those of RopLogon, in its order
+    /// ([MS-OXCSTOR] 2.2.1.1.3).
+    SpecialFolder:
     Root = 1, Root, "", None;
     DeferredAction = 2, Root, "Deferred Action", None;
     SpoolerQueue = 3, Root, "Spooler Queue", None;
@@ -67,12 +115,31 @@ special! {
     FreebusyData = 22, Root, "Freebusy Data", None;
 }
 
-impl SpecialFolder {
-    /// The folder's id, the same in every mailbox.
-    pub const fn id(self) -> FolderId {
-        FolderId::own(self as u64)
-    }
+special! {
+    /// A folder that the store of public folders has. Root and IPM subtree have the ids that they have in
+    /// mailboxes.
+    PublicFolder:
+    Root = 1, Root, "", None;
+    NonIpmSubtree = 2, Root, "NON_IPM_SUBTREE", None;
+    EformsRegistry = 3, NonIpmSubtree, "EFORMS REGISTRY", None;
+    IpmSubtree = 4, Root, "IPM_SUBTREE", None;
+}
 
+impl PublicFolder {
+    /// The thirteen of RopLogon ([MS-OXCSTOR] 2.2.1.1.4). As in Exchange 2016, there are no folders of
+    /// free/busy data, of offline address books and of news (MS-OXCSTOR R155), and none of forms for one
+    /// language.
+    pub fn of_logon() -> [FolderId; 13] {
+        let mut folders = [FolderId::NONE; 13];
+        folders[0] = PublicFolder::Root.id();
+        folders[1] = PublicFolder::IpmSubtree.id();
+        folders[2] = PublicFolder::NonIpmSubtree.id();
+        folders[3] = PublicFolder::EformsRegistry.id();
+        folders
+    }
+}
+
+impl SpecialFolder {
     /// Which special folder an id is.
     pub fn from_id(id: FolderId) -> Option<SpecialFolder> {
         SpecialFolder::ALL.iter().copied().find(|folder| folder.id() == id)
@@ -87,24 +154,30 @@ impl SpecialFolder {
 /// Ids up to this one are kept for special folders, also those of later versions.
 const RESERVED: u64 = 0xff;
 
-/// Writes a new mailbox: its head, its folders and its receive folder table.
+/// Writes a new mailbox: its head, its folders and its receive folder table. Nothing is delivered to the store
+/// of public folders.
 pub(crate) fn build(batch: &mut Batch, mailbox: MailboxNumber, info: &Info) {
     let mut head = Head { counter: RESERVED, sequence: 1, hierarchy: 1, ..Head::default() };
-    for folder in SpecialFolder::ALL {
+    let all = standard(info.public);
+    for folder in &all {
         head.counter += 1;
-        let record = record(*folder, ChangeNumber::own(head.counter), info.created);
-        let key = keys::folder(mailbox, folder.id());
+        let record = record(folder, &all, ChangeNumber::own(head.counter), info.created);
+        let key = keys::folder(mailbox, folder.id);
         batch.put(Space::Mailbox, key, record.to_bytes());
-        if *folder != SpecialFolder::Root {
-            let key = keys::child(mailbox, folder.parent().id(), folder.display_name());
-            batch.put(Space::Mailbox, key, keys::fid(folder.id()));
+        if folder.id != folder.parent {
+            let key = keys::child(mailbox, folder.parent, folder.name);
+            batch.put(Space::Mailbox, key, keys::fid(folder.id));
         }
         let mut w = Vec::new();
-        properties::write(&mut w, &folder_properties(*folder, info));
-        let prefix = keys::key(mailbox, Kind::FolderProperties, &[&keys::fid(folder.id())]);
+        properties::write(&mut w, &folder_properties(folder, info));
+        let prefix = keys::key(mailbox, Kind::FolderProperties, &[&keys::fid(folder.id)]);
         parts::put(batch, &prefix, &w, 0);
+        if info.public {
+            let key = keys::key(mailbox, Kind::Permissions, &[&keys::fid(folder.id)]);
+            batch.put(Space::Mailbox, key, public_rights().to_bytes());
+        }
     }
-    for (class, folder) in RECEIVE {
+    for (class, folder) in RECEIVE.iter().filter(|_| !info.public) {
         let entry =
             ReceiveFolder { class: (*class).into(), folder: folder.id(), modified: info.created };
         let key = keys::key(mailbox, Kind::Receive, &[class.to_ascii_lowercase().as_bytes()]);
@@ -112,6 +185,19 @@ pub(crate) fn build(batch: &mut Batch, mailbox: MailboxNumber, info: &Info) {
     }
     batch.put(Space::Mailbox, keys::key(mailbox, Kind::Info, &[]), info.to_bytes());
     batch.put(Space::Mailbox, keys::key(mailbox, Kind::Head, &[]), head.to_bytes());
+}
+
+/// Who may do what in new public folders: as in Exchange, everybody is an author, and only administrators make
+/// folders until somebody is allowed to.
+fn public_rights() -> Acl {
+    let author = Rights::READ_ANY
+        | Rights::CREATE
+        | Rights::EDIT_OWNED
+        | Rights::DELETE_OWNED
+        | Rights::FOLDER_VISIBLE;
+    let mut acl = Acl::default();
+    acl.set(Member::Default, author);
+    acl
 }
 
 /// The receive folder table of a new mailbox.
@@ -122,16 +208,19 @@ pub(crate) const RECEIVE: &[(&str, SpecialFolder)] = &[
     ("IPC", SpecialFolder::Root),
 ];
 
-fn record(folder: SpecialFolder, change: ChangeNumber, now: FileTime) -> FolderRecord {
-    let children = SpecialFolder::ALL
-        .iter()
-        .filter(|child| child.parent() == folder && **child != SpecialFolder::Root)
-        .count();
+fn record(
+    folder: &Standard,
+    all: &[Standard],
+    change: ChangeNumber,
+    now: FileTime,
+) -> FolderRecord {
+    let is_child = |other: &&Standard| other.parent == folder.id && other.id != folder.id;
+    let children = all.iter().filter(is_child).count();
     FolderRecord {
-        parent: folder.parent().id(),
-        kind: match folder {
-            SpecialFolder::Root => FolderKind::Root,
-            _ => FolderKind::Generic,
+        parent: folder.parent,
+        kind: match folder.id == folder.parent {
+            true => FolderKind::Root,
+            false => FolderKind::Generic,
         },
         state: FolderState::Present,
         change,
@@ -145,23 +234,24 @@ fn record(folder: SpecialFolder, change: ChangeNumber, now: FileTime) -> FolderR
         created: now,
         modified: now,
         last_commit: now,
-        uid_validity: folder as u32,
+        uid_validity: folder.id.counter.get() as u32,
         uid_next: 1,
         sequence: 1,
-        name: folder.display_name().into(),
+        name: folder.name.into(),
         deleted_size: 0,
         deleted_children: 0,
         deleted: FileTime(0),
     }
 }
 
-pub(crate) fn folder_properties(folder: SpecialFolder, info: &Info) -> Properties {
+pub(crate) fn folder_properties(folder: &Standard, info: &Info) -> Properties {
     let mut properties = Properties::new();
-    if let Some(class) = folder.container_class() {
+    if let Some(class) = folder.class {
         properties.set(tags::CONTAINER_CLASS, class);
     }
     // [MS-OXOSFLD] 2.2.3: a client finds the others by the entry ids on the root and on the Inbox.
-    if matches!(folder, SpecialFolder::Root | SpecialFolder::Inbox) {
+    let known = SpecialFolder::from_id(folder.id).filter(|_| !info.public);
+    if matches!(known, Some(SpecialFolder::Root | SpecialFolder::Inbox)) {
         let entry_id = |folder: SpecialFolder| entry_id(info, folder);
         properties.set(tags::IPM_APPOINTMENT_ENTRY_ID, entry_id(SpecialFolder::Calendar));
         properties.set(tags::IPM_CONTACT_ENTRY_ID, entry_id(SpecialFolder::Contacts));

@@ -3,8 +3,8 @@
 use mapi::entry_id::{AddressBookEntryId, STORE_PROVIDER, StoreEntryId};
 use mapi::{ErrorCode, PropertyProblem, PropertyTag, PropertyType, Wire, tags};
 
-use super::special::SpecialFolder;
-use super::{entry_ids, writer};
+use super::special::{PublicFolder, SpecialFolder};
+use super::{entry_ids, ids, writer};
 use crate::engine::Reader;
 use crate::keys::Kind;
 use crate::record::{parts, properties};
@@ -24,10 +24,32 @@ const STORAGE_QUOTA_LIMIT: PropertyTag = PropertyTag::new(0x3ff5_0003);
 /// PR_DELETED_MESSAGE_SIZE_EXTENDED: what can be recovered.
 const DELETED_MESSAGE_SIZE: PropertyTag = PropertyTag::new(0x669b_0014);
 
+/// PidTagIpmPublicFoldersEntryId, PidTagNonIpmSubtreeEntryId and PidTagEformsRegistryEntryId, which
+/// [MS-OXPROPS] lacks: where the store of public folders has these.
+const IPM_PUBLIC_FOLDERS_ENTRY_ID: PropertyTag = PropertyTag::new(0x6631_0102);
+const NON_IPM_SUBTREE_ENTRY_ID: PropertyTag = PropertyTag::new(0x6620_0102);
+const EFORMS_REGISTRY_ENTRY_ID: PropertyTag = PropertyTag::new(0x6621_0102);
+/// Bytes of an extended rule at most (PidTagExtendedRuleSizeLimit).
+pub const EXTENDED_RULE_LIMIT: i32 = 96 << 10;
+/// PidTagLocaleId until a client sets it: English of the United States.
+const DEFAULT_LOCALE: i32 = 0x0409;
+
+/// What clients read and may not set. As in Exchange 2016, not even what the specification calls read/write
+/// (MS-OXCSTOR R6280001, R3128, R306800301).
+const PROTECTED: &[PropertyTag] = &[tags::COMMENT, tags::DELETE_AFTER_SUBMIT, tags::DISPLAY_NAME];
+
 /// Computed properties of the store object.
 const COMPUTED: &[PropertyTag] = &[
     tags::ACCESS,
     tags::ACCESS_LEVEL,
+    tags::ADDRESS_BOOK_MESSAGE_ID,
+    tags::CODE_PAGE_ID,
+    tags::CONTENT_COUNT,
+    tags::EXTENDED_RULE_SIZE_LIMIT,
+    tags::SERIALIZED_REPLID_GUID_MAP,
+    EFORMS_REGISTRY_ENTRY_ID,
+    IPM_PUBLIC_FOLDERS_ENTRY_ID,
+    NON_IPM_SUBTREE_ENTRY_ID,
     tags::COMMON_VIEWS_ENTRY_ID,
     tags::DISPLAY_NAME,
     tags::ENTRY_ID,
@@ -66,14 +88,48 @@ pub fn get(mailbox: &Mailbox, tags: &[PropertyTag]) -> Result<Vec<Option<Value>>
     tags.iter()
         .map(|tag| match computed(mailbox, *tag)? {
             Some(value) => Ok(Some(value)),
-            None => Ok(stored.get(*tag).cloned()),
+            None => Ok(stored.get(*tag).cloned().or_else(|| default(*tag))),
         })
         .collect()
+}
+
+/// What a property is that nobody has set.
+fn default(tag: PropertyTag) -> Option<Value> {
+    const OOF: u16 = tags::OUT_OF_OFFICE_STATE.id();
+    const LOCALE: u16 = tags::LOCALE_ID.id();
+    match tag.id() {
+        OOF => Some(false.into()),
+        LOCALE => Some(DEFAULT_LOCALE.into()),
+        _ => None,
+    }
+}
+
+/// Whether the user is out of office, as far as it is known without asking the engine.
+pub fn known_out_of_office(mailbox: &Mailbox) -> Option<bool> {
+    *mailbox.out_of_office.lock()
+}
+
+/// Whether the user is out of office (PidTagOutOfOfficeState).
+pub fn out_of_office(mailbox: &Mailbox) -> Result<bool> {
+    let mut known = mailbox.out_of_office.lock();
+    if let Some(known) = *known {
+        return Ok(known);
+    }
+    let stored = read(mailbox, mailbox.reader())?.0;
+    let state =
+        stored.inline(tags::OUT_OF_OFFICE_STATE) == Some(&mapi::PropertyValue::Boolean(true));
+    Ok(*known.insert(state))
 }
 
 /// Every property that the store object has.
 pub fn tags(mailbox: &Mailbox) -> Result<Vec<PropertyTag>> {
     let mut tags = COMPUTED.to_vec();
+    tags.retain(|tag| *tag != tags::ADDRESS_BOOK_MESSAGE_ID);
+    let public = [EFORMS_REGISTRY_ENTRY_ID, IPM_PUBLIC_FOLDERS_ENTRY_ID, NON_IPM_SUBTREE_ENTRY_ID];
+    match mailbox.is_public() {
+        true => tags.retain(|tag| !OF_MAILBOXES.contains(tag)),
+        false => tags.retain(|tag| !public.contains(tag)),
+    }
     // A quota that is not set is a property that is not there.
     let quota = quota::usage(mailbox)?.quota;
     tags.retain(|tag| match *tag {
@@ -87,6 +143,18 @@ pub fn tags(mailbox: &Mailbox) -> Result<Vec<PropertyTag>> {
     Ok(tags)
 }
 
+/// Computed properties that the store of public folders does not have.
+const OF_MAILBOXES: &[PropertyTag] = &[
+    tags::COMMON_VIEWS_ENTRY_ID,
+    tags::FINDER_ENTRY_ID,
+    tags::IPM_OUTBOX_ENTRY_ID,
+    tags::IPM_SENT_MAIL_ENTRY_ID,
+    tags::IPM_WASTEBASKET_ENTRY_ID,
+    tags::MAILBOX_OWNER_ENTRY_ID,
+    tags::MAILBOX_OWNER_NAME,
+    tags::VIEWS_ENTRY_ID,
+];
+
 /// Whether clients may not set or delete the property of a store.
 pub fn is_computed(tag: PropertyTag) -> bool {
     COMPUTED.iter().any(|computed| computed.id() == tag.id())
@@ -94,7 +162,14 @@ pub fn is_computed(tag: PropertyTag) -> bool {
 
 /// Sets properties; those that cannot be set come back as problems.
 pub fn set(mailbox: &Mailbox, values: Vec<(PropertyTag, Value)>) -> Result<Vec<PropertyProblem>> {
-    let (accepted, problems) = folder::split_computed(values, is_computed);
+    let (accepted, mut problems) = folder::split_computed(values, |tag| {
+        is_computed(tag) || PROTECTED.iter().any(|protected| protected.id() == tag.id())
+    });
+    for problem in &mut problems {
+        if PROTECTED.iter().any(|protected| protected.id() == problem.tag.id()) {
+            problem.error = ErrorCode::ACCESS_DENIED;
+        }
+    }
     if accepted.is_empty() {
         return Ok(problems);
     }
@@ -133,7 +208,10 @@ fn change(mailbox: &Mailbox, edit: impl Fn(&mut Properties)) -> Result<()> {
         properties::write(&mut w, &properties);
         parts::put(&mut tx.batch, &mailbox.key(Kind::StoreProperties, &[]), &w, old_parts);
         large::mark_store(tx, &before, &properties)
-    })
+    })?;
+    // What was read before the change is not believed any more.
+    *mailbox.out_of_office.lock() = None;
+    Ok(())
 }
 
 fn read(mailbox: &Mailbox, reader: &dyn Reader) -> Result<(Properties, usize)> {
@@ -149,7 +227,33 @@ fn computed(mailbox: &Mailbox, tag: PropertyTag) -> Result<Option<Value>> {
         Ok(Some(entry_ids::folder(mailbox, folder.id())?.into()))
     };
     let Some(known) = COMPUTED.iter().find(|known| known.id() == tag.id()) else { return Ok(None) };
+    if mailbox.is_public() && OF_MAILBOXES.contains(known) {
+        return Ok(None);
+    }
     Ok(Some(match *known {
+        IPM_PUBLIC_FOLDERS_ENTRY_ID if mailbox.is_public() => {
+            entry_ids::folder(mailbox, PublicFolder::IpmSubtree.id())?.into()
+        }
+        NON_IPM_SUBTREE_ENTRY_ID if mailbox.is_public() => {
+            entry_ids::folder(mailbox, PublicFolder::NonIpmSubtree.id())?.into()
+        }
+        EFORMS_REGISTRY_ENTRY_ID if mailbox.is_public() => {
+            entry_ids::folder(mailbox, PublicFolder::EformsRegistry.id())?.into()
+        }
+        tags::CONTENT_COUNT => {
+            let count = folder::message_count(mailbox)?;
+            i32::try_from(count).unwrap_or(i32::MAX).into()
+        }
+        tags::EXTENDED_RULE_SIZE_LIMIT => EXTENDED_RULE_LIMIT.into(),
+        // [MS-OXCSTOR] 2.2.2.1.1.13
+        tags::SERIALIZED_REPLID_GUID_MAP => {
+            let mut map = Vec::new();
+            for (replica, guid) in ids::mapping(mailbox)? {
+                map.extend(replica.to_le_bytes());
+                map.extend(guid.0);
+            }
+            map.into()
+        }
         tags::IPM_SUBTREE_ENTRY_ID => return folder(SpecialFolder::IpmSubtree),
         tags::IPM_OUTBOX_ENTRY_ID => return folder(SpecialFolder::Outbox),
         tags::IPM_SENT_MAIL_ENTRY_ID => return folder(SpecialFolder::SentItems),
@@ -189,6 +293,7 @@ fn computed(mailbox: &Mailbox, tag: PropertyTag) -> Result<Option<Value>> {
         tags::EXTENDED_RULE_SIZE_LIMIT => (crate::rule::EXTENDED_SIZE_LIMIT as i32).into(),
         tags::MAXIMUM_SUBMIT_MESSAGE_SIZE => kibibytes(mailbox.store.inner.options.max_submit),
         tags::DISPLAY_NAME | tags::MAILBOX_OWNER_NAME => match owner(mailbox)? {
+            Some(owner) if mailbox.is_public() => owner.display_name.into(),
             Some(owner) if tag.id() == tags::DISPLAY_NAME.id() => {
                 format!("Mailbox - {}", owner.display_name).into()
             }
@@ -212,7 +317,11 @@ pub fn store_entry_id(mailbox: &Mailbox) -> Result<Vec<u8>> {
     let server = mailbox.store.server_dn()?;
     let dn = owner(mailbox)?.map(|owner| owner.legacy_dn).unwrap_or_default();
     let server = server.rsplit("/cn=").next().unwrap_or(&server);
-    Ok(StoreEntryId::mailbox(server, &dn).to_wire())
+    Ok(match mailbox.is_public() {
+        false => StoreEntryId::mailbox(server, &dn),
+        true => StoreEntryId::public(server),
+    }
+    .to_wire())
 }
 
 fn owner(mailbox: &Mailbox) -> Result<Option<crate::Account>> {

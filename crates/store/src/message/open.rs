@@ -5,6 +5,7 @@ use mapi::MessageId;
 use super::{Message, MessageBody};
 use crate::engine::{Direction, KeyRange, Reader, Space};
 use crate::keys;
+use crate::mailbox::read_state;
 use crate::record::hot::Hot;
 use crate::record::node::{self, Path};
 use crate::{Mailbox, Result, StoreError, folder};
@@ -26,7 +27,9 @@ pub fn open(mailbox: &Mailbox, id: MessageId) -> Result<Message> {
 pub(crate) fn read(mailbox: &Mailbox, reader: &dyn Reader, id: MessageId) -> Result<Message> {
     let hot = read_hot(mailbox, reader, id)?.ok_or(StoreError::NotFound("message"))?;
     let body = Nodes::read(mailbox, reader, id)?.body()?;
-    Ok(Message::from_hot(id, &hot, body))
+    let mut message = Message::from_hot(id, &hot, body);
+    message.read = read_state::has_read(mailbox, reader, &hot)?;
+    Ok(message)
 }
 
 /// The Internet message as it was received, if it was.

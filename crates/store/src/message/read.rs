@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mapi::{FolderId, MessageId};
+use mapi::{ChangeNumber, FolderId, Guid, MessageId};
 
 use super::computed::summary_flags;
 use super::flags;
@@ -75,6 +75,8 @@ pub fn mark(
     let mut sent = false;
     for batch in ids.chunks(BATCH) {
         let receipts = match marking.receipt {
+            // Who reads public folders is nobody's recipient.
+            Pending::Send if mailbox.is_public() => BTreeMap::new(),
             Pending::Send => receipts(mailbox, folder, batch, Receipt::Read)?,
             Pending::Keep | Pending::Cancel => BTreeMap::new(),
         };
@@ -82,6 +84,9 @@ pub fn mark(
         // Within one batch an id counts once: the second time it reads the state before the batch.
         let mut seen = std::collections::HashSet::new();
         changed.extend(writer::write(mailbox, |tx| {
+            if let (Some(viewer), Some(read)) = (tx.mailbox.viewer(), marking.read) {
+                return set_seen(tx, viewer, folder, batch, read);
+            }
             seen.clear();
             batch
                 .iter()
@@ -225,6 +230,38 @@ pub(crate) fn change_flags(tx: &mut Tx<'_>, id: MessageId, set: u32, clear: u32)
     hot.flags = hot.flags & !clear | set;
     hot.change = tx.next_change()?;
     commit(tx, id, &mut hot, ChangeKind::MessageFlags)
+}
+
+/// Public folders: the messages stay as they are, and the user's set has them or not. All ids are of one folder.
+fn set_seen(
+    tx: &mut Tx<'_>,
+    viewer: Guid,
+    folder: Option<FolderId>,
+    ids: &[MessageId],
+    read: bool,
+) -> Result<Vec<Option<bool>>> {
+    let mut changes: Vec<(ChangeNumber, bool)> = Vec::new();
+    let mut results = Vec::with_capacity(ids.len());
+    let mut place = folder;
+    for id in ids {
+        let hot = read_hot(tx.mailbox, tx.reader(), *id)?;
+        let Some(hot) = hot.filter(|hot| folder.is_none_or(|folder| folder == hot.folder)) else {
+            results.push(None);
+            continue;
+        };
+        place = Some(hot.folder);
+        let told = changes.iter().any(|(change, _)| *change == hot.change);
+        let changed = !told && read_state::has_read(tx.mailbox, tx.reader(), &hot)? != read;
+        if changed {
+            changes.push((hot.change, read));
+            tx.log(Change::of_message(ChangeKind::MessageRead, *id, &hot))?;
+        }
+        results.push(Some(changed));
+    }
+    if let Some(folder) = place.filter(|_| !changes.is_empty()) {
+        read_state::mark(tx, viewer, folder, &changes)?;
+    }
+    Ok(results)
 }
 
 fn commit(tx: &mut Tx<'_>, id: MessageId, hot: &mut Hot, kind: ChangeKind) -> Result<()> {

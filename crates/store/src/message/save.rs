@@ -147,7 +147,8 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
     let mut hot = Hot {
         folder: message.folder,
         contents: Contents::of(message.associated, false),
-        read: message.read,
+        // In public folders everybody has his own state.
+        read: message.read || tx.mailbox.viewer().is_some(),
         flags: message.flags,
         status: message.status,
         change,
@@ -174,6 +175,16 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
         }
         None => hot.uid = next_uid(tx.folder(message.folder)?)?,
     }
+    let seen = match &old {
+        None => message.read,
+        // Who changes what he has read has read the change.
+        Some(old) => read_state::has_read(tx.mailbox, tx.reader(), old)?,
+    };
+    if let Some(viewer) = tx.mailbox.viewer() {
+        let gone = old.iter().map(|old| (old.change, false));
+        let states: Vec<_> = gone.chain([(hot.change, seen)]).collect();
+        read_state::mark(tx, viewer, hot.folder, &states)?;
+    }
     let record = tx.folder(hot.folder)?;
     if let Some(old) = &old {
         count(record, old, false);
@@ -187,6 +198,7 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
     tx.log(Change::of_message(kind, message.id, &hot))?;
     let body = std::mem::take(&mut message.body);
     *message = Message::from_hot(message.id, &hot, body);
+    message.read = seen;
     Ok(())
 }
 

@@ -42,7 +42,8 @@ impl Sizes {
 
 /// Since version 2: the last entry that was trimmed, and the sizes.
 const VERSION: u8 = 2;
-const INFO_VERSION: u8 = 1;
+/// Since version 2: what kind of store it is. Mailboxes are written as version 1.
+const INFO_VERSION: u8 = 2;
 
 impl Head {
     /// A head of version 1 lacks the sizes: `None` in the place of them, until the mailbox was migrated.
@@ -88,24 +89,44 @@ pub(crate) struct Info {
     pub(crate) guid: Guid,
     pub(crate) replica: Guid,
     pub(crate) created: FileTime,
+    /// It holds the organisation's public folders, not somebody's messages.
+    pub(crate) public: bool,
 }
 
+/// Kinds of stores in an info record.
+const PUBLIC: u8 = 1;
+
 impl Info {
+    /// Of a new mailbox, whose replica nobody else has ([MS-OXCSTOR] 3.2.3).
+    pub(crate) fn new(guid: Guid, created: FileTime, public: bool) -> Info {
+        Info { guid, replica: Guid::random(), created, public }
+    }
+
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let mut r = Reader::new(bytes);
-        super::version(&mut r, INFO_VERSION)?;
+        let version = super::version(&mut r, INFO_VERSION)?;
         Ok(Info {
             guid: Guid::read(&mut r)?,
             replica: Guid::read(&mut r)?,
             created: FileTime::read(&mut r)?,
+            public: match version {
+                1 => false,
+                _ => match u8::read(&mut r)? {
+                    PUBLIC => true,
+                    other => return Err(r.bad("a kind of store", u64::from(other), 1)),
+                },
+            },
         })
     }
 
     pub(crate) fn to_bytes(self) -> Vec<u8> {
-        let mut w = vec![INFO_VERSION];
+        let mut w = vec![if self.public { INFO_VERSION } else { 1 }];
         self.guid.write(&mut w);
         self.replica.write(&mut w);
         self.created.write(&mut w);
+        if self.public {
+            w.push(PUBLIC);
+        }
         w
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn open(mailbox: &Arc<Mailbox>, query: Query) -> Result<Arc<View>> {
     let plan = Plan::of(&query)?;
     let gauges = &mailbox.store().inner.gauges;
     let views = &mailbox.views;
-    let name = name(&query);
+    let name = name(mailbox, &query);
     let core = {
         let mut slots = views.slots.lock();
         match slots.get_mut(&name) {
@@ -204,8 +204,10 @@ impl Views {
 }
 
 /// The query as bytes.
-fn name(query: &Query) -> Vec<u8> {
-    let mut name = query.folder.to_wire();
+fn name(mailbox: &Mailbox, query: &Query) -> Vec<u8> {
+    // Where everybody has his own read state, everybody has his own rows.
+    let mut name = mailbox.viewer().map(|viewer| viewer.0.to_vec()).unwrap_or_default();
+    query.folder.write(&mut name);
     name.push(match query.rows {
         QueryRows::Contents(contents) => contents.to_byte(),
         QueryRows::Hierarchy { depth } => 0x80 | u8::from(depth),

@@ -12,7 +12,7 @@ use super::evaluate::{Source, value_size};
 use super::{Contents, collate};
 use crate::engine::{self, Reader, Space};
 use crate::folder::computed::FolderView;
-use crate::mailbox::{entry_ids, store_properties};
+use crate::mailbox::{entry_ids, read_state, store_properties};
 use crate::message::{self, Attachment, Message, flags};
 use crate::record::search::Link;
 use crate::record::summary::{Known, Packed};
@@ -34,6 +34,7 @@ pub(crate) struct Context<'a> {
     pub(crate) folder: FolderId,
     folder_name: OnceCell<Option<String>>,
     is_search: OnceCell<bool>,
+    seen: OnceCell<Option<read_state::Seen>>,
 }
 
 impl<'a> Context<'a> {
@@ -44,6 +45,7 @@ impl<'a> Context<'a> {
             folder,
             folder_name: OnceCell::new(),
             is_search: OnceCell::new(),
+            seen: OnceCell::new(),
         }
     }
 
@@ -58,6 +60,18 @@ impl<'a> Context<'a> {
         let record = folder::any(self.mailbox, self.reader, self.folder)?;
         let search = record.is_some_and(|record| record.kind == folder::FolderKind::Search);
         Ok(*self.is_search.get_or_init(|| search))
+    }
+
+    /// What the one who asks has read in the folder, where that is his own matter.
+    fn seen(&self) -> Result<Option<&read_state::Seen>> {
+        if self.mailbox.viewer().is_none() {
+            return Ok(None);
+        }
+        if let Some(seen) = self.seen.get() {
+            return Ok(seen.as_ref());
+        }
+        let seen = read_state::seen(self.mailbox, self.reader, self.folder)?;
+        Ok(self.seen.get_or_init(|| seen).as_ref())
     }
 
     fn folder_name(&self) -> Result<Option<String>> {
@@ -170,6 +184,14 @@ impl<'a> MessageRow<'a> {
         Ok(self.message.get_or_init(|| message).as_ref())
     }
 
+    /// PidTagMessageFlags, as the one who asks sees them.
+    fn flags(&self) -> Result<u32> {
+        let all = self.summary.flags();
+        let Some(seen) = self.context.seen()? else { return Ok(all) };
+        let read = seen.has(self.context.mailbox, self.summary.change())?;
+        Ok(all & !flags::READ | if read { flags::READ } else { 0 })
+    }
+
     fn whole_message(&self) -> Result<Option<Message>> {
         match message::read_in(self.context.mailbox, self.context.reader, self.id) {
             Ok(message) => Ok(Some(message)),
@@ -195,6 +217,7 @@ impl<'a> MessageRow<'a> {
         const OBJECT_TYPE: u16 = tags::OBJECT_TYPE.id();
         const ASSOCIATED: u16 = tags::ASSOCIATED.id();
         const READ: u16 = tags::READ.id();
+        const MESSAGE_FLAGS: u16 = tags::MESSAGE_FLAGS.id();
         const CHANGE_KEY: u16 = tags::CHANGE_KEY.id();
         const MAPPING_SIGNATURE: u16 = tags::MAPPING_SIGNATURE.id();
         const STORE_RECORD_KEY: u16 = tags::STORE_RECORD_KEY.id();
@@ -218,7 +241,8 @@ impl<'a> MessageRow<'a> {
             // MAPI_MESSAGE ([MS-OXCPRPT] 2.2.1.7).
             OBJECT_TYPE => 5i32.into(),
             ASSOCIATED => self.contents.is_associated().into(),
-            READ => (self.summary.flags() & flags::READ != 0).into(),
+            READ => (self.flags()? & flags::READ != 0).into(),
+            MESSAGE_FLAGS if mailbox.viewer().is_some() => (self.flags()? as i32).into(),
             CHANGE_KEY => {
                 let change = self.summary.change();
                 entry_ids::gid(mailbox, change.replica, change.counter)?.into()

@@ -52,7 +52,8 @@ impl Fixture {
         let below = new(work, "Below");
         let comment = "c".repeat(20_000);
         folder::set(&mailbox, work, vec![(tags::COMMENT, comment.as_str().into())]).unwrap();
-        store_properties::set(&mailbox, vec![(tags::COMMENT, comment.as_str().into())]).unwrap();
+        store_properties::set(&mailbox, vec![(tags::COMPANY_NAME, comment.as_str().into())])
+            .unwrap();
         receive::set_folder(&mailbox, "IPM.Test", Some(work)).unwrap();
         let keyed = |key: &str| ImportOptions {
             key: Some(key.as_bytes().to_vec()),

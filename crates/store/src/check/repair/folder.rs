@@ -16,7 +16,6 @@ use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::special::{self, SpecialFolder};
 use crate::mailbox::writer::{self, Tx};
 use crate::record::folder::{FolderRecord, FolderState};
-use crate::record::head::Info;
 use crate::record::hot::Hot;
 use crate::record::{parts, properties};
 use crate::value::Properties;
@@ -121,7 +120,7 @@ fn mend(tx: &mut Tx<'_>, id: FolderId, bad: &Bad) -> Result<(Mended, Vec<FolderI
         Some(Ok(record)) => (record, false),
         now => {
             let entries = entries(tx, id)?;
-            let special = SpecialFolder::from_id(id).is_some();
+            let special = special::find(tx.mailbox.is_public(), id).is_some();
             if now.is_none() && !special && parts.is_empty() && !has_content(tx, id)? {
                 touched.extend(entries.iter().map(|(_, parent)| *parent));
                 for (key, _) in entries {
@@ -201,10 +200,10 @@ fn make_again(
         entries.iter().any(|(known, _)| *known == key)
     };
     let raw = raw.filter(named);
-    let special = SpecialFolder::from_id(id);
+    let special = special::find(tx.mailbox.is_public(), id);
     let (parent, name) = match (&raw, special, entries.first()) {
         (Some(record), ..) => (record.parent, record.name.clone()),
-        (None, Some(special), _) => (special.parent().id(), special.display_name().to_owned()),
+        (None, Some(special), _) => (special.parent, special.name.to_owned()),
         (None, None, Some((_, parent))) => {
             lost.push("its name".into());
             (*parent, made_up(id))
@@ -274,8 +273,8 @@ fn settle(
         if record.name.is_empty() {
             record.name = made_up(id);
         }
-        if let Some(special) = SpecialFolder::from_id(id) {
-            record.parent = special.parent().id();
+        if let Some(special) = special::find(tx.mailbox.is_public(), id) {
+            record.parent = special.parent;
             record.state = FolderState::Present;
         } else if record.state == FolderState::Present
             && (record.parent == id || self::record(tx, record.parent)?.is_none())
@@ -431,12 +430,8 @@ fn write_parts(tx: &mut Tx<'_>, kind: Kind, id: &[u8], stored: &[Scanned], now: 
 
 /// What a special folder begins with, and the container class of the parent for all others.
 fn add_defaults(tx: &Tx<'_>, id: FolderId, parent: FolderId, read: &mut Properties) -> Result<()> {
-    let defaults = match SpecialFolder::from_id(id) {
-        Some(special) => {
-            let (guid, replica) = (tx.mailbox.guid(), tx.mailbox.replica());
-            let info = Info { guid, replica, created: tx.mailbox.created() };
-            special::folder_properties(special, &info)
-        }
+    let defaults = match special::find(tx.mailbox.is_public(), id) {
+        Some(special) => special::folder_properties(&special, &tx.mailbox.info()),
         None => {
             let prefix = tx.mailbox.key(Kind::FolderProperties, &[&keys::fid(parent)]);
             let parts = collect(tx.reader(), Space::Mailbox, KeyRange::prefix(prefix))?;
@@ -490,8 +485,8 @@ pub(super) fn attach(
         let mut after = before.clone();
         after.state = FolderState::Present;
         after.deleted = FileTime(0);
-        after.parent = match SpecialFolder::from_id(id) {
-            Some(special) => special.parent().id(),
+        after.parent = match special::find(tx.mailbox.is_public(), id) {
+            Some(special) => special.parent,
             None => {
                 let place = lost_and_found(tx)?;
                 let inside = place == id || is_below(tx, place, id)?;

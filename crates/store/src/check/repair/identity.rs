@@ -50,6 +50,7 @@ pub(super) fn info(store: &Store, number: MailboxNumber) -> Result<Mended> {
                 guid: account.mailbox_guid,
                 replica,
                 created: created.unwrap_or_else(|_| store.now()),
+                public: crate::directory::is_public(&account),
             }
         }
     };

@@ -381,17 +381,17 @@ on_both! {
         let saved = open_attachment(&mut client, message, number).expect("as it was saved");
         assert_eq!(client.get(saved, name), Ok("a.txt".into()));
         for object in [folder, client.logon] {
-            set_quietly(&mut client, object, tags::COMMENT, "quiet");
+            set_quietly(&mut client, object, tags::COMPANY_NAME, "quiet");
         }
         let mut second = rig.client(ME)?;
         let seen = second.open_folder(INBOX).expect("the inbox");
-        assert_eq!(second.get(seen, tags::COMMENT), Ok("quiet".into()));
-        assert_eq!(second.get(second.logon, tags::COMMENT), Ok("quiet".into()));
+        assert_eq!(second.get(seen, tags::COMPANY_NAME), Ok("quiet".into()));
+        assert_eq!(second.get(second.logon, tags::COMPANY_NAME), Ok("quiet".into()));
         for object in [folder, client.logon] {
-            delete_quietly(&mut client, object, tags::COMMENT);
+            delete_quietly(&mut client, object, tags::COMPANY_NAME);
         }
-        assert_eq!(second.get(seen, tags::COMMENT), Err(ErrorCode::NOT_FOUND));
-        assert_eq!(second.get(second.logon, tags::COMMENT), Err(ErrorCode::NOT_FOUND));
+        assert_eq!(second.get(seen, tags::COMPANY_NAME), Err(ErrorCode::NOT_FOUND));
+        assert_eq!(second.get(second.logon, tags::COMPANY_NAME), Err(ErrorCode::NOT_FOUND));
         Ok(())
     }
 

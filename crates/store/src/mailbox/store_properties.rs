@@ -29,8 +29,6 @@ const DELETED_MESSAGE_SIZE: PropertyTag = PropertyTag::new(0x669b_0014);
 const IPM_PUBLIC_FOLDERS_ENTRY_ID: PropertyTag = PropertyTag::new(0x6631_0102);
 const NON_IPM_SUBTREE_ENTRY_ID: PropertyTag = PropertyTag::new(0x6620_0102);
 const EFORMS_REGISTRY_ENTRY_ID: PropertyTag = PropertyTag::new(0x6621_0102);
-/// Bytes of an extended rule at most (PidTagExtendedRuleSizeLimit).
-pub const EXTENDED_RULE_LIMIT: i32 = 96 << 10;
 /// PidTagLocaleId until a client sets it: English of the United States.
 const DEFAULT_LOCALE: i32 = 0x0409;
 
@@ -45,7 +43,6 @@ const COMPUTED: &[PropertyTag] = &[
     tags::ADDRESS_BOOK_MESSAGE_ID,
     tags::CODE_PAGE_ID,
     tags::CONTENT_COUNT,
-    tags::EXTENDED_RULE_SIZE_LIMIT,
     tags::SERIALIZED_REPLID_GUID_MAP,
     EFORMS_REGISTRY_ENTRY_ID,
     IPM_PUBLIC_FOLDERS_ENTRY_ID,
@@ -244,7 +241,6 @@ fn computed(mailbox: &Mailbox, tag: PropertyTag) -> Result<Option<Value>> {
             let count = folder::message_count(mailbox)?;
             i32::try_from(count).unwrap_or(i32::MAX).into()
         }
-        tags::EXTENDED_RULE_SIZE_LIMIT => EXTENDED_RULE_LIMIT.into(),
         // [MS-OXCSTOR] 2.2.2.1.1.13
         tags::SERIALIZED_REPLID_GUID_MAP => {
             let mut map = Vec::new();

@@ -196,7 +196,10 @@ pub(crate) fn replace(
 /// The submitted messages of one mailbox, or of all.
 pub(crate) fn items(store: &Store, mailbox: Option<MailboxNumber>) -> Result<Vec<Item>> {
     let range = KeyRange::prefix(jobs::submissions(mailbox));
-    let keys = store.engine().keys(Space::Queue, &range, Direction::Forward, usize::MAX)?;
+    // INVARIANT: of one state with what readers see of mailboxes, which is read after it: an entry that is
+    // newer than its message would be taken for one without a message.
+    let reader = store.engine().snapshot()?;
+    let keys = reader.keys(Space::Queue, &range, Direction::Forward, usize::MAX)?;
     Ok(keys.iter().filter_map(|key| item_of(key)).collect())
 }
 

@@ -206,7 +206,9 @@ fn deliver_some(
 }
 
 fn go_on(store: &Store, item: Item, left: &mut usize, caused: &mut Vec<Item>) -> Result<Step> {
-    let Some(mut entry) = queue::find(store.engine(), item)? else { return Ok(Step::Done) };
+    let reader = store.engine().snapshot()?;
+    let Some(mut entry) = queue::find(&*reader, item)? else { return Ok(Step::Done) };
+    drop(reader);
     let (source, message) = match submitted(store, item)? {
         Some(found) => found,
         None => {
@@ -491,8 +493,10 @@ pub fn waiting(store: &Store) -> Result<Waiting> {
     let now = store.now();
     let mut waiting = Waiting::default();
     let mut by_state: BTreeMap<bool, u64> = BTreeMap::new();
-    for item in queue::items(store, None)? {
-        match queue::find(store.engine(), item)? {
+    let items = queue::items(store, None)?;
+    let reader = store.engine().snapshot()?;
+    for item in items {
+        match queue::find(&*reader, item)? {
             Some(Entry { state: State::Server, due, .. }) => {
                 *by_state.entry(due > now).or_default() += 1;
             }

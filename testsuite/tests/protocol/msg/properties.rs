@@ -14,6 +14,9 @@ fn text(client: &mut Client, object: Handle, tag: PropertyTag) -> Option<String>
     }
 }
 
+/// What is set, and the subject, its prefix and the normalized subject that come of it.
+type Case<'a> = (&'a [(PropertyTag, &'a str)], [&'a str; 3]);
+
 on_both! {
     /// MS-OXCMSG 2.2.1.1: R1724, R1097, R1098, R1103, R1104
     /// MS-OXCPRPT 2.2.1.1
@@ -116,7 +119,7 @@ on_both! {
     /// MS-OXCMSG 2.2.1.46: R1239, R1801, R1802
     fn subject_prefix_and_normalized_subject_make_the_subject(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
-        let cases: [(&[(PropertyTag, &str)], [&str; 3]); 5] = [
+        let cases: [Case; 5] = [
             (&[(tags::SUBJECT, "RE: one")], ["RE: one", "RE: ", "one"]),
             (&[(tags::SUBJECT, "long: one")], ["long: one", "", "long: one"]),
             (

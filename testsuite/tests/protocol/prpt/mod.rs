@@ -2,6 +2,8 @@
 
 mod copy;
 mod lock;
+mod named;
+mod property;
 mod stream;
 
 use mapi::wire::Counted;

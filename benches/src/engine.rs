@@ -3,15 +3,16 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use mapi::restriction::FuzzyLevel;
 use mapi::{PropertyTag, Restriction, SortOrder, SortOrderSet, TaggedValue, tags};
 use store::engine::{Batch, Direction, Engine, FjallEngine, KeyRange, Options, Reader, Space};
-use store::table::{Contents, Query, QueryRows, open};
-use store::{Store, StoreOptions};
+use store::table::{Contents, Query, QueryRows, RowObject, Toggled, open};
+use store::{Mailbox, Store, StoreOptions};
 
 use crate::Bench;
 use crate::figure::{Figure, Span, milliseconds};
@@ -185,8 +186,76 @@ fn views(bench: &mut Bench) -> anyhow::Result<Vec<Figure>> {
             figures.push(Figure::time(NAME, "find by a prefix of the sorted column", found));
         }
     }
+    figures.extend(searches(&mailbox, &clock)?);
     drop(mailbox);
     store.close()?;
+    Ok(figures)
+}
+
+/// A word that no subject has, looked for in all; and a category of a thousand, expanded.
+fn searches(mailbox: &Arc<Mailbox>, clock: &ProcessClock) -> anyhow::Result<Vec<Figure>> {
+    const ROUNDS: usize = 9;
+    let timed = |work: &mut dyn FnMut() -> anyhow::Result<()>| -> anyhow::Result<Span> {
+        let mut spans = Vec::new();
+        // The first one warms up.
+        for _ in 0..=ROUNDS {
+            let (cpu, began) = (clock.now()?, Instant::now());
+            work()?;
+            let elapsed = began.elapsed();
+            spans.push(Span { cpu: clock.now()? - cpu, clock: elapsed });
+        }
+        spans.remove(0);
+        spans.sort_by_key(|span| span.clock);
+        Ok(spans[ROUNDS / 2])
+    };
+    let query = |orders: Vec<SortOrder>, categories, restriction| Query {
+        folder: INBOX,
+        rows: QueryRows::Contents(Contents::Normal),
+        sort: SortOrderSet { orders, categories, expanded: 0 },
+        restriction,
+    };
+    let newest = || vec![SortOrder::descending(tags::MESSAGE_DELIVERY_TIME)];
+    let level = FuzzyLevel { low: FuzzyLevel::SUBSTRING, high: FuzzyLevel::IGNORE_CASE };
+    let tag = tags::SUBJECT;
+    let wanted =
+        |text: &str| Restriction::Content { level, tag, value: TaggedValue::new(tag, text) };
+    let mut figures = Vec::new();
+
+    let view = open(mailbox, query(newest(), 0, None))?;
+    view.key_at(0)?;
+    let found = timed(&mut || {
+        ensure!(view.find(0, false, &wanted("qqqq"))?.is_none(), "no subject has it");
+        Ok(())
+    })?;
+    let figure = Figure::time(NAME, "find a substring of the subject in 100,000: none", found);
+    figures.push(figure.at_most(60.0).of_cpu());
+    let mut number = 0;
+    let restricted = timed(&mut || {
+        // Another one each time, or the view would be there.
+        number += 1;
+        let view = open(mailbox, query(newest(), 0, Some(wanted(&format!("re: {number}qq")))))?;
+        ensure!(view.len()? == 0, "no subject has it");
+        Ok(())
+    })?;
+    let figure = Figure::time(NAME, "restrict 100,000 to a substring of the subject", restricted);
+    figures.push(figure.at_most(60.0).of_cpu());
+
+    let by_size = vec![SortOrder::ascending(tags::MESSAGE_SIZE), newest()[0]];
+    let view = open(mailbox, query(by_size, 1, None))?;
+    let categories = view.len()?;
+    let row = view.rows(categories / 2, 1, &[])?.remove(0);
+    let RowObject::Category(category) = row.object else { bail!("a row that is no category") };
+    let mut expand = true;
+    let expanded = timed(&mut || {
+        let done = view.expand(category, expand)?;
+        ensure!(matches!(done, Toggled::Done { .. }), "{done:?}");
+        view.rows(categories / 2, 50, &[tags::MID, tags::SUBJECT, tags::MESSAGE_SIZE])?;
+        expand = !expand;
+        Ok(())
+    })?;
+    let name = "expand or collapse a category of 100,000 rows, and read 50";
+    let note = format!("{categories} categories");
+    figures.push(Figure::time(NAME, name, expanded).note(note).at_most(5.0).of_cpu());
     Ok(figures)
 }
 

@@ -48,6 +48,11 @@ impl TableNotices {
     pub fn new(flags: TableFlags) -> TableNotices {
         TableNotices { refused: flags.contains(TableFlags::NO_NOTIFICATIONS), told: None }
     }
+
+    /// Ends what follows the rows, since the table has others now.
+    pub fn end(&mut self) {
+        self.told = None;
+    }
 }
 
 /// Whether a ROP makes a table's view ([MS-OXCNOTIF] 3.1.4.3 R246 to R255).

@@ -337,6 +337,39 @@ impl Packed {
     }
 }
 
+impl Packed {
+    /// The bytes of a text that the summary has whole, without reading the others: a search looks at one text of
+    /// each of a hundred thousand. None if it is not one of them, or not whole.
+    pub(crate) fn text(&self, tag: PropertyTag) -> Option<&[u8]> {
+        const MESSAGE_CLASS: u16 = tags::MESSAGE_CLASS.id();
+        const SUBJECT: u16 = tags::SUBJECT.id();
+        const SENT_REPRESENTING_NAME: u16 = tags::SENT_REPRESENTING_NAME.id();
+        const SENDER_NAME: u16 = tags::SENDER_NAME.id();
+        const DISPLAY_TO: u16 = tags::DISPLAY_TO.id();
+        let wanted = match tag.id() {
+            MESSAGE_CLASS => 0,
+            SUBJECT => 1,
+            SENT_REPRESENTING_NAME => 2,
+            SENDER_NAME if self.fixed.sent_by_from => 2,
+            DISPLAY_TO => 3,
+            _ => return None,
+        };
+        let present = u16::from_le_bytes(*self.bytes.get(1..3)?.first_chunk()?);
+        let cut = *self.bytes.get(3)?;
+        if present >> (8 + wanted) & 1 == 0 || cut >> wanted & 1 != 0 {
+            return None;
+        }
+        let mut rest = self.bytes.get(FIXED_BYTES..)?;
+        for _ in 0..wanted {
+            rest = rest.get(1 + usize::from(*rest.first()?)..)?;
+        }
+        rest.get(1..1 + usize::from(*rest.first()?))
+    }
+}
+
+/// Bytes before the texts: version, two sets of bits, and [`Summary::read_fixed`]'s numbers.
+const FIXED_BYTES: usize = 4 + 36 + 4 * 8 + 4 * 4 + 1;
+
 /// Whether a property stands among the texts of a summary.
 fn is_text(tag: PropertyTag) -> bool {
     [
@@ -415,8 +448,14 @@ mod tests {
         let all = 0..=u16::MAX;
         for tag in all.map(|id| PropertyTag::from_parts(id, mapi::PropertyType::UNSPECIFIED)) {
             assert_eq!(packed.get(tag), Ok(summary.get(tag)), "{tag:?}");
+            if let Some(text) = packed.text(tag) {
+                let whole = WString::from_bytes(text);
+                assert_eq!(summary.get(tag), Known::Value(whole.into()), "{tag:?}");
+            }
         }
         assert_eq!(summary.get(tags::SUBJECT), Known::Unknown);
+        assert_eq!(packed.text(tags::MESSAGE_CLASS), Some(&b"IPM.Note"[..]));
+        assert_eq!((packed.text(tags::SUBJECT), packed.text(tags::DISPLAY_TO)), (None, None));
         assert_eq!(summary.get(tags::DISPLAY_TO), Known::Absent);
         assert_eq!(summary.get(tags::MESSAGE_CLASS), Known::Value("IPM.Note".into()));
     }

@@ -23,6 +23,12 @@ pub(crate) trait Source {
         Ok(self.value(tag)?.map(|value| value_size(&value)))
     }
 
+    /// What `test` says of the bytes of a text, as [`mapi::WString`] has them, where they can be looked at
+    /// without being copied; else None.
+    fn test_text(&self, _: PropertyTag, _: &mut dyn FnMut(&[u8]) -> bool) -> Option<bool> {
+        None
+    }
+
     fn exists(&self, tag: PropertyTag) -> Result<bool> {
         Ok(self.size(tag)?.is_some())
     }
@@ -105,10 +111,23 @@ pub(crate) fn matches(restriction: &Restriction, source: &dyn Source) -> Result<
             false
         }
         Restriction::Not(part) => !matches(part, source)?,
-        Restriction::Content { level, tag, value } => match source.value(*tag)? {
-            Some(found) => content(*level, &found, &value.value),
-            None => false,
-        },
+        Restriction::Content { level, tag, value } => {
+            let plain = ascii(&value.value).and_then(|wanted| {
+                let mut other = false;
+                let fits = source.test_text(*tag, &mut |found| {
+                    other = !found.is_ascii();
+                    !other && plain_content(*level, found, wanted)
+                });
+                fits.filter(|_| !other)
+            });
+            match plain {
+                Some(fits) => fits,
+                None => match source.value(*tag)? {
+                    Some(found) => content(*level, &found, &value.value),
+                    None => false,
+                },
+            }
+        }
         Restriction::Property { relation, tag, value } => match source.value(*tag)? {
             Some(found) => property(*relation, &found, &value.value),
             None => *relation == Relation::NotEqual,
@@ -222,6 +241,62 @@ fn content(level: FuzzyLevel, found: &PropertyValue, wanted: &PropertyValue) -> 
         FuzzyLevel::SUBSTRING => found.contains(&wanted),
         FuzzyLevel::PREFIX => found.starts_with(&wanted),
         _ => found == wanted,
+    }
+}
+
+/// The bytes of a text without diacritics and other letters than a to z.
+fn ascii(value: &PropertyValue) -> Option<&[u8]> {
+    let bytes = match value {
+        PropertyValue::String(text) => text.as_bytes(),
+        PropertyValue::String8(text) => &text.0,
+        _ => return None,
+    };
+    bytes.is_ascii().then_some(bytes)
+}
+
+/// As [`content`] for two such texts: nothing is copied, and marks do not matter.
+fn plain_content(level: FuzzyLevel, found: &[u8], wanted: &[u8]) -> bool {
+    let case = level.high & (FuzzyLevel::IGNORE_CASE | FuzzyLevel::LOOSE) != 0;
+    let same = |part: &[u8]| match case {
+        true => part.eq_ignore_ascii_case(wanted),
+        false => part == wanted,
+    };
+    match level.low {
+        FuzzyLevel::SUBSTRING => {
+            let Some(first) = wanted.first() else { return true };
+            let (low, high) = match case {
+                true => (first.to_ascii_lowercase(), first.to_ascii_uppercase()),
+                false => (*first, *first),
+            };
+            let last = found.len().saturating_sub(wanted.len() - 1);
+            let begins = |at: &usize| found[*at] == low || found[*at] == high;
+            (0..last).filter(begins).any(|at| same(&found[at..at + wanted.len()]))
+        }
+        FuzzyLevel::PREFIX => found.get(..wanted.len()).is_some_and(same),
+        _ => same(found),
+    }
+}
+
+/// Whether a restriction looks at one value of a multi-value property in each row: then rows of one object may
+/// differ in whether they fulfil it.
+pub(crate) fn looks_at_instances(restriction: &Restriction) -> bool {
+    let is = super::source::is_instance;
+    match restriction {
+        Restriction::And(parts) | Restriction::Or(parts) => parts.iter().any(looks_at_instances),
+        Restriction::Not(part) | Restriction::Count { restriction: part, .. } => {
+            looks_at_instances(part)
+        }
+        Restriction::Comment { restriction, .. } => {
+            restriction.as_deref().is_some_and(looks_at_instances)
+        }
+        Restriction::Content { tag, .. }
+        | Restriction::Property { tag, .. }
+        | Restriction::Bitmask { tag, .. }
+        | Restriction::Size { tag, .. }
+        | Restriction::Exist { tag } => is(*tag),
+        Restriction::CompareProperties { left, right, .. } => is(*left) || is(*right),
+        // Of recipients and attachments there are no instances.
+        Restriction::SubObject { .. } => false,
     }
 }
 
@@ -394,6 +469,21 @@ mod tests {
         assert!(!content(tags::SEARCH_KEY, F::FULL_STRING, 0, vec![1u8]));
         assert!(!content(tags::BODY, F::SUBSTRING, 0, ""));
         assert!(!content(tags::IMPORTANCE, F::SUBSTRING, 0, "1"));
+    }
+
+    #[test]
+    fn plain_texts_are_compared_as_all_others() {
+        let texts = ["", "a", "Ab", "abc", "ABCabc", "xaB", "b"];
+        for found in texts {
+            for wanted in texts {
+                for (low, high) in (0..3).flat_map(|low| (0..8).map(move |high| (low, high))) {
+                    let level = FuzzyLevel { low, high };
+                    let slow = super::content(level, &found.into(), &wanted.into());
+                    let fast = plain_content(level, found.as_bytes(), wanted.as_bytes());
+                    assert_eq!(fast, slow, "{found:?} {wanted:?} {level:?}");
+                }
+            }
+        }
     }
 
     #[test]

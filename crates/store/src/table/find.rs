@@ -39,7 +39,9 @@ pub(crate) fn find(
             return Ok(Some(position));
         }
     }
-    let QueryRows::Contents(contents) = plan.rows else {
+    // Where rows of one message differ, each is looked at.
+    let singly = evaluate::looks_at_instances(restriction);
+    let (QueryRows::Contents(contents), false) = (plan.rows, singly) else {
         for position in rest {
             if let Some(row) = plan.row(context, &rows[position])?
                 && evaluate::matches(restriction, &*row)?
@@ -81,7 +83,7 @@ pub(crate) fn find_line(
             },
             (Some(Line::Leaf(at)), None) => {
                 singly += 1;
-                if singly == SINGLY {
+                if singly == SINGLY && !evaluate::looks_at_instances(restriction) {
                     matching = Some(matching_ids(plan, context, contents, restriction)?);
                 }
                 match plan.row(context, &rows[at])? {

@@ -285,7 +285,12 @@ impl RowSource for MessageRow<'_> {
 
 impl Source for MessageRow<'_> {
     fn value(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
-        searched(self.store(), self.find(tag)?)
+        let value = searched(self.store(), self.find(tag)?)?;
+        Ok(value.and_then(|value| self.of_instance(tag, value)))
+    }
+
+    fn test_text(&self, tag: PropertyTag, test: &mut dyn FnMut(&[u8]) -> bool) -> Option<bool> {
+        self.summary.text(tag).map(test)
     }
 
     fn size(&self, tag: PropertyTag) -> Result<Option<u64>> {
@@ -320,6 +325,29 @@ impl Source for MessageRow<'_> {
             _ => {}
         }
         Ok(false)
+    }
+}
+
+/// A row of an object that has several, as a restriction sees it.
+pub(crate) struct Instance<'a>(pub(crate) &'a dyn RowSource, pub(crate) u32);
+
+impl Source for Instance<'_> {
+    fn value(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
+        let value = self.0.value(single(tag))?;
+        Ok(match is_instance(tag) {
+            true => value.and_then(|value| match collate::values(&value) {
+                Some(values) => values.into_iter().nth(self.1 as usize),
+                None => Some(value),
+            }),
+            false => value,
+        })
+    }
+    fn any_part(
+        &self,
+        tag: PropertyTag,
+        test: &mut dyn FnMut(&dyn Source) -> Result<bool>,
+    ) -> Result<bool> {
+        self.0.any_part(tag, test)
     }
 }
 
@@ -473,6 +501,14 @@ pub(crate) trait RowSource: Source {
         }
     }
 
+    /// The one value that the row shows, for a column of instances; None if there is none.
+    fn of_instance(&self, tag: PropertyTag, value: PropertyValue) -> Option<PropertyValue> {
+        match is_instance(tag).then(|| collate::values(&value)).flatten() {
+            Some(values) => values.into_iter().nth(self.instance() as usize),
+            None => Some(value),
+        }
+    }
+
     fn cell(&self, tag: PropertyTag) -> Result<Cell> {
         let value = match self.find(tag)? {
             Some(Value::Inline(value)) => value,
@@ -482,15 +518,8 @@ pub(crate) trait RowSource: Source {
             },
             None => return Ok(Cell::Error(ErrorCode::NOT_FOUND)),
         };
-        let value = match is_instance(tag) {
-            true => match collate::values(&value) {
-                Some(values) => match values.into_iter().nth(self.instance() as usize) {
-                    Some(value) => value,
-                    None => return Ok(Cell::Error(ErrorCode::NOT_FOUND)),
-                },
-                None => value,
-            },
-            false => value,
+        let Some(value) = self.of_instance(tag, value) else {
+            return Ok(Cell::Error(ErrorCode::NOT_FOUND));
         };
         Ok(match value {
             PropertyValue::Object => Cell::Error(ErrorCode::NOT_FOUND),

@@ -14,7 +14,7 @@ use super::category::{Extreme, Groups};
 use super::follow::{Journal, Net};
 use super::outline::{Lines, Outline};
 use super::rows::{self, Entry};
-use super::source::{self, Context, FolderRow, MessageRow, RowSource};
+use super::source::{self, Context, FolderRow, Instance, MessageRow, RowSource};
 use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate};
 use crate::engine::{Direction, KeyRange, Reader, Space, Value};
 use crate::gauge::Counted;
@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) columns: Vec<Column>,
     restriction: Option<Restriction>,
     limit: Option<usize>,
+    /// The restriction may hold for some rows of an object and not for others.
+    restricts_instances: bool,
     /// Keys end with the number of the instance.
     instances: bool,
     /// How many of the columns make categories.
@@ -152,6 +154,10 @@ impl Plan {
             columns,
             restriction: query.restriction.clone(),
             limit: query.restriction.as_ref().and_then(evaluate::limit),
+            restricts_instances: query
+                .restriction
+                .as_ref()
+                .is_some_and(evaluate::looks_at_instances),
             instances,
             categories,
             extreme,
@@ -160,11 +166,16 @@ impl Plan {
 
     /// The rows that an object has in this view.
     fn entries(&self, row: &dyn RowSource, id: u64, out: &mut Vec<Entry>) -> Result<()> {
-        if let Some(restriction) = &self.restriction
+        let each = self.restriction.as_ref().filter(|_| self.restricts_instances);
+        if let (Some(restriction), None) = (&self.restriction, each)
             && !evaluate::matches(restriction, row_as_source(row))?
         {
             return Ok(());
         }
+        let fits = |instance| match each {
+            Some(restriction) => evaluate::matches(restriction, &Instance(row, instance)),
+            None => Ok(true),
+        };
         let mut values = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             values.push(row.sorted(column.tag)?);
@@ -184,14 +195,22 @@ impl Plan {
             (Some(at), Some(singles)) if !singles.is_empty() => {
                 for (number, value) in singles.into_iter().take(MAX_INSTANCES).enumerate() {
                     values[at] = Some(value);
-                    push(&values, number as u16);
+                    if fits(number as u32)? {
+                        push(&values, number as u16);
+                    }
                 }
             }
             (Some(at), _) => {
                 values[at] = None;
-                push(&values, 0);
+                if fits(0)? {
+                    push(&values, 0);
+                }
             }
-            (None, _) => push(&values, 0),
+            (None, _) => {
+                if fits(0)? {
+                    push(&values, 0);
+                }
+            }
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! [MS-OXCTABL]: tables.
 
+mod basics;
 mod bookmarks;
 mod categories;
+mod rows;
 
 use mapi::sort::Direction;
 use mapi::{

@@ -8,11 +8,16 @@ mod open;
 mod reader;
 mod rows;
 
+use std::sync::Arc;
+
 use mapi::wire::Wire;
-use mapi::{ErrorCode, PropertyTag, PropertyType, Restriction, SortOrderSet};
+use mapi::{ErrorCode, PropertyTag, PropertyType, Restriction, SortOrder, SortOrderSet};
 use mapi_rop::table::{
     RestrictRequest, SetColumnsRequest, SortTableRequest, TableStatus, TableStatusResponse,
 };
+
+use store::Mailbox;
+use store::table::{MAX_SORT, View};
 
 pub use self::category::{collapse_row, expand_row, get_collapse_state, set_collapse_state};
 pub use self::columns::query_columns_all;
@@ -24,13 +29,11 @@ use self::open::view_of;
 pub use self::open::{get_attachment_table, get_contents_table, get_hierarchy_table, open_list};
 pub(crate) use self::reader::client_row;
 pub use self::rows::{find_row, query_rows};
-use store::table::MAX_SORT;
-
 use crate::call::Call;
 use crate::convert::stored_tag;
 use crate::error::Result;
 use crate::handles::NodeId;
-use crate::object::{BASE_BYTES, Cursor, FailedSteps, Table, TableKind};
+use crate::object::{BASE_BYTES, Cursor, FailedSteps, Table, TableKind, TableSource};
 
 const COMPLETE: TableStatusResponse = TableStatusResponse { status: TableStatus::Complete };
 
@@ -43,6 +46,7 @@ pub fn set_columns(
     input: NodeId,
     request: &SetColumnsRequest,
 ) -> Result<TableStatusResponse> {
+    let mailbox = call.mailbox()?;
     let table = call.table(input)?;
     // A failure takes the earlier columns away (MS-OXCTABL R429).
     table.columns = None;
@@ -54,8 +58,37 @@ pub fn set_columns(
     if columns.len() > MAX_COLUMNS {
         return Err(ErrorCode::TOO_MANY_COLUMNS.into());
     }
+    if let (TableKind::Contents, Some(source)) = (table.kind, &mut table.source) {
+        let sort = expanding(&source.sort, Some(columns));
+        // Other rows than there were (MS-OXCTABL R433).
+        if sort != source.view.query().sort {
+            source.view = source.view_by(&mailbox, &sort)?;
+            table.notices.end();
+            table.begin_anew()?;
+        }
+    }
     table.columns = Some(columns.as_slice().into());
     Ok(COMPLETE)
+}
+
+/// The sort order of a view whose rows are expanded for a column of instances: the last order, if the table is not
+/// sorted by that property anyway.
+fn expanding(sort: &SortOrderSet, columns: Option<&[PropertyTag]>) -> SortOrderSet {
+    let mut sort = sort.clone();
+    let orders = columns.into_iter().flatten().map(|tag| SortOrder::ascending(stored_tag(*tag)));
+    for order in orders.filter(|order| order.is_instance()) {
+        if !sort.orders.iter().any(|known| known.tag == order.tag) {
+            sort.orders.push(order);
+        }
+    }
+    sort
+}
+
+impl TableSource {
+    fn view_by(&self, mailbox: &Arc<Mailbox>, sort: &SortOrderSet) -> Result<Arc<View>> {
+        let (restriction, guard) = (self.restriction.as_ref(), self.guard.as_ref());
+        view_of(mailbox, self.folder, self.rows, sort, restriction, guard)
+    }
 }
 
 /// A column has a type that values can have; PtypUnspecified and PtypErrorCode are none of these
@@ -86,14 +119,8 @@ pub fn sort_table(
     // Until a sort succeeds, there are no rows (MS-OXCTABL R443).
     table.failed.sort = true;
     let sort = stored_sort(&request.order)?;
-    source.view = view_of(
-        &mailbox,
-        source.folder,
-        source.rows,
-        &sort,
-        source.restriction.as_ref(),
-        source.guard.as_ref(),
-    )?;
+    let expanding = expanding(&sort, table.columns.as_deref());
+    source.view = source.view_by(&mailbox, &expanding)?;
     source.sort = sort;
     table.failed.sort = false;
     table.begin_anew()?;
@@ -141,7 +168,7 @@ pub fn restrict(
         &mailbox,
         source.folder,
         source.rows,
-        &source.sort,
+        &source.view.query().sort.clone(),
         restriction.as_ref(),
         source.guard.as_ref(),
     )?;

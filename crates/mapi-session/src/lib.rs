@@ -35,6 +35,7 @@
 //! order, and `close` or `logoff` do it at once and say whether it worked (docs/q237174.md).
 
 mod attachment;
+mod categories;
 mod connection;
 mod entry_ids;
 mod error;
@@ -58,6 +59,7 @@ mod stream;
 mod table;
 
 pub use attachment::Attachment;
+pub use categories::TableBookmark;
 pub use error::{Error, Result};
 pub use folder::Folder;
 #[cfg(feature = "http-client")]

@@ -58,7 +58,7 @@ impl Origin {
 /// # Ok::<(), mapi_session::Error>(())
 /// ```
 pub struct Table {
-    object: ServerObject,
+    pub(crate) object: ServerObject,
     /// The columns that the server types its rows by.
     /// INVARIANT: locked for the length of a request that sets or uses them; the connection's lock is
     /// taken inside, never the other way about.

@@ -233,6 +233,14 @@ pub static SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
+        name: "categories",
+        about: "sorts a table into categories, expands or collapses one, keeps that and sets it again, \
+                makes bookmarks, and lets them go by freeing, by sorting, by a reset, or with the table",
+        rows: &[],
+        set: read::categories,
+        ..PLAIN
+    },
+    Scenario {
         name: "properties",
         about: "reads all properties, some properties and the list of tags; sets properties, a large one \
                 among them, and lets the message go without a save",

@@ -5,6 +5,7 @@ use std::io::Read;
 use anyhow::{Context, Result, ensure};
 use formats::text::{html, rtf};
 use mapi::restriction::{FuzzyLevel, Relation};
+use mapi::sort::Direction;
 use mapi::{PropertyTag, Restriction, SortOrder, SortOrderSet, TaggedValue, tags};
 use mapi_session::{MapiProp, Origin};
 
@@ -73,6 +74,48 @@ pub fn tables(ground: &Ground) -> Result<Stage> {
         }
         let hierarchy = folder.hierarchy_table()?;
         ensure!(hierarchy.query_rows(10)?.is_empty(), "a folder in the folder of messages");
+        Ok(())
+    })
+}
+
+/// Expands and collapses categories, keeps what was expanded, and lets bookmarks go in every way there is.
+pub fn categories(ground: &Ground) -> Result<Stage> {
+    let fixture = ground.fixture()?;
+    Stage::new(move |visit| {
+        let folder = open_folder(visit.session()?, fixture.folder)?;
+        let columns = [tags::INST_ID, tags::ROW_TYPE, tags::SUBJECT];
+        let table = folder.contents_table()?.with_columns(&columns)?;
+        let orders = vec![
+            SortOrder::ascending(tags::IMPORTANCE),
+            SortOrder { tag: tags::MESSAGE_DELIVERY_TIME, direction: Direction::MaximumCategory },
+            SortOrder::ascending(tags::SUBJECT),
+        ];
+        let expanded = (visit.number % 2) as u16;
+        let order = SortOrderSet { orders, categories: 1, expanded };
+        table.sort(&order)?;
+        let head = table.query_rows(1)?.pop().context("a table without a category")?;
+        let category = head.get(tags::INST_ID).and_then(|id| id.as_i64()).context("no id")?;
+        let before = table.row_count()?;
+        let rows = match expanded {
+            0 => table.expand(category)?,
+            _ => table.collapse(category)?,
+        };
+        ensure!(table.row_count()?.abs_diff(before) == rows && rows > 0, "{rows} rows");
+        let state = table.collapse_state(category, 0)?;
+        let freed = table.create_bookmark()?;
+        let kept = table.create_bookmark()?;
+        ensure!(table.seek_bookmark(&freed, 0)?.1, "the row of a bookmark is gone");
+        table.free_bookmark(freed.clone())?;
+        must_fail(table.seek_bookmark(&freed, 0), "a bookmark that was freed")?;
+        table.sort(&order)?;
+        must_fail(table.seek_bookmark(&kept, 0), "a bookmark of another order")?;
+        let cursor = table.set_collapse_state(&state)?;
+        ensure!(table.position()?.0 == 0, "the cursor is not at the row that was kept");
+        match visit.number % 3 {
+            0 => table.free_bookmark(cursor)?,
+            1 => table.reset()?,
+            _ => {}
+        }
         Ok(())
     })
 }

@@ -25,6 +25,10 @@ fn with_attachment(client: &mut Client, name: &str) -> (MessageId, u32) {
 
 on_both! {
     /// MS-OXCMSG 3.2.5.13: R447, R449, R450, R451, R453
+    /// MS-OXCMSG 2.2.2.2
+    /// MS-OXCMSG 2.2.2.3
+    /// MS-OXCMSG 2.2.2.16
+    /// MS-OXCMSG 2.2.3.13.2
     fn a_new_attachment_has_what_the_server_initializes(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = draft(&mut client);
@@ -45,6 +49,7 @@ on_both! {
     /// MS-OXCMSG 2.2.2.6: R1836
     /// MS-OXCMSG 2.2.2.5
     /// MS-OXCPRPT 2.2.1.7
+    /// MS-OXCMSG 2.2.2.7
     fn attachments_have_numbers_and_keys_of_their_own(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = draft(&mut client);
@@ -71,6 +76,7 @@ on_both! {
     /// MS-OXCMSG 2.2.3.14
     /// MS-OXCMSG 3.2.5.13: R446
     /// MS-OXCMSG 3.2.5.14: R1062, R467
+    /// MS-OXCMSG 2.2.3.14.2
     fn an_attachment_is_stored_by_two_saves(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let id = post(&mut client, "subject");
@@ -118,6 +124,7 @@ on_both! {
     /// MS-OXCMSG 2.2.3.12: R853, R1842
     /// MS-OXCMSG 2.2.3.12.1: R917, R918
     /// MS-OXCMSG 3.2.5.12: R440
+    /// MS-OXCMSG 2.2.3.12.2
     fn attachments_are_opened_by_mode(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let (id, number_of) = with_attachment(&mut client, "a.txt");
@@ -144,6 +151,7 @@ on_both! {
 
     /// MS-OXCMSG 2.2.3.15
     /// MS-OXCMSG 3.2.5.15: R469, R1523, R1063, R1064, R1524
+    /// MS-OXCMSG 2.2.3.15.2
     fn an_attachment_is_deleted_with_the_save(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let (id, number_of) = with_attachment(&mut client, "a.txt");
@@ -169,6 +177,8 @@ on_both! {
     /// MS-OXCMSG 2.2.3.17
     /// MS-OXCMSG 3.2.5.17: R490, R1526
     /// MS-OXCMSG 2.2.2.10
+    /// MS-OXCMSG 2.2.3.17.1
+    /// MS-OXCMSG 2.2.3.17.2
     fn the_table_of_attachments_has_a_row_for_each(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let (id, number_of) = with_attachment(&mut client, "a.txt");
@@ -190,6 +200,7 @@ on_both! {
     }
 
     /// MS-OXCMSG 2.2.3.18: R1367
+    /// MS-OXCMSG 2.2.3.18.2
     fn the_list_of_valid_attachments_is_not_there_as_in_exchange(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = draft(&mut client);

@@ -254,6 +254,7 @@ on_both! {
 
     /// MS-OXCMSG 2.2.3.7
     /// MS-OXCMSG 3.2.5.7: R1498
+    /// MS-OXCMSG 2.2.3.7.2
     fn reloading_tells_what_opening_told(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let id = post(&mut client, "AW: subject");

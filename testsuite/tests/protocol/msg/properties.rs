@@ -28,6 +28,7 @@ on_both! {
     /// MS-OXCPRPT 2.2.1.7
     /// MS-OXCPRPT 2.2.1.8
     /// MS-OXCPRPT 2.2.1.9
+    /// MS-OXCPRPT 2.2.1
     fn general_properties_are_the_servers(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let id = post(&mut client, "subject");

@@ -338,6 +338,8 @@ on_both! {
 
     /// MS-OXCPRPT 2.2.6: R822, R823, R824
     /// MS-OXCPRPT 2.2.8: R836, R83604
+    /// MS-OXCPRPT 2.2.6.2
+    /// MS-OXCPRPT 2.2.8.2
     fn properties_without_replication_of_a_message(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = new_message(&mut client);
@@ -397,6 +399,7 @@ on_both! {
 
     /// MS-OXCPRPT 2.2.23: R353
     /// MS-OXCPRPT 3.2.5.20: R597
+    /// MS-OXCPRPT 3.1.5
     fn nothing_is_in_progress_behind_an_answer(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let (from, to) = (new_message(&mut client), new_message(&mut client));

@@ -133,6 +133,9 @@ on_both! {
     /// MS-OXCPRPT 2.2.4: R95
     /// MS-OXCPRPT 3.2.5.2: R471
     /// MS-OXCPRPT 3.2.5.3: R472
+    /// MS-OXCPRPT 2.2.3.1
+    /// MS-OXCPRPT 2.2.3.2
+    /// MS-OXCPRPT 2.2.4.2
     fn all_properties_and_their_list(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         for object in objects(&mut client) {
@@ -155,6 +158,7 @@ on_both! {
 
     /// MS-OXCPRPT 2.2.5: R101, R10201
     /// MS-OXCPRPT 3.2.5.4: R475, R47505, R47506
+    /// MS-OXCPRPT 2.2.5.2
     fn what_cannot_be_set_is_told_and_the_rest_is_set(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = new_message(&mut client);
@@ -212,6 +216,7 @@ on_both! {
 
     /// MS-OXCPRPT 2.2.7: R113, R11401
     /// MS-OXCPRPT 3.2.5.5: R486, R48405, R874
+    /// MS-OXCPRPT 2.2.7.2
     fn deleted_properties_have_no_value(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         for object in objects(&mut client) {

@@ -24,7 +24,7 @@ fn with_attachment(client: &mut Client, name: &str) -> (MessageId, u32) {
 }
 
 on_both! {
-    /// MS-OXCMSG 3.2.5.13: R447, R449, R450, R451, R453
+    /// MS-OXCMSG 3.2.5.13: R447
     /// MS-OXCMSG 2.2.2.2
     /// MS-OXCMSG 2.2.2.3
     /// MS-OXCMSG 2.2.2.16
@@ -45,7 +45,7 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCMSG 2.2.2.1: R1825, R1826, R1827, R1078
+    /// MS-OXCMSG 2.2.2.1: R1825
     /// MS-OXCMSG 2.2.2.6: R1836
     /// MS-OXCMSG 2.2.2.5
     /// MS-OXCPRPT 2.2.1.7
@@ -75,7 +75,7 @@ on_both! {
     /// MS-OXCMSG 2.2.3.13
     /// MS-OXCMSG 2.2.3.14
     /// MS-OXCMSG 3.2.5.13: R446
-    /// MS-OXCMSG 3.2.5.14: R1062, R467
+    /// MS-OXCMSG 3.2.5.14: R1062
     /// MS-OXCMSG 2.2.3.14.2
     fn an_attachment_is_stored_by_two_saves(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
@@ -122,7 +122,7 @@ on_both! {
     }
 
     /// MS-OXCMSG 2.2.3.12: R853, R1842
-    /// MS-OXCMSG 2.2.3.12.1: R917, R918
+    /// MS-OXCMSG 2.2.3.12.1: R917
     /// MS-OXCMSG 3.2.5.12: R440
     /// MS-OXCMSG 2.2.3.12.2
     fn attachments_are_opened_by_mode(rig: &Rig) -> Result {
@@ -150,7 +150,7 @@ on_both! {
     }
 
     /// MS-OXCMSG 2.2.3.15
-    /// MS-OXCMSG 3.2.5.15: R469, R1523, R1063, R1064, R1524
+    /// MS-OXCMSG 3.2.5.15: R469, R1523, R1063
     /// MS-OXCMSG 2.2.3.15.2
     fn an_attachment_is_deleted_with_the_save(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
@@ -175,7 +175,7 @@ on_both! {
     }
 
     /// MS-OXCMSG 2.2.3.17
-    /// MS-OXCMSG 3.2.5.17: R490, R1526
+    /// MS-OXCMSG 3.2.5.17: R490
     /// MS-OXCMSG 2.2.2.10
     /// MS-OXCMSG 2.2.3.17.1
     /// MS-OXCMSG 2.2.3.17.2

@@ -18,17 +18,11 @@ fn text(client: &mut Client, object: Handle, tag: PropertyTag) -> Option<String>
 type Case<'a> = (&'a [(PropertyTag, &'a str)], [&'a str; 3]);
 
 on_both! {
-    /// MS-OXCMSG 2.2.1.1: R1724, R1097, R1098, R1103, R1104
+    /// MS-OXCMSG 2.2.1.1: R1724
     /// MS-OXCPRPT 2.2.1.1
     /// MS-OXCPRPT 2.2.1.2
     /// MS-OXCPRPT 2.2.1.3
     /// MS-OXCPRPT 2.2.1.4
-    /// MS-OXCPRPT 2.2.1.5
-    /// MS-OXCPRPT 2.2.1.6
-    /// MS-OXCPRPT 2.2.1.7
-    /// MS-OXCPRPT 2.2.1.8
-    /// MS-OXCPRPT 2.2.1.9
-    /// MS-OXCPRPT 2.2.1
     fn general_properties_are_the_servers(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let id = post(&mut client, "subject");
@@ -154,7 +148,6 @@ on_both! {
     /// MS-OXCMSG 2.2.1.51: R2041
     /// MS-OXCMSG 2.2.1.44: R1216
     /// MS-OXCMSG 2.2.1.53: R2045
-    /// MS-OXCMSG 2.2.1.39
     fn a_message_names_its_store_and_its_makers(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let id = post(&mut client, "subject");
@@ -210,16 +203,6 @@ on_both! {
     /// MS-OXCMSG 2.2.1.12: R76
     /// MS-OXCMSG 2.2.1.13: R82
     /// MS-OXCMSG 2.2.1.20: R1107
-    /// MS-OXCMSG 2.2.1.4
-    /// MS-OXCMSG 2.2.1.5
-    /// MS-OXCMSG 2.2.1.21
-    /// MS-OXCMSG 2.2.1.26
-    /// MS-OXCMSG 2.2.1.29
-    /// MS-OXCMSG 2.2.1.30
-    /// MS-OXCMSG 2.2.1.36
-    /// MS-OXCMSG 2.2.1.37
-    /// MS-OXCMSG 2.2.1.43
-    /// MS-OXCMSG 2.2.1.45
     fn what_clients_say_of_a_message_is_kept(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let values = [

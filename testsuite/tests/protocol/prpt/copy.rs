@@ -336,8 +336,8 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.6: R822, R823, R824
-    /// MS-OXCPRPT 2.2.8: R836, R83604
+    /// MS-OXCPRPT 2.2.6: R822, R823
+    /// MS-OXCPRPT 2.2.8: R836
     /// MS-OXCPRPT 2.2.6.2
     /// MS-OXCPRPT 2.2.8.2
     fn properties_without_replication_of_a_message(rig: &Rig) -> Result {

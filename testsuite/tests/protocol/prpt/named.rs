@@ -124,7 +124,7 @@ on_both! {
     }
 
     /// MS-OXCPRPT 2.2.9: R125
-    /// MS-OXCPRPT 3.2.5.6: R876, R877, R878, R87801
+    /// MS-OXCPRPT 3.2.5.6: R876, R877
     /// MS-OXCPRPT 2.2.9.1
     /// MS-OXCPRPT 2.2.9.2
     fn named_properties_are_listed_by_kind_and_set(rig: &Rig) -> Result {

@@ -129,13 +129,11 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.3: R78, R8001
+    /// MS-OXCPRPT 2.2.3: R78
     /// MS-OXCPRPT 2.2.4: R95
     /// MS-OXCPRPT 3.2.5.2: R471
     /// MS-OXCPRPT 3.2.5.3: R472
     /// MS-OXCPRPT 2.2.3.1
-    /// MS-OXCPRPT 2.2.3.2
-    /// MS-OXCPRPT 2.2.4.2
     fn all_properties_and_their_list(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         for object in objects(&mut client) {
@@ -157,7 +155,7 @@ on_both! {
     }
 
     /// MS-OXCPRPT 2.2.5: R101, R10201
-    /// MS-OXCPRPT 3.2.5.4: R475, R47505, R47506
+    /// MS-OXCPRPT 3.2.5.4: R475, R47505
     /// MS-OXCPRPT 2.2.5.2
     fn what_cannot_be_set_is_told_and_the_rest_is_set(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
@@ -215,7 +213,7 @@ on_both! {
     }
 
     /// MS-OXCPRPT 2.2.7: R113, R11401
-    /// MS-OXCPRPT 3.2.5.5: R486, R48405, R874
+    /// MS-OXCPRPT 3.2.5.5: R486, R48405
     /// MS-OXCPRPT 2.2.7.2
     fn deleted_properties_have_no_value(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;

@@ -171,12 +171,18 @@ impl Walk<'_, '_> {
             counts.present(Kind::Folder);
             return Ok(Some(id));
         }
+        // Without what it looks for it would never show anything.
+        if found.kind == FolderKind::Search {
+            let why = "what a search folder looks for is not brought over yet";
+            counts.refuse(Kind::Folder, what, why);
+            return Ok(None);
+        }
         let new = NewFolder {
             display_name: name,
             comment: found.properties.text(tags::COMMENT).unwrap_or_default(),
             container_class: found.class.clone(),
             open_existing: true,
-            search: found.kind == FolderKind::Search,
+            search: false,
             properties: kept(found),
             creator: None,
         };

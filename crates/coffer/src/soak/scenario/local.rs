@@ -6,9 +6,11 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail, ensure};
 use formats::mime as eml;
-use mapi::tags;
+use mapi::{Restriction, tags};
 use mapi_session::{Loopback, MapiProp, Profile, Session};
-use store::{NewAccount, Store, StoreOptions};
+use store::folder::{self, DeleteOptions, NewFolder};
+use store::search::{self, NewCriteria};
+use store::{NewAccount, SpecialFolder, Store, StoreOptions, message};
 
 use super::Stage;
 use crate::cli::{ExportArgs, ExportFormat, GrantArgs, ImportArgs};
@@ -32,6 +34,49 @@ pub fn library(visit: &Visit<'_>) -> Result<()> {
         1 => drop((message, inbox, session)),
         _ => session.logoff()?,
     }
+    Ok(())
+}
+
+/// A search folder in a store in memory: filled, followed through what changes, given other criteria, and gone,
+/// by turns for good or softly.
+pub fn searching(visit: &Visit<'_>) -> Result<()> {
+    const INBOX: mapi::FolderId = SpecialFolder::Inbox.id();
+    let store = Store::in_memory(StoreOptions::default())?;
+    let account = NewAccount { address: "me@example.test".into(), ..NewAccount::default() };
+    let mailbox = store.mailbox(store.create_account(&account)?.mailbox)?;
+    let post = || {
+        let mut content = mapi::MessageContent::default();
+        content.properties.set(tags::SUBJECT, "Found");
+        message::import(&mailbox, INBOX, content, &Default::default()).map(|imported| imported.id)
+    };
+    let first = post()?;
+    let new = NewFolder { display_name: "found".into(), search: true, ..NewFolder::default() };
+    let found = folder::create(&mailbox, SpecialFolder::Search.id(), &new)?.id;
+    let unread = Restriction::Bitmask {
+        test: mapi::restriction::BitTest::AllClear,
+        tag: tags::MESSAGE_FLAGS,
+        mask: message::flags::READ,
+    };
+    let mut criteria = NewCriteria {
+        restriction: Some(unread),
+        folders: Some(vec![INBOX]),
+        recursive: true,
+        fixed: false,
+    };
+    search::set(&mailbox, found, &criteria)?;
+    let second = post()?;
+    message::set_read(&mailbox, first, true)?;
+    ensure!(search::shows(&mailbox, found, second)?, "a message is not found");
+    ensure!(!search::shows(&mailbox, found, first)?, "a message is found that was read");
+    criteria.restriction = Some(Restriction::Exist { tag: tags::SUBJECT });
+    search::set(&mailbox, found, &criteria)?;
+    ensure!(
+        folder::info(&mailbox, found)?.contents == 2,
+        "other criteria find what they should not"
+    );
+    let hard = visit.number.is_multiple_of(2);
+    folder::delete(&mailbox, found, DeleteOptions { hard, ..DeleteOptions::default() })?;
+    message::delete(&mailbox, INBOX, &[first, second], true)?;
     Ok(())
 }
 

@@ -423,6 +423,17 @@ pub static SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
+        name: "searching",
+        about: "makes a search folder in a store in memory, sees it follow what changes, gives it other \
+                criteria, and deletes it, by turns for good",
+        rows: &[24],
+        needs: Needs::Store,
+        sessions: Sessions::Own,
+        set: |_| Stage::new(local::searching),
+        breaks: Breaks::Nowhere,
+        ..PLAIN
+    },
+    Scenario {
         name: "reopen",
         about: "opens a data directory, reads in it, writes into it, and closes it",
         rows: &[15],

@@ -51,8 +51,9 @@ fn target_folder(call: &Call<'_>, target: Option<NodeId>) -> Result<(Arc<Mailbox
     };
     let other = call.mailbox_of(node)?;
     // The gate before the handlers looks at one logon: what goes to another mailbox needs full access to both.
-    let same = Arc::ptr_eq(&other, &call.mailbox()?);
-    if !same && !(call.is_full() && call.logon_of(node)?.user.is_full()) {
+    let allowed = Arc::ptr_eq(&other, &call.mailbox()?)
+        || call.is_full() && call.logon_of(node)?.user.is_full();
+    if !allowed {
         return Err(ErrorCode::ACCESS_DENIED.into());
     }
     Ok((other, folder.id))

@@ -179,6 +179,9 @@ pub fn deliver_due(store: &Store) -> Result<usize> {
         }
         // What was delivered may have caused more.
         if !progress {
+            // Receipts come into the queue with other batches, and are counted here.
+            let waiting = queue::items(store, None)?.len();
+            store.inner.deliveries.counts.waiting.store(waiting as u64, Ordering::Relaxed);
             return Ok(done);
         }
     }

@@ -83,10 +83,10 @@ fn wants_answer(original: &Properties, silent: bool, oof: bool) -> bool {
     let bit = if oof { SUPPRESS_OOF } else { SUPPRESS_AUTO_REPLY };
     let forwarded = original.inline(tags::AUTO_FORWARDED).and_then(PropertyValue::as_bool);
     let class = text(original, tags::MESSAGE_CLASS).unwrap_or_default().to_ascii_lowercase();
-    !silent
-        && suppress.unwrap_or(0) & bit == 0
-        && !(oof && forwarded == Some(true))
-        && !class.starts_with("report.")
+    if silent || oof && forwarded == Some(true) {
+        return false;
+    }
+    suppress.unwrap_or(0) & bit == 0 && !class.starts_with("report.")
 }
 
 /// What makes a reply of a template's copy.

@@ -1,8 +1,8 @@
 //! What a message says of itself: [MS-OXCMSG] 2.2.1, [MS-OXCPRPT] 2.2.1, and the conversation properties.
 
 use mapi::{ErrorCode, PropertyTag, TaggedValue};
-use testsuite::on_both;
-use testsuite::rig::ME;
+use testsuite::rig::{ME, Rig};
+use testsuite::{Result, on_both};
 
 use super::*;
 
@@ -204,31 +204,78 @@ on_both! {
     /// MS-OXCMSG 2.2.1.13: R82
     /// MS-OXCMSG 2.2.1.20: R1107
     fn what_clients_say_of_a_message_is_kept(rig: &Rig) -> Result {
-        let mut client = rig.client(ME)?;
-        let values = [
+        keeps(rig, &[
             TaggedValue::new(tags::MESSAGE_CLASS, "IPM.Note.Custom"),
             TaggedValue::new(tags::IMPORTANCE, 2i32),
             TaggedValue::new(tags::PRIORITY, -1i32),
             TaggedValue::new(tags::SENSITIVITY, 3i32),
             TaggedValue::new(tags::AUTO_FORWARDED, true),
+        ])
+    }
+
+    /// MS-OXCMSG 2.2.1.4
+    /// MS-OXCMSG 2.2.1.5
+    /// MS-OXCMSG 2.2.1.21
+    /// MS-OXCMSG 2.2.1.26
+    /// MS-OXCMSG 2.2.1.29
+    fn languages_references_and_keys_are_kept(rig: &Rig) -> Result {
+        keeps(rig, &[
             TaggedValue::new(tags::MESSAGE_CODEPAGE, 1252i32),
             TaggedValue::new(tags::MESSAGE_LOCALE_ID, 0x407i32),
             TaggedValue::new(tags::AUTO_FORWARD_COMMENT, "forwarded"),
             TaggedValue::new(tags::INTERNET_REFERENCES, "<a> <b>"),
             TaggedValue::new(tags::TNEF_CORRELATION_KEY, vec![1u8, 2]),
+        ])
+    }
+
+    /// MS-OXCMSG 2.2.1.30
+    /// MS-OXCMSG 2.2.1.36
+    /// MS-OXCMSG 2.2.1.37
+    /// MS-OXCMSG 2.2.1.43
+    /// MS-OXCMSG 2.2.1.45
+    fn what_is_said_of_senders_and_transports_is_kept(rig: &Rig) -> Result {
+        keeps(rig, &[
             TaggedValue::new(tags::ADDRESS_BOOK_DISPLAY_NAME_PRINTABLE, "name"),
             TaggedValue::new(tags::ALTERNATE_RECIPIENT_ALLOWED, true),
             TaggedValue::new(tags::RESPONSIBILITY, true),
             TaggedValue::new(tags::PURPORTED_SENDER_DOMAIN, "example.test"),
             TaggedValue::new(tags::TRUST_SENDER, 0i32),
-        ];
-        let message = draft(&mut client);
-        client.set_all(message, &values).expect("set");
-        let id = client.save(message, SaveFlags::NONE).expect("a save");
+        ])
+    }
+
+    /// MS-OXCPRPT 2.2.1.5: R857
+    /// MS-OXCPRPT 2.2.1.6: R859
+    /// MS-OXCPRPT 2.2.1.7: R45
+    /// MS-OXCPRPT 2.2.1.8: R52
+    /// MS-OXCPRPT 2.2.1.9: R863
+    fn what_the_server_keeps_is_not_the_clients(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let id = post(&mut client, "subject");
         let message = open(&mut client, id);
-        for value in values {
-            assert_eq!(client.get(message, value.tag), Ok(value.value), "{:?}", value.tag);
+        let computed = Err(ErrorCode::COMPUTED);
+        assert_eq!(client.set(message, tags::LAST_MODIFIER_NAME, "somebody"), computed);
+        let time = client.set(message, tags::LAST_MODIFICATION_TIME, mapi::FileTime(5));
+        assert_eq!(time, computed);
+        // A message object.
+        assert_eq!(number(&mut client, message, tags::OBJECT_TYPE), Ok(5));
+        for tag in [tags::RECORD_KEY, tags::SEARCH_KEY] {
+            let before = client.get(message, tag).expect("a key");
+            assert_eq!(client.set(message, tag, vec![1u8]), computed, "{tag:?}");
+            assert_eq!(client.get(message, tag), Ok(before));
         }
         Ok(())
     }
+}
+
+/// Whether a message has these values after it was saved and opened.
+fn keeps(rig: &Rig, values: &[TaggedValue]) -> Result {
+    let mut client = rig.client(ME)?;
+    let message = draft(&mut client);
+    client.set_all(message, values).expect("set");
+    let id = client.save(message, SaveFlags::NONE).expect("a save");
+    let message = open(&mut client, id);
+    for value in values {
+        assert_eq!(client.get(message, value.tag), Ok(value.value.clone()), "{:?}", value.tag);
+    }
+    Ok(())
 }

@@ -78,8 +78,8 @@ on_both! {
     fn values_come_in_the_order_that_was_asked_for(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         for object in objects(&mut client) {
-            client.set(object, tags::COMMENT, "comment").expect("set");
-            let asked = [tags::COMMENT, tags::SENSITIVITY, tags::OBJECT_TYPE, tags::COMMENT];
+            client.set(object, tags::COMPANY_NAME, "comment").expect("set");
+            let asked = [tags::COMPANY_NAME, tags::SENSITIVITY, tags::OBJECT_TYPE, tags::COMPANY_NAME];
             let cells = get(&mut client, object, 0, 1, &asked).expect("a row");
             assert_eq!(cells[0], Ok("comment".into()));
             assert_eq!(cells[3], Ok("comment".into()));
@@ -90,7 +90,7 @@ on_both! {
         let message = new_message(&mut client);
         let (stream, _) = open_stream(&mut client, message, tags::CONVERSATION_INDEX, StreamMode::Create)
             .expect("a stream");
-        let refused = get(&mut client, stream, 0, 1, &[tags::COMMENT]);
+        let refused = get(&mut client, stream, 0, 1, &[tags::COMPANY_NAME]);
         assert_eq!(refused, Err(ErrorCode::NOT_SUPPORTED));
         Ok(())
     }
@@ -100,12 +100,12 @@ on_both! {
     fn text_of_an_open_type_is_as_the_client_wants_it(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = new_message(&mut client);
-        client.set(message, tags::COMMENT, "\u{e4}").expect("set");
-        let open = tags::COMMENT.with_type(OPEN_TYPE);
-        let eight = tags::COMMENT.with_type(PropertyType::STRING8);
-        let number = tags::COMMENT.with_type(PropertyType::INTEGER32);
+        client.set(message, tags::COMPANY_NAME, "\u{e4}").expect("set");
+        let open = tags::COMPANY_NAME.with_type(OPEN_TYPE);
+        let eight = tags::COMPANY_NAME.with_type(PropertyType::STRING8);
+        let number = tags::COMPANY_NAME.with_type(PropertyType::INTEGER32);
         let bytes = PropertyValue::String8(String8(vec![0xe4]));
-        let asked = [open, eight, tags::COMMENT, number];
+        let asked = [open, eight, tags::COMPANY_NAME, number];
         let cells = get(&mut client, message, 0, 1, &asked).expect("a row");
         let text = || Ok("\u{e4}".into());
         let missing = Err(ErrorCode::NOT_FOUND);
@@ -119,9 +119,9 @@ on_both! {
     fn values_are_limited_in_size(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = new_message(&mut client);
-        client.set(message, tags::COMMENT, "x".repeat(100).as_str()).expect("set");
+        client.set(message, tags::COMPANY_NAME, "x".repeat(100).as_str()).expect("set");
         client.set(message, tags::SUBJECT, "short").expect("set");
-        let asked = [tags::COMMENT, tags::SUBJECT];
+        let asked = [tags::COMPANY_NAME, tags::SUBJECT];
         let cells = get(&mut client, message, 50, 1, &asked).expect("a row");
         assert_eq!(cells, [Err(ErrorCode::OUT_OF_MEMORY), Ok("short".into())]);
         let cells = get(&mut client, message, 0, 1, &asked).expect("a row");
@@ -137,19 +137,19 @@ on_both! {
     fn all_properties_and_their_list(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         for object in objects(&mut client) {
-            client.set(object, tags::COMMENT, "comment").expect("set");
+            client.set(object, tags::COMPANY_NAME, "comment").expect("set");
             let tags = list(&mut client, object).expect("a list");
-            assert!(tags.contains(&tags::COMMENT));
+            assert!(tags.contains(&tags::COMPANY_NAME));
             let values = all(&mut client, object, 1).expect("values");
-            let comment = values.iter().find(|v| v.tag == tags::COMMENT).expect("the comment");
+            let comment = values.iter().find(|v| v.tag == tags::COMPANY_NAME).expect("the comment");
             assert_eq!(comment.value, "comment".into());
             let eight = all(&mut client, object, 0).expect("values");
-            let comment = eight.iter().find(|v| v.tag.id() == tags::COMMENT.id()).expect("one");
+            let comment = eight.iter().find(|v| v.tag.id() == tags::COMPANY_NAME.id()).expect("one");
             let bytes = PropertyValue::String8(String8(b"comment".to_vec()));
             assert_eq!(comment.value, bytes);
-            delete(&mut client, object, &[tags::COMMENT]).expect("deleted");
+            delete(&mut client, object, &[tags::COMPANY_NAME]).expect("deleted");
             let tags = list(&mut client, object).expect("a list");
-            assert!(!tags.contains(&tags::COMMENT));
+            assert!(!tags.contains(&tags::COMPANY_NAME));
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ on_both! {
         let values = vec![
             TaggedValue::new(tags::SUBJECT, "subject"),
             TaggedValue::new(tags::ENTRY_ID, vec![1u8]),
-            TaggedValue::new(tags::COMMENT, "comment"),
+            TaggedValue::new(tags::COMPANY_NAME, "comment"),
         ];
         let body = SetPropertiesRequest { values: SizedValues(values) };
         let RopResponse::SetProperties(answer) =
@@ -174,7 +174,7 @@ on_both! {
         let refused = PropertyProblem { index: 1, tag: tags::ENTRY_ID, error: ErrorCode::COMPUTED };
         assert_eq!(answer.problems.items, [refused]);
         assert_eq!(client.get(message, tags::SUBJECT), Ok("subject".into()));
-        assert_eq!(client.get(message, tags::COMMENT), Ok("comment".into()));
+        assert_eq!(client.get(message, tags::COMPANY_NAME), Ok("comment".into()));
         Ok(())
     }
 
@@ -184,17 +184,17 @@ on_both! {
         let mut second = rig.client(ME)?;
         let [_, _, folder, logon] = objects(&mut client);
         let seen = second.open_folder(INBOX).expect("the inbox");
-        client.set(folder, tags::COMMENT, "now").expect("set");
-        client.set(logon, tags::COMMENT, "now").expect("set");
-        assert_eq!(second.get(seen, tags::COMMENT), Ok("now".into()));
-        assert_eq!(second.get(second.logon, tags::COMMENT), Ok("now".into()));
+        client.set(folder, tags::COMPANY_NAME, "now").expect("set");
+        client.set(logon, tags::COMPANY_NAME, "now").expect("set");
+        assert_eq!(second.get(seen, tags::COMPANY_NAME), Ok("now".into()));
+        assert_eq!(second.get(second.logon, tags::COMPANY_NAME), Ok("now".into()));
         let message = new_message(&mut client);
         let message = reopen(&mut client, message);
         let (attachment, number) = new_attachment(&mut client, message);
-        client.set(message, tags::COMMENT, "later").expect("set");
-        client.set(attachment, tags::COMMENT, "later").expect("set");
-        assert_eq!(client.get(message, tags::COMMENT), Ok("later".into()));
-        assert_eq!(client.get(attachment, tags::COMMENT), Ok("later".into()));
+        client.set(message, tags::COMPANY_NAME, "later").expect("set");
+        client.set(attachment, tags::COMPANY_NAME, "later").expect("set");
+        assert_eq!(client.get(message, tags::COMPANY_NAME), Ok("later".into()));
+        assert_eq!(client.get(attachment, tags::COMPANY_NAME), Ok("later".into()));
         save_attachment(&mut client, attachment, message);
         let PropertyValue::Integer64(id) = client.get(message, tags::MID).expect("an id") else {
             panic!("an id is a number");
@@ -203,7 +203,7 @@ on_both! {
         let mut look = || {
             let message =
                 second.open_message(INBOX, id, OpenMessageFlags::NONE).expect("the message");
-            let comment = second.get(message, tags::COMMENT);
+            let comment = second.get(message, tags::COMPANY_NAME);
             (comment, open_attachment(&mut second, message, number).is_ok())
         };
         assert_eq!(look(), (Err(ErrorCode::NOT_FOUND), false));
@@ -218,12 +218,12 @@ on_both! {
     fn deleted_properties_have_no_value(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         for object in objects(&mut client) {
-            client.set(object, tags::COMMENT, "comment").expect("set");
-            assert_eq!(delete(&mut client, object, &[tags::COMMENT]), Ok(vec![]));
-            assert_eq!(client.get(object, tags::COMMENT), Err(ErrorCode::NOT_FOUND));
+            client.set(object, tags::COMPANY_NAME, "comment").expect("set");
+            assert_eq!(delete(&mut client, object, &[tags::COMPANY_NAME]), Ok(vec![]));
+            assert_eq!(client.get(object, tags::COMPANY_NAME), Err(ErrorCode::NOT_FOUND));
         }
         let message = new_message(&mut client);
-        let problems = delete(&mut client, message, &[tags::COMMENT, tags::ACCESS]);
+        let problems = delete(&mut client, message, &[tags::COMPANY_NAME, tags::ACCESS]);
         let refused = PropertyProblem { index: 1, tag: tags::ACCESS, error: ErrorCode::COMPUTED };
         assert_eq!(problems, Ok(vec![refused]));
         Ok(())

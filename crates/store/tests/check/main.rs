@@ -8,6 +8,7 @@ mod directory;
 mod fixture;
 mod online;
 mod random;
+mod rules;
 
 /// The table of problems in the documentation is that of the program.
 #[test]

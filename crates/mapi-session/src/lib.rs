@@ -40,6 +40,7 @@ mod connection;
 mod entry_ids;
 mod error;
 mod folder;
+mod folder_lists;
 #[cfg(feature = "http-client")]
 mod http;
 #[cfg(feature = "loopback")]
@@ -62,6 +63,7 @@ pub use attachment::Attachment;
 pub use categories::TableBookmark;
 pub use error::{Error, Result};
 pub use folder::Folder;
+pub use folder_lists::{PERMISSION_COLUMNS, RULE_COLUMNS};
 #[cfg(feature = "http-client")]
 pub use http::{Fuse, Http, Limits};
 #[cfg(feature = "loopback")]

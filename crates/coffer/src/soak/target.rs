@@ -206,15 +206,17 @@ impl Target {
         }
     }
 
-    /// Does what the maintenance of a server does: goes on with broken removals, and forgets what a mailbox
-    /// remembers of past changes, which is no leak: it is on disk.
+    /// Does what the maintenance of a server does: goes on with broken removals, and forgets what mailboxes
+    /// remember of past changes, which is no leak: it is on disk.
     pub fn trim(&self) -> Result<()> {
         let Target::Local(local) = self else { return Ok(()) };
         local.store.finish_removals()?;
-        let Some(account) = local.store.account_by_address(USER)? else { return Ok(()) };
-        let mailbox = local.store.mailbox(account.mailbox)?;
-        let latest = store::mailbox::changes::latest(&mailbox)?;
-        while store::mailbox::changes::trim(&mailbox, latest, 1000)? > 0 {}
+        for address in std::iter::once(USER.into()).chain((0..OTHERS).map(other)) {
+            let Some(account) = local.store.account_by_address(&address)? else { continue };
+            let mailbox = local.store.mailbox(account.mailbox)?;
+            let latest = store::mailbox::changes::latest(&mailbox)?;
+            while store::mailbox::changes::trim(&mailbox, latest, 1000)? > 0 {}
+        }
         Ok(())
     }
 

@@ -6,7 +6,9 @@ mod hostile;
 mod limits;
 mod local;
 mod notify;
+mod permission;
 mod read;
+mod rule;
 mod store;
 mod write;
 
@@ -210,6 +212,18 @@ pub static SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
+        name: "permissions",
+        about: "opens a mailbox by a right on one of its folders, reads there and nowhere else, adds a member \
+                to the folder's permissions table, changes and removes him, and by turns loses the right \
+                under what is open",
+        rows: &[8],
+        writes: true,
+        needs: Needs::Store,
+        share: 4,
+        set: permission::permissions,
+        ..PLAIN
+    },
+    Scenario {
         name: "attachments",
         about: "opens a message's attachment table, its attachments and their streams, and the message \
                 embedded in one",
@@ -310,6 +324,18 @@ pub static SCENARIOS: &[Scenario] = &[
         writes: true,
         share: 10,
         set: |_| Stage::new(write::submit),
+        ..PLAIN
+    },
+    Scenario {
+        name: "rules",
+        about: "adds a rule that moves what another one sends and answers him, reads the rules table, sends \
+                it from his mailbox, sees the message and the answer come in, deletes both for good, and \
+                removes the rule",
+        rows: &[42],
+        writes: true,
+        needs: Needs::Others,
+        share: 10,
+        set: rule::rules,
         ..PLAIN
     },
     Scenario {

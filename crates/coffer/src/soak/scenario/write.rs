@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use mapi::tags;
 use mapi_session::{Folder, MapiProp, Message, RecipientKind};
 
+use super::rule::own_dn;
 use super::{Stage, must_fail, open_folder};
 use crate::soak::ground::{Ground, Visit};
 
@@ -106,14 +107,7 @@ pub fn submit(visit: &Visit<'_>) -> Result<()> {
     let store = visit.session()?.open_default_msg_store()?;
     let folder = store.open_folder(visit.folder()?)?;
     let inbox = store.inbox()?;
-    let own =
-        store.property(tags::MAILBOX_OWNER_ENTRY_ID)?.context("a mailbox without an owner")?;
-    let mapi::entry_id::EntryId::AddressBook(own) =
-        mapi::entry_id::EntryId::parse(own.as_binary().unwrap_or_default())
-    else {
-        bail!("the owner is nobody of the address book")
-    };
-    let own = String::from_utf8_lossy(&own.dn.0).into_owned();
+    let own = own_dn(&store)?;
     // Of this thread's messages; also what a cycle left that was broken off.
     let subject = format!("soak {}", visit.thread);
     let (to, deferred) = match visit.number % 4 {

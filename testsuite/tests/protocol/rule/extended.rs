@@ -4,7 +4,7 @@ use mapi::restriction::RestrictionForm;
 use mapi::rule::RuleCondition;
 use mapi::rule_action::{ExtendedRuleActions, Template};
 use mapi::{ErrorCode, Guid, PropertyName, PropertyNameKind};
-use mapi_rop::message::SaveFlags;
+use mapi_rop::message::{OpenMessageFlags, SaveFlags};
 use testsuite::on_both;
 
 use super::replies::TEMPLATE_ID;
@@ -74,6 +74,90 @@ on_both! {
         assert_eq!(mine(rig, DRAFTS)?, ["cats"]);
         assert_eq!(mine(rig, INBOX)?, ["dogs"]);
         assert_eq!(state_of(rig, id)?, Some(ENABLED));
+        Ok(())
+    }
+
+    /// MS-OXORULE 1.8: R3
+    /// MS-OXORULE 2.2.4.1.1: R161, R162
+    /// MS-OXORULE 2.2.4.1.6: R178
+    /// MS-OXORULE 2.2.4.1.7: R182
+    fn an_extended_rule_keeps_what_a_client_says_of_it(rig: &Rig) -> Result {
+        let actions = extended_actions(vec![], vec![plain(Action::MarkAsRead)]);
+        let id = rule(rig, 1, ENABLED, condition(vec![], about("cats")), actions)?;
+        let (flags, data) = (tags::RULE_MESSAGE_USER_FLAGS, tags::RULE_MESSAGE_PROVIDER_DATA);
+        let said = [
+            TaggedValue::new(tags::RULE_MESSAGE_NAME, "Named by its client"),
+            TaggedValue::new(tags::RULE_MESSAGE_LEVEL, 7),
+            TaggedValue::new(tags::RULE_MESSAGE_PROVIDER, "A rule provider of my own"),
+            TaggedValue::new(flags, 0x1234),
+            TaggedValue::new(data, vec![3, 0, 255]),
+        ];
+        let mut client = rig.client(ME)?;
+        let message = client.open_message(INBOX, id, OpenMessageFlags::READ_WRITE)?;
+        client.set_all(message, &said)?;
+        client.save(message, SaveFlags::NONE)?;
+        send(rig, "cats")?;
+        let message = client.open_message(INBOX, id, OpenMessageFlags::NONE)?;
+        for expected in &said {
+            assert_eq!(client.get(message, expected.tag)?, expected.value, "{}", expected.tag);
+        }
+        assert!(found(rig, ME, INBOX)?[0].read);
+        assert_eq!(state_of(rig, id)?, Some(ENABLED));
+        Ok(())
+    }
+
+    /// MS-OXORULE 2.2.4.1: R160
+    /// MS-OXORULE 2.2.4.1.5: R174, R175
+    /// MS-OXORULE 2.2.4.1.8: R185, R186
+    fn an_extended_rule_is_run_by_its_own_properties_alone(rig: &Rig) -> Result {
+        let actions = extended_actions(vec![], vec![plain(Action::MarkAsRead)]);
+        let id = rule(rig, 1, ENABLED, condition(vec![], about("cats")), actions)?;
+        let (flags, data) = (tags::RULE_MESSAGE_USER_FLAGS, tags::RULE_MESSAGE_PROVIDER_DATA);
+        // Those of a standard rule among them, which would do another thing to other messages.
+        let condition = PropertyValue::Restriction(about("dogs").to_wire());
+        let others = [
+            TaggedValue::new(tags::RULE_SEQUENCE, 0),
+            TaggedValue::new(tags::RULE_STATE, 0),
+            TaggedValue::new(tags::RULE_CONDITION, condition),
+            TaggedValue::new(flags, -1),
+            TaggedValue::new(data, b"no restriction".to_vec()),
+        ];
+        let mut client = rig.client(ME)?;
+        let message = client.open_message(INBOX, id, OpenMessageFlags::READ_WRITE)?;
+        client.set_all(message, &others)?;
+        client.save(message, SaveFlags::NONE)?;
+        send(rig, "cats")?;
+        send(rig, "dogs")?;
+        let read = |message: &Message| message.read;
+        assert_eq!(mine(rig, INBOX)?, ["cats", "dogs"]);
+        assert_eq!(found(rig, ME, INBOX)?.iter().map(read).collect::<Vec<_>>(), [true, false]);
+        let message = client.open_message(INBOX, id, OpenMessageFlags::NONE)?;
+        assert_eq!(client.get(message, flags)?, PropertyValue::Integer32(-1));
+        assert_eq!(client.get(message, data)?, b"no restriction".to_vec().into());
+        Ok(())
+    }
+
+    /// MS-OXORULE 2.2.9.3: R1010, R1011, R1012
+    /// MS-OXORULE 3.1.4.2.4: R480
+    fn what_a_client_keeps_of_its_rules_is_its_own(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let message = client.create_message(INBOX, true)?;
+        // No restriction and no action: bytes.
+        let values = [
+            TaggedValue::new(tags::MESSAGE_CLASS, "IPM.RuleOrganizer"),
+            TaggedValue::new(tags::SUBJECT, "Outlook Rules Organizer"),
+            TaggedValue::new(tags::RW_RULES_STREAM, vec![0xff; 3_000]),
+            TaggedValue::new(tags::COMPANY_NAME, "of a client"),
+        ];
+        client.set_all(message, &values)?;
+        let id = client.save(message, SaveFlags::NONE)?;
+        send(rig, "cats")?;
+        assert_eq!(mine(rig, INBOX)?, ["cats"]);
+        assert_eq!(found(rig, ME, DEFERRED)?.len(), 0);
+        let message = client.open_message(INBOX, id, OpenMessageFlags::NONE)?;
+        for expected in &values {
+            assert_eq!(client.get(message, expected.tag)?, expected.value, "{}", expected.tag);
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use mapi::ErrorCode;
 use mapi_rop::folder::{OpenFolderFlags, OpenFolderRequest};
+use testsuite::octets::Rop;
 use testsuite::on_both;
 
 use super::*;
@@ -16,6 +17,47 @@ fn ids(client: &mut Client, folder: Handle) -> Answer<Vec<i64>> {
 }
 
 on_both! {
+    /// MS-OXORULE 2.2: R11, R12
+    fn a_rule_is_read_octet_by_octet(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let inbox = client.open_folder(INBOX)?;
+        // PidTagRuleSequence, State, Provider, Condition (there is a subject), Actions (mark as read, in nine
+        // octets behind their length).
+        let rop = Rop::new(0x41, 0).u8(0x01).u16(1).u8(0x01).u16(5);
+        let rop = rop.u32(0x6676_0003).u32(0x0102).u32(0x6677_0003).u32(1);
+        let rop = rop.u32(0x6681_001f).text16("Test");
+        let rop = rop.u32(0x6679_00fd).u8(0x08).u32(0x0037_001f);
+        let rop = rop.u32(0x6680_00fe).u16(1).u16(9).u8(0x0b).u32(0).u32(0);
+        client.ask(rop, &[inbox]).only(0x41, 0, 0);
+        let rows = list(&mut client, inbox, &[tags::RULE_SEQUENCE, tags::RULE_ACTIONS])?;
+        let expected = [
+            Some(PropertyValue::Integer32(0x0102)),
+            Some(actions(vec![plain(Action::MarkAsRead)])),
+        ];
+        assert_eq!(rows, [expected]);
+        send(rig, "cats")?;
+        assert!(found(rig, ME, INBOX)?[0].read);
+        Ok(())
+    }
+
+    /// MS-OXORULE 3.2.5: R591
+    fn every_request_is_answered_by_its_own_response(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let inbox = client.open_folder(INBOX)?;
+        let get = Rop::new(0x3f, 1).u8(2).u8(0x40);
+        let modify = |flags: u8| Rop::new(0x41, 1).u8(flags).u16(0);
+        let update = Rop::new(0x57, 0).sized(&[1, 2]).sized(&[3]);
+        let rops = [modify(0x02), get, update, modify(0x01)];
+        let mut answer = client.ask_all(&rops, &[client.logon, inbox, Handle::NONE]);
+        answer.head(0x41, 1, 0x8007_0057);
+        answer.head(0x3f, 2, 0);
+        answer.head(0x57, 0, 0);
+        answer.head(0x41, 1, 0);
+        assert_ne!(answer.handles[2], Handle::NONE);
+        answer.end();
+        Ok(())
+    }
+
     /// MS-OXORULE 2.2.1: R14
     /// MS-OXORULE 2.2.1.2: R679
     /// MS-OXORULE 2.2.2: R121

@@ -14,6 +14,8 @@ const MAILBOX: Space = Space::Mailbox;
 const RULE: u8 = 0x19;
 const ANSWERED: u8 = 0x1a;
 
+type Damage = fn(&mut Vec<u8>);
+
 /// Version 1, and a time.
 const THEN: [u8; 9] = [1, 0, 0, 0x11, 0x22, 0x33, 0x44, 0xd5, 0x01];
 
@@ -101,7 +103,7 @@ fn whom_a_rule_answered() {
         let [id, _] = two_rules(f);
         answered_key(f, INBOX, id)
     };
-    let damages: [(&str, fn(&mut Vec<u8>)); 3] = [
+    let damages: [(&str, Damage); 3] = [
         ("of a later layout", |value| value[0] = 9),
         ("cut off", |value| value.truncate(8)),
         ("with a tail", |value| value.push(0)),

@@ -130,7 +130,8 @@ fn content(random: &mut Random, number: usize) -> MessageContent {
     let mut content = MessageContent::default();
     let words = 2 + random.below(6);
     let prefix = if random.below(3) == 0 { "Re: " } else { "" };
-    let sender = random.below(500);
+    // Of 100,000 messages about a thousand come from each.
+    let sender = random.below(100);
     // The first of January 2020, and a message about every ten minutes.
     let seconds = 1_577_836_800 + number as i64 * 600 + random.below(86_400) as i64;
     let properties = &mut content.properties;

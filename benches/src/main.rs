@@ -19,6 +19,7 @@ mod print;
 mod random;
 mod rops;
 mod save;
+mod search;
 mod server;
 mod table;
 
@@ -34,7 +35,7 @@ use mailbox::Mailboxes;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", about = "Measure Coffer and print one table of all figures")]
 struct Args {
-    /// What to measure; everything if not given. One of: logon, table, save, idle, notify, import, store, growth.
+    /// What to measure; everything if not given. One of: logon, table, save, idle, notify, search, import, store, growth.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Fewer rounds and smaller sizes: minutes become seconds, figures become rough.
@@ -72,6 +73,7 @@ const BENCHES: &[(&str, Run)] = &[
     ("save", |bench, report| figures(report, save::run(bench)?)),
     ("idle", |bench, report| figures(report, idle::run(bench)?)),
     ("notify", |bench, report| figures(report, notify::run(bench)?)),
+    ("search", |bench, report| figures(report, search::run(bench)?)),
     ("import", |bench, report| figures(report, import::run(bench)?)),
     ("store", |bench, report| figures(report, engine::run(bench)?)),
     ("growth", |bench, report| {

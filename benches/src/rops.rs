@@ -60,10 +60,19 @@ impl Batch {
         write_requests(&self.requests, &self.handles).context("too many ROPs for a buffer")
     }
 
+    /// The answers, failures among them; the columns are those of tables that were open before.
+    pub fn answers(
+        &self,
+        answer: &[u8],
+        columns: &[PropertyTag],
+    ) -> anyhow::Result<ResponseBuffer> {
+        let mut context = ResponseContext::new(&self.requests, |_| Columns::from(columns));
+        Ok(ResponseBuffer::read(answer, &mut context)?)
+    }
+
     /// The answers, none of which failed.
     pub fn read(&self, answer: &[u8]) -> anyhow::Result<ResponseBuffer> {
-        let mut context = ResponseContext::new(&self.requests, |_| Columns::from([]));
-        let buffer = ResponseBuffer::read(answer, &mut context)?;
+        let buffer = self.answers(answer, &[])?;
         let answered = self.requests.iter().filter(|request| request.id().is_answered()).count();
         for response in &buffer.responses {
             if let RopResponse::Failed(failure) = &response.body {

@@ -212,7 +212,7 @@ fn seek(origin: Bookmark, row_count: i32) -> RopRequest {
     RopRequest::SeekRow(SeekRowRequest { origin, row_count, want_row_moved_count: false })
 }
 
-fn find_row(restriction: Restriction) -> RopRequest {
+pub fn find_row(restriction: Restriction) -> RopRequest {
     RopRequest::FindRow(FindRowRequest {
         flags: FindRowFlags::NONE,
         restriction: SizedRestriction(Some(restriction)),

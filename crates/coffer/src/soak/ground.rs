@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use mapi::{ErrorCode, FolderId, MessageId, tags};
-use mapi_session::{Folder, Fuse, MapiProp, Message, Profile, Session};
+use mapi_session::{Folder, Fuse, MapiProp, Message, MsgStore, Profile, Session};
 
 use super::crew::Watch;
 use super::mode::Mode;
@@ -214,7 +214,7 @@ impl Ground {
         let session = self.logon(&self.target.profile(None))?;
         let store = session.open_default_msg_store()?;
         for folder in folders {
-            empty(&store.open_folder(*folder)?)?;
+            empty(&store, &store.open_folder(*folder)?)?;
         }
         Ok(session.logoff()?)
     }
@@ -341,16 +341,20 @@ fn embed(outer: &Message, depth: u32) -> Result<()> {
     Ok(())
 }
 
-/// Deletes what is in a folder for good.
-fn empty(folder: &Folder) -> Result<()> {
+/// Deletes what is in a folder for good; what waits to be sent is taken back first.
+fn empty(store: &MsgStore, folder: &Folder) -> Result<()> {
+    const SUBMITTED: i32 = 0x4;
     loop {
-        let table = folder.contents_table()?.with_columns(&[tags::MID])?;
-        let ids: Vec<MessageId> = table
-            .query_rows(500)?
-            .iter()
-            .filter_map(|row| row.integer(tags::MID))
-            .map(MessageId::from_i64)
-            .collect();
+        let table = folder.contents_table()?.with_columns(&[tags::MID, tags::MESSAGE_FLAGS])?;
+        let mut ids = Vec::new();
+        for row in table.query_rows(500)? {
+            let Some(id) = row.integer(tags::MID).map(MessageId::from_i64) else { continue };
+            let flags = row.get(tags::MESSAGE_FLAGS).and_then(|flags| flags.as_i32());
+            if flags.unwrap_or_default() & SUBMITTED != 0 {
+                store.abort_submit(folder.id(), id)?;
+            }
+            ids.push(id);
+        }
         if ids.is_empty() {
             break;
         }

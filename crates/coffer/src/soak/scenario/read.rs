@@ -193,7 +193,8 @@ pub fn bodies(ground: &Ground) -> Result<Stage> {
                 let rich = rtf::from_html(document).context("a document that is too large")?;
                 message.set(tags::RTF_COMPRESSED, rtf::compress(&rich).as_slice())?;
             }
-            _ => message.set(tags::BODY, html::to_text(document).as_str())?,
+            // Lines of a body end as mail's do; what is written is kept as it is.
+            _ => message.set(tags::BODY, html::to_text(document).replace('\n', "\r\n").as_str())?,
         }
         let text = message.text(tags::BODY)?.context("no text")?;
         ensure!(text.starts_with("A line of HTML & more.\r\n"), "the text says {text:.50}");

@@ -20,6 +20,7 @@ pub struct Differences(pub BTreeMap<String, String>);
 const OF_THE_STORE: &[PropertyTag] = &[
     tags::MESSAGE_FLAGS,
     tags::MESSAGE_SIZE,
+    tags::SUBMIT_FLAGS,
     tags::HAS_ATTACHMENTS,
     tags::ATTACH_SIZE,
     tags::INTERNET_ARTICLE_NUMBER,
@@ -62,6 +63,19 @@ const ADDED: &[PropertyTag] = &[
     tags::INSTANCE_NUM,
     tags::CHANGE_NUMBER,
     tags::ASSOCIATED,
+    tags::CONVERSATION_TOPIC,
+    tags::CONVERSATION_ID,
+    tags::LOCAL_COMMIT_TIME,
+];
+
+/// What the store tells of every message that has a body, in whichever format ([MS-OXBBODY] 2.1.3.1).
+const OF_A_BODY: &[PropertyTag] = &[
+    tags::BODY,
+    tags::HTML,
+    tags::RTF_COMPRESSED,
+    tags::RTF_IN_SYNC,
+    tags::NATIVE_BODY,
+    tags::INTERNET_CODEPAGE,
 ];
 
 /// Of PidTagMessageFlags the store answers mfHasAttach, and mfEverRead with mfRead ([MS-OXCMSG] 2.2.1.6).
@@ -103,6 +117,34 @@ impl Differences {
                 self.add(place.clone(), format!("{mine:?} for {theirs:?}"));
             }
         }
+    }
+
+    /// What came back without what the store makes of the body in the file: that has to be there, and
+    /// is no part of the comparison.
+    pub fn as_stored(
+        &mut self,
+        name: &str,
+        read: &MessageContent,
+        mut back: MessageContent,
+    ) -> MessageContent {
+        let bodies = [tags::BODY, tags::HTML, tags::RTF_COMPRESSED];
+        if bodies.iter().any(|tag| read.properties.get(*tag).is_some()) {
+            for tag in OF_A_BODY.iter().filter(|tag| read.properties.get(**tag).is_none()) {
+                if back.properties.remove(*tag).is_none() {
+                    self.add(format!("{name}.made.{:#06x}", tag.id()), "is missing".into());
+                }
+            }
+        }
+        for (index, (read, back)) in read.attachments.iter().zip(&mut back.attachments).enumerate()
+        {
+            if let (AttachedContent::Message(read), AttachedContent::Message(back)) =
+                (&read.content, &mut back.content)
+            {
+                let name = format!("{name}.attachments.{index}.message");
+                **back = self.as_stored(&name, read, std::mem::take(back));
+            }
+        }
+        back
     }
 
     /// Compares what came back with what was read from the file, property by property.

@@ -148,8 +148,9 @@ fn compare(sample: &Sample, back: &[Found], differences: &mut Differences) {
                 continue;
             }
             for ((name, read), back) in list.iter().zip(back) {
-                differences.same(name, read, back);
-                differences.expected(name, sample.kind(), expected.message(name), back);
+                let back = differences.as_stored(name, read, back.clone());
+                differences.same(name, read, &back);
+                differences.expected(name, sample.kind(), expected.message(name), &back);
             }
         }
     }

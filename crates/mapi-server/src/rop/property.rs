@@ -1,7 +1,7 @@
 //! Properties of logons, folders, messages and attachments ([MS-OXCPRPT] 3.2.5.1 to 3.2.5.5).
 
 use mapi::row::TaggedValue;
-use mapi::wire::Counted;
+use mapi::wire::{Counted, Wire};
 use mapi::{
     Cell, ErrorCode, PropertyProblem, PropertyRow, PropertyTag, PropertyType, PropertyValue,
     Restriction,
@@ -160,18 +160,33 @@ pub fn get_properties_all(
     Ok(GetPropertiesAllResponse { values: Counted::from(fit_all(out)) })
 }
 
-/// Replaces the largest values by errors until all values fit into the largest buffer.
+/// Bytes of an error with its tag.
+const ERROR_SIZE: usize = 8;
+
+/// Replaces the largest values by errors until all fit into the largest buffer (MS-OXCPRPT R643). What
+/// counts is what a value takes on the wire: text has twice the bytes there that it has here.
 fn fit_all(mut values: Vec<TaggedValue>) -> Vec<TaggedValue> {
-    let mut total: usize = values.iter().map(|v| v.value.size() + 8).sum();
+    let mut scratch = Vec::new();
+    let mut sizes: Vec<usize> = values
+        .iter()
+        .map(|value| {
+            scratch.clear();
+            value.write(&mut scratch);
+            scratch.len()
+        })
+        .collect();
+    let mut total: usize = sizes.iter().sum();
     while total > MAX_ROW {
-        let Some(largest) = values.iter_mut().max_by_key(|v| v.value.size()) else { break };
-        let size = largest.value.size();
-        if size <= 8 {
+        let Some(largest) = (0..sizes.len()).max_by_key(|index| sizes[*index]) else { break };
+        let size = std::mem::replace(&mut sizes[largest], ERROR_SIZE);
+        if size <= ERROR_SIZE {
             break;
         }
-        total -= size;
-        largest.value = PropertyValue::ErrorCode(ErrorCode::OUT_OF_MEMORY);
-        largest.tag = largest.tag.with_type(PropertyType::ERROR_CODE);
+        total -= size - ERROR_SIZE;
+        values[largest] = TaggedValue {
+            tag: values[largest].tag.with_type(PropertyType::ERROR_CODE),
+            value: PropertyValue::ErrorCode(ErrorCode::OUT_OF_MEMORY),
+        };
     }
     values
 }

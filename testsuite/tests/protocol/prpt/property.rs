@@ -115,6 +115,26 @@ on_both! {
         Ok(())
     }
 
+    // Text has twice the bytes on the wire that it has in most encodings: the largest goes first.
+    /// MS-OXCPRPT 2.2.3.2: R643
+    /// MS-OXCPRPT 3.2.5.2: R471
+    fn all_values_are_told_as_far_as_there_is_room(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let message = new_message(&mut client);
+        client.set(message, tags::COMMENT, "x".repeat(8_000).as_str()).expect("set");
+        client.set(message, tags::SUBJECT, "y".repeat(7_000).as_str()).expect("set");
+        client.set(message, tags::BODY, "z".repeat(7_500).as_str()).expect("set");
+        let values = all(&mut client, message, 1).expect("all values");
+        let value = |tag: PropertyTag| {
+            values.iter().find(|v| v.tag.id() == tag.id()).map(|v| v.value.clone())
+        };
+        let too_large = Some(PropertyValue::ErrorCode(ErrorCode::OUT_OF_MEMORY));
+        assert_eq!(value(tags::COMMENT), too_large);
+        assert_eq!(value(tags::BODY), too_large);
+        assert_eq!(value(tags::SUBJECT), Some("y".repeat(7_000).as_str().into()));
+        Ok(())
+    }
+
     /// MS-OXCPRPT 2.2.2.1: R6001, R62, R63
     fn values_are_limited_in_size(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;

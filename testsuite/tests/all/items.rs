@@ -145,7 +145,7 @@ on_both! {
         let units: Vec<u16> = text.encode_utf16().collect();
         assert_eq!(bytes.len() / 2, units.len());
         assert_eq!(message.text(tags::BODY)?, Some(text));
-        let missing = message.open_stream(tags::HTML).expect_err("there is none");
+        let missing = message.open_stream(tags::COMMENT).expect_err("there is none");
         assert_eq!(missing.code(), Some(ErrorCode::NOT_FOUND));
         Ok(())
     }

@@ -250,7 +250,7 @@ pub static SCENARIOS: &[Scenario] = &[
         name: "categories",
         about: "sorts a table into categories, expands or collapses one, keeps that and sets it again, \
                 makes bookmarks, and lets them go by freeing, by sorting, by a reset, or with the table",
-        rows: &[],
+        rows: &[43],
         set: read::categories,
         ..PLAIN
     },

@@ -46,7 +46,7 @@ fn typed_string(answer: &mut Octets) -> Option<String> {
 /// A RecipientRow of an SMTP recipient with one column ([MS-OXCDATA] 2.8.3.2): RecipientFlags (SMTP,
 /// EmailAddress, DisplayName, transmittable the same, Unicode), EmailAddress, DisplayName,
 /// RecipientColumnCount, and a row.
-fn recipient_row(address: &str, name: &str, display_type: u32) -> Vec<u8> {
+pub(super) fn recipient_row(address: &str, name: &str, display_type: u32) -> Vec<u8> {
     let mut row = 0x025b_u16.to_le_bytes().to_vec();
     for text in [address, name] {
         row.extend(text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes));
@@ -58,7 +58,7 @@ fn recipient_row(address: &str, name: &str, display_type: u32) -> Vec<u8> {
 
 /// RopModifyRecipients: ColumnCount, RecipientColumns, RowCount, and rows of RowId, RecipientType,
 /// RecipientRowSize, RecipientRow.
-fn modify_recipients(rows: &[(u32, u8, Vec<u8>)]) -> Rop {
+pub(super) fn modify_recipients(rows: &[(u32, u8, Vec<u8>)]) -> Rop {
     let rop = Rop::new(0x0e, 0).u16(1).u32(DISPLAY_TYPE).u16(rows.len() as u16);
     rows.iter().fold(rop, |rop, (id, kind, row)| rop.u32(*id).u8(*kind).sized(row))
 }

@@ -7,9 +7,13 @@ mod folder;
 mod general;
 mod logon;
 mod message;
+mod notification;
+mod permission;
 mod property;
+mod public;
 mod stream;
 mod table;
+mod transport;
 
 use mapi::FolderId;
 use mapi_rop::Handle;

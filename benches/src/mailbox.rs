@@ -71,6 +71,8 @@ pub fn with_second(made: &Made, messages: usize) -> anyhow::Result<Made> {
     let account = store.create_account(&account(2))?;
     fill(&store, account.mailbox, messages)?;
     store.close()?;
+    // It is let go of before it can be opened again.
+    drop(store);
     look_up(&made.data)
 }
 

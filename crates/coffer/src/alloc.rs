@@ -6,6 +6,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::owners;
+
 static LIVE_BYTES: AtomicI64 = AtomicI64::new(0);
 
 /// Bytes that have been allocated and not freed.
@@ -39,32 +41,54 @@ pub struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let pointer = unsafe { System.alloc(layout) };
-        if !pointer.is_null() {
-            LIVE_BYTES.fetch_add(layout.size() as i64, Ordering::Relaxed);
-        }
+        came(pointer, layout.size());
         pointer
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let pointer = unsafe { System.alloc_zeroed(layout) };
-        if !pointer.is_null() {
-            LIVE_BYTES.fetch_add(layout.size() as i64, Ordering::Relaxed);
-        }
+        came(pointer, layout.size());
         pointer
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        goes(pointer, layout.size());
         unsafe { System.dealloc(pointer, layout) };
-        LIVE_BYTES.fetch_sub(layout.size() as i64, Ordering::Relaxed);
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // While it is recorded who owns what, the old block must be off the record before its place can be another's.
+        goes(pointer, layout.size());
         let new = unsafe { System.realloc(pointer, layout, new_size) };
-        if !new.is_null() {
-            LIVE_BYTES.fetch_add(new_size as i64 - layout.size() as i64, Ordering::Relaxed);
+        match new.is_null() {
+            true => came(pointer, layout.size()),
+            false => came(new, new_size),
         }
         new
     }
+}
+
+fn came(pointer: *mut u8, size: usize) {
+    if pointer.is_null() {
+        return;
+    }
+    if owners::records() {
+        if owners::is_inside() {
+            return;
+        }
+        owners::allocated(pointer, size);
+    }
+    LIVE_BYTES.fetch_add(size as i64, Ordering::Relaxed);
+}
+
+fn goes(pointer: *mut u8, size: usize) {
+    if owners::records() {
+        if owners::is_inside() {
+            return;
+        }
+        owners::freed(pointer, size);
+    }
+    LIVE_BYTES.fetch_sub(size as i64, Ordering::Relaxed);
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod import;
 mod maintain;
 mod manifest;
 mod open;
+mod owners;
 mod password;
 mod recover;
 mod restore;

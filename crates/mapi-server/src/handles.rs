@@ -6,6 +6,9 @@
 //! ([MS-OXCROPS] 3.1.5.3), but many do not; so an owner that was released first loses its handle at once
 //! and goes when the last thing that it owns goes. A logon takes everything under it along at once.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use mapi::ErrorCode;
 pub use mapi_rop::handle::Handle;
 
@@ -32,12 +35,29 @@ pub struct NodeId(usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
+/// A burst does not keep its memory for the life of the session: what is beyond a few slots is given back.
 pub struct Tree<T> {
+    /// The last slot has a node.
     slots: Vec<Slot<T>>,
-    free: Vec<usize>,
+    /// Slots without a node, the lowest first, so that the highest become free. What is beyond the last slot is
+    /// stale.
+    free: BinaryHeap<Reverse<u16>>,
+    /// The slots that were given back: none had a higher generation, and as many were the most.
+    ///
+    /// INVARIANT: a slot that comes again begins above it, so no handle names two objects.
+    past: Past,
     /// The Logon Map ([MS-OXCROPS] 3.2.1): logon ids with their nodes.
     logons: Vec<(u8, NodeId)>,
 }
+
+#[derive(Default)]
+struct Past {
+    generation: u32,
+    slots: usize,
+}
+
+/// Slots, and logons, that a session keeps room for.
+const ROOM: usize = 8;
 
 struct Slot<T> {
     /// Of the node in the slot, or of the last one that was. Handed out from 1 on.
@@ -56,7 +76,12 @@ struct Node<T> {
 
 impl<T> Default for Tree<T> {
     fn default() -> Self {
-        Tree { slots: Vec::new(), free: Vec::new(), logons: Vec::new() }
+        Tree {
+            slots: Vec::new(),
+            free: BinaryHeap::new(),
+            past: Past::default(),
+            logons: Vec::new(),
+        }
     }
 }
 
@@ -117,7 +142,11 @@ impl<T> Tree<T> {
         if handle == Handle::NONE || generation_of(handle) == 0 {
             return Err(never);
         }
-        let slot = self.slots.get(index_of(handle)).ok_or(never)?;
+        let Some(slot) = self.slots.get(index_of(handle)) else {
+            let was =
+                index_of(handle) < self.past.slots && generation_of(handle) <= self.past.generation;
+            return Err(if was { ErrorCode::INVALID_OBJECT } else { never });
+        };
         if generation_of(handle) > slot.generation {
             return Err(never);
         }
@@ -161,12 +190,14 @@ impl<T> Tree<T> {
         object: T,
     ) -> Result<Handle, Full> {
         let index = match self.free.pop() {
-            Some(index) => index,
-            None if self.slots.len() < MAX_SLOTS => {
-                self.slots.push(Slot { generation: 0, node: None });
+            Some(Reverse(index)) if usize::from(index) < self.slots.len() => usize::from(index),
+            _ if self.slots.len() < MAX_SLOTS => {
+                // The others are stale too.
+                self.free.clear();
+                self.slots.push(Slot { generation: self.past.generation, node: None });
                 self.slots.len() - 1
             }
-            None => return Err(Full),
+            _ => return Err(Full),
         };
         let slot = &mut self.slots[index];
         slot.generation = match slot.generation {
@@ -252,10 +283,12 @@ impl<T> Tree<T> {
 
     fn drop_logon(&mut self, logon: NodeId, logon_id: u8) {
         self.logons.retain(|(_, node)| *node != logon);
-        for index in 0..self.slots.len() {
-            let under =
-                self.slots[index].node.as_ref().is_some_and(|node| node.logon_id == logon_id);
-            if under && NodeId(index) != logon {
+        if fewer(self.logons.len(), self.logons.capacity()) {
+            self.logons.shrink_to(ROOM.max(2 * self.logons.len()));
+        }
+        for index in (0..self.slots.len()).rev() {
+            let node = self.slots.get(index).and_then(|slot| slot.node.as_ref());
+            if node.is_some_and(|node| node.logon_id == logon_id) && NodeId(index) != logon {
                 self.vacate(NodeId(index));
             }
         }
@@ -263,14 +296,33 @@ impl<T> Tree<T> {
     }
 
     fn vacate(&mut self, id: NodeId) {
-        if self.slots[id.0].node.take().is_some() {
-            self.free.push(id.0);
+        let Some(slot) = self.slots.get_mut(id.0) else { return };
+        if slot.node.take().is_none() {
+            return;
+        }
+        // Below MAX_SLOTS: 13 bits.
+        self.free.push(Reverse(id.0 as u16));
+        self.past.slots = self.past.slots.max(self.slots.len());
+        while let Some(Slot { generation, node: None }) = self.slots.last() {
+            self.past.generation = self.past.generation.max(*generation);
+            self.slots.pop();
+        }
+        let len = self.slots.len();
+        if fewer(len, self.slots.capacity()) {
+            self.slots.shrink_to(ROOM.max(2 * len));
+            self.free.retain(|Reverse(index)| usize::from(*index) < len);
+            self.free.shrink_to(ROOM.max(2 * len));
         }
     }
 
     fn node_mut(&mut self, id: NodeId) -> Option<&mut Node<T>> {
         self.slots.get_mut(id.0)?.node.as_mut()
     }
+}
+
+/// Whether so few are left that room is given back.
+fn fewer(len: usize, capacity: usize) -> bool {
+    capacity > ROOM && capacity >= 4 * len
 }
 
 #[cfg(test)]
@@ -358,5 +410,40 @@ mod tests {
         assert!(!handles.contains(&Handle::NONE));
         tree.release(tree.resolve(handles[5], 0).unwrap());
         assert!(tree.insert(0, None, ()).is_ok());
+    }
+
+    #[test]
+    fn a_burst_gives_its_room_back_and_no_handle_names_two_objects() {
+        let mut tree = Tree::default();
+        let logon = tree.insert_logon(0, 0).unwrap();
+        let mut seen = std::collections::HashSet::from([logon]);
+        for round in 1..=5 {
+            let open: Vec<Handle> =
+                (0..500).map(|_| tree.insert(0, None, round).unwrap()).collect();
+            assert!(open.iter().all(|handle| seen.insert(*handle)), "a handle came again");
+            let kept = tree.resolve(open[20], 0).unwrap();
+            for handle in open.iter().filter(|handle| **handle != open[20]) {
+                tree.release(tree.resolve(*handle, 0).unwrap());
+                assert_eq!(tree.resolve(*handle, 0), Err(ErrorCode::INVALID_OBJECT));
+            }
+            // What is still there is below, whatever was above it.
+            assert_eq!(tree.get(kept), Some(&round));
+            assert!(tree.slots.capacity() <= 44 && tree.free.capacity() <= 44);
+            tree.release(kept);
+            assert_eq!((tree.slots.len(), tree.slots.capacity()), (1, ROOM));
+            assert!(tree.free.capacity() <= ROOM);
+            assert!(seen.iter().all(
+                |old| *old == logon || tree.resolve(*old, 0) == Err(ErrorCode::INVALID_OBJECT)
+            ));
+        }
+        let never = Handle(Handle::NONE.0 - 1);
+        assert_eq!(tree.resolve(never, 0), Err(ErrorCode::NULL_OBJECT));
+        for id in 1..=255 {
+            tree.insert_logon(id, 0).unwrap();
+        }
+        for id in 1..=255 {
+            tree.release(tree.logon(id).unwrap());
+        }
+        assert!(tree.logons.capacity() <= ROOM && tree.slots.capacity() <= ROOM);
     }
 }

@@ -15,7 +15,7 @@ use mapi_rop::{
 
 use crate::notification::Notices;
 use crate::object::Counted;
-use crate::releases::{Life, Releases};
+use crate::releases::{self, Life, Releases};
 use crate::{Error, Result, Transport, Waiter};
 
 pub(crate) struct Connection {
@@ -154,6 +154,8 @@ impl Connection {
         while self.releases.len() > 0 && conversation.transport.is_some() {
             self.exchange(&mut conversation, &mut None, &[], &Arc::from([]))?;
         }
+        conversation.releasing.clear();
+        conversation.releasing.shrink_to(releases::ROOM);
         Ok(())
     }
 
@@ -407,12 +409,19 @@ mod tests {
 
     #[test]
     fn many_releases_go_out_by_themselves() {
-        let (kept, _connection, logon) = fake();
+        let (kept, connection, logon) = fake();
         let folders: Vec<_> = (1..=1000).map(|id| open(&logon, id).unwrap()).collect();
         drop(folders);
-        let kept = kept.lock().unwrap();
-        assert!(kept.open.len() <= MANY, "{} are still open", kept.open.len());
-        assert!(kept.most_releases <= MOST);
+        let room = || connection.lock().releasing.capacity();
+        assert!(room() >= 64);
+        {
+            let kept = kept.lock().unwrap();
+            assert!(kept.open.len() <= MANY, "{} are still open", kept.open.len());
+            assert!(kept.most_releases <= MOST);
+        }
+        // A burst leaves no room behind.
+        connection.flush().unwrap();
+        assert!(room() <= releases::ROOM && connection.releases().room() <= releases::ROOM);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use mapi_rop::{Handle, LogonId};
 
 use crate::{Error, Result};
 
+/// Releases that a session keeps room for when none waits.
+pub(crate) const ROOM: usize = 16;
+
 /// INVARIANT: held for a push, a swap or a look only; no other lock is taken while it is held.
 #[derive(Default)]
 pub(crate) struct Releases {
@@ -84,6 +87,11 @@ impl Releases {
         self.lock().waiting.len()
     }
 
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.lock().waiting.capacity()
+    }
+
     /// Takes the oldest releases out, at most `most`, into `taken`.
     pub(crate) fn take(&self, most: usize, taken: &mut Vec<(LogonId, Handle)>) {
         let mut state = self.lock();
@@ -91,7 +99,7 @@ impl Releases {
         taken.extend(state.waiting.drain(..most));
         // A burst does not keep its memory for the life of the session.
         if state.waiting.is_empty() {
-            state.waiting.shrink_to(256);
+            state.waiting.shrink_to(ROOM);
         }
     }
 

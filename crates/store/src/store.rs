@@ -14,7 +14,7 @@ use crate::gauge::Gauge;
 use crate::mailbox::Mailbox;
 use crate::quota::Quota;
 use crate::staging::Staging;
-use crate::table::registry::Eviction;
+use crate::table::registry::{self, Eviction};
 use crate::value::{LargeValue, Value};
 use crate::{MailboxNumber, Result, large, migrate};
 
@@ -317,6 +317,11 @@ impl Store {
     /// [`Engine::compact`](crate::engine::Engine::compact).
     pub fn compact(&self) -> Result<()> {
         Ok(self.inner.engine.compact()?)
+    }
+
+    /// Lets every view of a table go that nobody uses: what is left depends on who is there, and not on who was.
+    pub fn forget_idle_views(&self) {
+        self.open_mailboxes().iter().for_each(|mailbox| registry::forget_idle(mailbox));
     }
 
     /// Lets the engine make what it keeps for each thread that reads: about 2 KiB, once. A pool's threads do

@@ -92,6 +92,11 @@ pub struct SoakArgs {
     #[arg(long, value_name = "FILE")]
     pub svg: Option<std::path::PathBuf>,
 
+    /// Print which calls allocated what is left at the end of what was there after the warm-up. Slow: every
+    /// allocation is kept with its calls.
+    #[arg(long, conflicts_with_all = ["all", "json", "controls", "burst"])]
+    pub owners: bool,
+
     /// Run a burst of 64 clients, and see whether resident memory is back a minute later.
     #[arg(long, conflicts_with_all = ["scenario", "all", "control", "controls", "cut", "abandon", "fault"])]
     pub burst: bool,

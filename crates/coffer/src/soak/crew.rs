@@ -1,10 +1,14 @@
 //! The threads that run cycles, in rounds with a quiescent point between them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+// The locks of the store: its table of waiting threads grows with the threads of the process that have ever waited,
+// and these do when they start.
+use parking_lot::{Condvar, Mutex};
 
 /// Runs one cycle. The number goes up by one from cycle to cycle of a thread, and threads begin at
 /// different ones, so that at any moment they do different things.
@@ -23,7 +27,7 @@ pub struct Watch {
 impl Watch {
     /// Says what the thread does now, for the case that it never ends.
     pub fn note(&self, doing: &'static str) {
-        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+        *self.doing.lock() = doing;
     }
 
     /// A line about a thread in a cycle; None between two.
@@ -33,7 +37,7 @@ impl Watch {
             return None;
         }
         let tid = self.tid.load(Ordering::Relaxed);
-        let doing = *self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+        let doing = *self.doing.lock();
         let doing = if doing.is_empty() { String::new() } else { format!(", {doing}") };
         Some(format!("thread {index} (tid {tid}) in its cycle {cycle}{doing}: {}", state_of(tid)))
     }
@@ -133,12 +137,7 @@ impl Crew {
             {
                 return Err(Failure { cycles: state.done, what: failure.clone(), stuck: false });
             }
-            let (guard, waited) = self
-                .shared
-                .idle
-                .wait_timeout(state, self.patience)
-                .unwrap_or_else(PoisonError::into_inner);
-            state = guard;
+            let waited = self.shared.idle.wait_for(&mut state, self.patience);
             if waited.timed_out() && state.done == seen {
                 state.over = true;
                 let stuck = format!(
@@ -188,8 +187,8 @@ pub struct Failure {
 }
 
 impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> parking_lot::MutexGuard<'_, State> {
+        self.state.lock()
     }
 
     /// What the threads do that are in a cycle, a line each.
@@ -235,7 +234,7 @@ impl Shared {
                     state.ready += 1;
                     self.idle.notify_all();
                 }
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                self.work.wait(&mut state);
                 continue;
             }
             state.busy += 1;
@@ -338,10 +337,10 @@ mod tests {
             Box::new(move |_, watch: &Watch| {
                 let (first, second) =
                     if turned { (&locks.1, &locks.0) } else { (&locks.0, &locks.1) };
-                let _first = first.lock().unwrap();
+                let _first = first.lock();
                 both.wait();
                 watch.note("wants the other lock");
-                let _second = second.lock().unwrap();
+                let _second = second.lock();
                 Ok(())
             }) as Cycle
         };

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::owners::{self, Left};
 use args::Control;
 pub use args::SoakArgs;
 use crew::{Crew, Failure};
@@ -65,6 +66,8 @@ struct Outcome {
     report: Report,
     /// For each process of the report.
     samples: Vec<Vec<Sample>>,
+    /// Who owns what is left in this process, if that was asked for.
+    left: Option<Left>,
 }
 
 /// Runs a soak: success if it is flat. With a control, success is never the answer.
@@ -106,6 +109,9 @@ pub fn run(args: &SoakArgs) -> Result<ExitCode> {
             outcome.report.write_text(&mut out)?;
             for series in outcome.series() {
                 write!(out, "{}", plot::terminal(&series))?;
+            }
+            if let Some(left) = &outcome.left {
+                report::write_owners(left, &mut out)?;
             }
             outcome.report.write_verdict(&mut out)?;
         }
@@ -277,6 +283,7 @@ struct Measured {
     failure: Option<Failure>,
     /// For each probe.
     samples: Vec<Vec<Sample>>,
+    left: Option<Left>,
 }
 
 /// Sets the target and the scenario, runs, and judges.
@@ -303,12 +310,17 @@ fn soak(args: &SoakArgs, run: Run) -> Result<Outcome> {
     let target = Target::new(args, purpose)?;
     let mut probes = target.probes(args)?;
     let ground = Ground::new(target, run.scenario, run.mode, run.threads, run.patience)?;
-    let measured = measure(run, Arc::new(ground), &mut probes)?;
+    let measured = measure(args, run, Arc::new(ground), &mut probes)?;
     let report = judged(args, run, leak, &probes, &measured);
-    Ok(Outcome { report, samples: measured.samples })
+    Ok(Outcome { report, samples: measured.samples, left: measured.left })
 }
 
-fn measure(run: Run, ground: Arc<Ground>, probes: &mut [Probe]) -> Result<Measured> {
+fn measure(
+    args: &SoakArgs,
+    run: Run,
+    ground: Arc<Ground>,
+    probes: &mut [Probe],
+) -> Result<Measured> {
     // At most 5,000 cycles, and it leaves nine tenths to look at; but every thread has its turn.
     let warm_up = match run.mode {
         Mode::Plain | Mode::Abandon => run.cycles / 10,
@@ -358,6 +370,9 @@ fn measure(run: Run, ground: Arc<Ground>, probes: &mut [Probe]) -> Result<Measur
     let mut done = warm_up;
     if failure.is_none() {
         measure(probes, &mut samples, warm_up)?;
+        if args.owners {
+            owners::start();
+        }
         for round in 1..=rounds {
             let bound = warm_up + (run.cycles - warm_up) * round / rounds;
             failure = run_to(done, bound)?;
@@ -369,6 +384,7 @@ fn measure(run: Run, ground: Arc<Ground>, probes: &mut [Probe]) -> Result<Measur
         }
     }
     let seconds = started.elapsed().as_secs_f64();
+    let left = owners::records().then(owners::stop);
     let stuck = failure.as_ref().is_some_and(|failure| failure.stuck);
     if let Some(failure) = &failure {
         done = failure.cycles;
@@ -378,7 +394,7 @@ fn measure(run: Run, ground: Arc<Ground>, probes: &mut [Probe]) -> Result<Measur
         // Its destruction could wait for ever for what the stuck thread holds.
         std::mem::forget((stage, ground.clone()));
     }
-    Ok(Measured { warm_up, done, seconds, failure, samples })
+    Ok(Measured { warm_up, done, seconds, failure, samples, left })
 }
 
 fn judged(

@@ -8,6 +8,28 @@ use super::args::Control;
 use super::crew::Failure;
 use super::fit::Fit;
 use super::judge::Verdict;
+use crate::owners::Left;
+
+/// Who owns what is left, the most first.
+pub fn write_owners(left: &Left, out: &mut impl Write) -> io::Result<()> {
+    const MOST: usize = 16;
+    let all: i64 = left.owners.iter().map(|owner| owner.bytes).sum();
+    writeln!(
+        out,
+        "left of what was allocated since the warm-up: {all} bytes; given back of what was there before: {} bytes",
+        left.given_back
+    )?;
+    for owner in left.owners.iter().take(MOST) {
+        writeln!(out, "  {} bytes in {} blocks:", owner.bytes, owner.blocks)?;
+        for call in owner.calls.lines() {
+            writeln!(out, "    {call}")?;
+        }
+    }
+    match left.owners.len().saturating_sub(MOST) {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} other owners"),
+    }
+}
 
 /// Everything about one run.
 #[derive(Debug, Serialize)]

@@ -220,7 +220,7 @@ impl Target {
         Ok(())
     }
 
-    /// Waits until connections are closed on the server's side. With `compact` the engine gives back what
+    /// Waits until connections are closed on the server's side, and lets views go that nobody uses. With `compact` the engine gives back what
     /// it holds; the result is what was allocated before that.
     pub fn settle(&self, compact: bool, patience: Duration) -> Result<Option<i64>> {
         let local = match self {
@@ -248,6 +248,8 @@ impl Target {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
+        // Which sixteen views of a mailbox are kept without users is chance with many threads.
+        local.store.forget_idle_views();
         if !compact {
             return Ok(None);
         }

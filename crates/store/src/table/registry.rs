@@ -180,12 +180,20 @@ pub(crate) fn forget_rows(mailbox: &Mailbox) {
     cores.iter().for_each(|core| core.forget());
 }
 
+/// Lets all views of a mailbox go that nobody uses.
+pub(crate) fn forget_idle(mailbox: &Mailbox) {
+    // Dropped outside of the lock, as everywhere.
+    while let Some(oldest) = mailbox.views.take_idle_beyond(0) {
+        drop(oldest);
+    }
+}
+
 impl Views {
     /// Takes a view out that nobody uses.
     fn take_idle(&self, name: &[u8]) -> Option<Slot> {
         let mut slots = self.slots.lock();
         match slots.get(name) {
-            Some(slot) if slot.users == 0 => slots.remove(name),
+            Some(slot) if slot.users == 0 => take(&mut slots, name),
             _ => None,
         }
     }
@@ -199,8 +207,17 @@ impl Views {
             return None;
         }
         let oldest = idle().min_by_key(|(_, slot)| slot.core.used())?.0.clone();
-        slots.remove(&oldest)
+        take(&mut slots, &oldest)
     }
+}
+
+/// Takes a view out. Room for as many views as were ever in use at once is not kept for the life of the mailbox.
+fn take(slots: &mut HashMap<Vec<u8>, Slot>, name: &[u8]) -> Option<Slot> {
+    let slot = slots.remove(name);
+    if slots.capacity() > 4 * slots.len().max(MAX_IDLE) {
+        slots.shrink_to(2 * slots.len().max(MAX_IDLE));
+    }
+    slot
 }
 
 /// The query as bytes.
@@ -224,5 +241,9 @@ fn name(mailbox: &Mailbox, query: &Query) -> Vec<u8> {
 impl Views {
     pub(crate) fn count(&self) -> usize {
         self.slots.lock().len()
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.slots.lock().capacity()
     }
 }

@@ -779,3 +779,18 @@ fn only_so_many_views_without_users_are_kept() {
     }
     assert!(mailbox.views.count() <= 17);
 }
+
+#[test]
+fn views_that_were_in_use_at_once_leave_no_room_behind() {
+    let mailbox = mailbox();
+    let of = |mask| {
+        let test = BitTest::AllClear;
+        let restriction = Restriction::Bitmask { test, tag: tags::MESSAGE_FLAGS, mask };
+        open(&mailbox, contents(INBOX, &[], Some(restriction))).expect("open")
+    };
+    let used: Vec<_> = (0..1000).map(of).collect();
+    drop(used);
+    assert!(mailbox.views.room() < 100, "{}", mailbox.views.room());
+    mailbox.store().forget_idle_views();
+    assert_eq!(mailbox.views.count(), 0);
+}

@@ -40,9 +40,15 @@ pub fn object_limit(ground: &Ground) -> Result<Stage> {
     let limits = Limits { folders: FOLDERS, ..Limits::default() };
     let options = Options { limits, ..Options::default() };
     let store = ground.target.local()?.store.clone();
-    let service = Loopback::with_options(store, USER, options)?;
-    meet(&Profile::new(service.clone()))?;
-    Stage::new(move |_| {
+    // A ledger for each thread: it has to be back at zero while the others are at work.
+    let service = |_| {
+        let service = Loopback::with_options(store.clone(), USER, options.clone())?;
+        meet(&Profile::new(service.clone()))?;
+        anyhow::Ok(service)
+    };
+    let services = (0..ground.threads).map(service).collect::<Result<Vec<_>>>()?;
+    Stage::new(move |visit| {
+        let service = &services[visit.thread];
         let session = Session::logon(Profile::new(service.clone()))?;
         let store = session.open_default_msg_store()?;
         let mut open = Vec::new();

@@ -8,6 +8,7 @@ pub mod octets;
 pub mod prove;
 pub mod raw;
 pub mod rig;
+pub mod wire;
 
 /// What a test gives back: any error fails it, with its text.
 pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

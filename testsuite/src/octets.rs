@@ -157,7 +157,7 @@ impl Client {
 
     /// As [`Client::ask_all`], with a bound of the answer's size.
     pub fn ask_within(&mut self, rops: &[Rop], handles: &[Handle], max_out: u32) -> Octets {
-        prove::note_ids(rops.iter().map(|rop| rop.0[0]));
+        prove::note_octets(rops.iter().map(|rop| rop.0[0]));
         let size = 2 + rops.iter().map(|rop| rop.0.len()).sum::<usize>();
         let mut buffer = (size as u16).to_le_bytes().to_vec();
         rops.iter().for_each(|rop| buffer.extend_from_slice(&rop.0));

@@ -35,7 +35,8 @@ pub struct Done {
 /// Executes one ROP and puts the handle of what it opened into the buffer's table.
 pub fn dispatch(call: &mut Call<'_>, buffer: &mut RequestBuffer, request: &Request) -> Done {
     if let Rq::Release(_) = request.body {
-        if let Ok(node) = resolve(call, buffer, request.input) {
+        let refused = call.processor.refused == Some(RopId::Release);
+        if !refused && let Ok(node) = resolve(call, buffer, request.input) {
             logon::release(call, node);
         }
         return Done { response: None, opened: None };

@@ -39,6 +39,7 @@ pub struct Options {
     /// The fault of Q237174, for a check that has to prove that it would be seen.
     pub control: Control,
     /// A ROP that is answered NotImplemented, for a check that has to prove that its tests would see it.
+    /// RopRelease, which has no answer, releases nothing.
     pub refused: Option<RopId>,
     pub trace: Option<Trace>,
 }

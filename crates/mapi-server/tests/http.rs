@@ -15,8 +15,9 @@ use mapi_rop::http::{
 };
 use mapi_server::http::Config;
 use mapi_server::{Kind, Limits, Options};
-use support::PASSWORD;
-use support::wire::{Answer, Client, NOTHING, connect_body, execute_body, logon_rops, start};
+use support::wire::{
+    Answer, Client, NOTHING, PASSWORD, connect_body, execute_body, logon_rops, start,
+};
 
 #[test]
 fn a_session_from_connect_to_disconnect() {

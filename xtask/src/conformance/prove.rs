@@ -1,9 +1,6 @@
-//! `cargo xtask conformance --prove`: runs the tests that cite a ROP against a server that refuses it, and
-//! with its answers altered before the test sees them. A test that passes all the same proves nothing.
-//!
-//! Which ROPs a test is about: those that the sections it cites name in the brackets of their requirements,
-//! as far as it sends them; else all that it sends. The first must fail it when refused, each of them; of
-//! the others, and of altered answers, one must.
+//! `cargo xtask conformance --prove`: runs the tests that cite something with faults that they have to see
+//! ([`demands`](super::demands)): against a server that refuses a ROP or a request type, and with answers
+//! altered before the test sees them. A test that passes all the same proves nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,14 +8,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::citations::Citation;
-use super::tables::{Section, Specification};
-
-/// ROPs that Exchange 2016 answers with NotImplemented (MS-OXCSTOR R3125, MS-OXCMSG R1715): a refusal breaks nothing.
-const REFUSED_ANYWAY: &[&str] = &["RopGetStoreState", "RopGetValidAttachments"];
+use super::demands::{self, Deeds, Demand};
 
 /// Names the fault for the test binary: `refuse:RopOpenFolder` or `alter:RopOpenFolder` (`testsuite::prove`).
 const FAULT: &str = "COFFER_PROVE";
-/// Names a file to which the test binary appends who sent what: `test<TAB>RopOpenFolder`.
+/// Names a file to which the test binary appends who did what: `test<TAB>sends<TAB>RopOpenFolder`.
 const LOG: &str = "COFFER_PROVE_LOG";
 
 /// A run that takes longer than this is stopped; what did not end by then did not pass.
@@ -36,62 +30,57 @@ pub fn run(arguments: &[&str]) -> Result<(), String> {
     };
     let binary = build()?;
     let tests = Tests::of(&binary, &evidence.citations, filter)?;
-    let subjects = subjects(&tests, &specifications);
-    println!("{} tests, {} of them send ROPs", tests.cited.len(), subjects.len());
-
     let started = Instant::now();
-    let mut rops: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (test, subject) in &subjects {
-        for rop in &subject.rops {
-            rops.entry(rop).or_default().push(test);
-        }
-    }
-    let mut refused: BTreeSet<(String, String)> = BTreeSet::new();
-    let mut altered = refused.clone();
-    for (at, (rop, tests)) in rops.iter().enumerate() {
-        eprintln!("{}/{}: {rop}, {} tests", at + 1, rops.len(), tests.len());
-        for (way, failed) in [("refuse", &mut refused), ("alter", &mut altered)] {
-            let passed = passing(&binary, tests, &[(FAULT, &format!("{way}:{rop}"))])?;
-            let lost = tests.iter().filter(|test| !passed.contains(**test));
-            failed.extend(lost.map(|test| ((*test).to_owned(), (*rop).to_owned())));
-        }
-    }
 
-    let mut blind = 0;
-    for (test, subject) in &subjects {
-        let fails = |set: &BTreeSet<(String, String)>, rop: &String| {
-            set.contains(&(test.clone(), rop.clone()))
-        };
-        let refusable =
-            || subject.rops.iter().filter(|rop| !REFUSED_ANYWAY.contains(&rop.as_str()));
-        let unseen: Vec<&String> = refusable().filter(|rop| !fails(&refused, rop)).collect();
-        let blind_to_refusal = match subject.named {
-            true => !unseen.is_empty(),
-            false => !unseen.is_empty() && unseen.len() == refusable().count(),
-        };
-        if blind_to_refusal {
-            let unseen: Vec<&str> = unseen.into_iter().map(String::as_str).collect();
-            println!("{test}: passes with NotImplemented for {}", unseen.join(", "));
+    let mut demanded: BTreeMap<&str, Vec<Demand>> = BTreeMap::new();
+    let mut unproved: BTreeSet<&str> = BTreeSet::new();
+    for (test, citations) in &tests.cited {
+        let nothing = Deeds::default();
+        let deeds = tests.deeds.get(test).unwrap_or(&nothing);
+        match demands::of(citations, deeds, &specifications) {
+            Ok(demands) => drop(demanded.insert(test, demands)),
+            Err(why) => {
+                println!("{test}: {why}");
+                unproved.insert(test);
+            }
         }
-        let blind_to_values = !subject.rops.iter().any(|rop| fails(&altered, rop));
-        if blind_to_values {
-            println!("{test}: passes with altered answers of {}", subject.listed());
-        }
-        blind += usize::from(blind_to_refusal || blind_to_values);
     }
-    for test in tests.cited.keys().filter(|test| !subjects.contains_key(*test)) {
-        println!("{test}: sends no ROP through the raw client: not proved here");
+    let mut faults: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (test, demands) in &demanded {
+        for fault in demands.iter().flat_map(|demand| &demand.faults) {
+            faults.entry(fault).or_default().insert(test);
+        }
+    }
+    let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for (at, (fault, tests)) in faults.iter().enumerate() {
+        eprintln!("{}/{}: {fault}, {} tests", at + 1, faults.len(), tests.len());
+        let tests: Vec<&str> = tests.iter().copied().collect();
+        let passed = passing(&binary, &tests, &[(FAULT, fault)])?;
+        let failed = tests.into_iter().filter(|test| !passed.contains(*test));
+        seen.extend(failed.map(|test| (test, *fault)));
+    }
+    for (test, demands) in &demanded {
+        for demand in demands {
+            let unseen = demand.unseen(|fault| seen.contains(&(*test, fault)));
+            if !unseen.is_empty() {
+                println!("{test}: passes with {}", unseen.join(", "));
+                unproved.insert(test);
+            }
+        }
     }
     println!(
-        "{} of {} tests see every fault; {blind} do not and do not count ({} ROPs, {} s)",
-        subjects.len() - blind,
-        subjects.len(),
-        rops.len(),
+        "{} of {} tests see every fault that they have to see ({} faults, {} s)",
+        tests.cited.len() - unproved.len(),
+        tests.cited.len(),
+        faults.len(),
         started.elapsed().as_secs()
     );
-    match blind {
+    if filter.is_empty() {
+        super::unproved::write(&unproved)?;
+    }
+    match unproved.len() {
         0 => Ok(()),
-        _ => Err(format!("{blind} tests pass although what they cite is broken")),
+        count => Err(format!("{count} tests pass although what they cite is broken")),
     }
 }
 
@@ -116,12 +105,11 @@ fn build() -> Result<PathBuf, String> {
 struct Tests<'a> {
     /// The tests as the binary calls them, with what they cite.
     cited: BTreeMap<String, Vec<&'a Citation>>,
-    /// What they send.
-    sent: BTreeMap<String, BTreeSet<String>>,
+    deeds: BTreeMap<String, Deeds>,
 }
 
 impl<'a> Tests<'a> {
-    /// The tests that cite something, run once to see what they send, and that they pass.
+    /// The tests that cite something, run once to see what they do, and that they pass.
     fn of(binary: &Path, citations: &'a [Citation], filter: &str) -> Result<Self, String> {
         let mut cited: BTreeMap<String, Vec<&Citation>> = BTreeMap::new();
         for name in names(binary)? {
@@ -130,8 +118,8 @@ impl<'a> Tests<'a> {
                 Some(_) => continue,
                 None => name.strip_suffix("::loopback").unwrap_or(&name),
             };
-            let lines = citations.iter().filter(|citation| citation.in_protocol);
-            let lines: Vec<_> = lines.filter(|citation| citation.test == function).collect();
+            let lines: Vec<_> =
+                citations.iter().filter(|citation| citation.test == function).collect();
             if !lines.is_empty() && name.contains(filter) {
                 cited.insert(name, lines);
             }
@@ -145,66 +133,16 @@ impl<'a> Tests<'a> {
         }
         let lines = std::fs::read_to_string(&log).unwrap_or_default();
         let _ = std::fs::remove_file(&log);
-        let mut sent: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (test, rop) in lines.lines().filter_map(|line| line.split_once('\t')) {
-            sent.entry(test.to_owned()).or_default().insert(rop.to_owned());
-        }
-        Ok(Tests { cited, sent })
-    }
-}
-
-/// The ROPs that a test is about.
-struct Subject {
-    rops: Vec<String>,
-    /// The sections that it cites name them.
-    named: bool,
-}
-
-impl Subject {
-    fn listed(&self) -> String {
-        self.rops.join(", ")
-    }
-}
-
-fn subjects(tests: &Tests<'_>, specifications: &[Specification]) -> BTreeMap<String, Subject> {
-    let mut subjects = BTreeMap::new();
-    for (test, citations) in &tests.cited {
-        let Some(sent) = tests.sent.get(test) else { continue };
-        let named: BTreeSet<&str> = citations
-            .iter()
-            .flat_map(|citation| {
-                rops_of(specifications, &citation.specification, &citation.section)
-            })
-            .collect();
-        let both: Vec<String> =
-            sent.iter().filter(|rop| named.contains(rop.as_str())).cloned().collect();
-        let subject = match both.is_empty() {
-            false => Subject { rops: both, named: true },
-            // Without its logon no test passes.
-            true => {
-                let own = sent.iter().filter(|rop| *rop != "RopLogon" || sent.len() == 1);
-                Subject { rops: own.cloned().collect(), named: false }
+        let mut deeds: BTreeMap<String, Deeds> = BTreeMap::new();
+        for line in lines.lines() {
+            if let [test, what, name] = line.split('\t').collect::<Vec<_>>()[..] {
+                let of_test = deeds.entry(test.to_owned()).or_default();
+                let set = if what == "sends" { &mut of_test.sends } else { &mut of_test.reads };
+                set.insert(name.to_owned());
             }
-        };
-        subjects.insert(test.clone(), subject);
+        }
+        Ok(Tests { cited, deeds })
     }
-    subjects
-}
-
-/// The ROPs in the brackets of a section's requirements.
-fn rops_of<'a>(
-    specifications: &'a [Specification],
-    specification: &str,
-    section: &Section,
-) -> BTreeSet<&'a str> {
-    let known = specifications.iter().find(|known| known.name == specification);
-    let requirements = known.into_iter().flat_map(|known| &known.requirements);
-    requirements
-        .filter(|requirement| requirement.section == *section)
-        .filter_map(|requirement| requirement.text.strip_prefix('[')?.split(']').next())
-        .flat_map(|place| place.split(|c: char| !c.is_ascii_alphanumeric()))
-        .filter(|word| word.len() > 3 && word.starts_with("Rop"))
-        .collect()
 }
 
 fn names(binary: &Path) -> Result<Vec<String>, String> {

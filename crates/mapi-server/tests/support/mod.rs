@@ -1,9 +1,6 @@
 //! A store in memory, its processor, and a client that speaks in ROP buffers.
 #![allow(dead_code)]
 
-#[cfg(feature = "http")]
-pub mod wire;
-
 use std::sync::Arc;
 
 use mapi::wire::Counted;
@@ -24,29 +21,12 @@ use mapi_rop::{
 };
 use mapi_server::session::Locale;
 use mapi_server::{InProcess, Options, Processor};
-use store::{Account, NewAccount, SpecialFolder, Store, StoreOptions};
-
-pub const PASSWORD: &str = "correct horse";
-
-/// A store with accounts user1@example.test and so on.
-pub fn store(users: usize) -> (Store, Vec<Account>) {
-    let store = Store::in_memory(StoreOptions::default()).expect("a store in memory");
-    let accounts = (1..=users)
-        .map(|number| {
-            let new = NewAccount {
-                address: format!("user{number}@example.test"),
-                display_name: format!("User {number}"),
-                password: Some(PASSWORD.into()),
-            };
-            store.create_account(&new).expect("an account")
-        })
-        .collect();
-    (store, accounts)
-}
+use store::{Account, SpecialFolder};
+pub use testsuite::wire;
 
 /// A processor over such a store, and the accounts.
 pub fn processor(users: usize, options: Options) -> (Arc<Processor>, Vec<Account>) {
-    let (store, accounts) = store(users);
+    let (store, accounts) = wire::store(users);
     (Processor::new(store, options), accounts)
 }
 

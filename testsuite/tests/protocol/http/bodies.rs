@@ -5,8 +5,8 @@ use mapi_server::http::Config;
 use store::message::{self, ImportOptions};
 use store::{Mailbox, SpecialFolder};
 
-use super::wire::{Client, NOTHING, connect_body, execute_body, logon_rops, start};
 use super::{connected, quick, wait_body};
+use testsuite::wire::{Client, NOTHING, connect_body, execute_body, logon_rops, start};
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))

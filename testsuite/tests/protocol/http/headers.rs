@@ -2,8 +2,8 @@
 
 use mapi_server::http::Config;
 
-use super::wire::{Client, NOTHING, connect_body, execute_body, start};
 use super::{PING, POST, connected, quick, rest, send, wait_body};
+use testsuite::wire::{Client, NOTHING, connect_body, execute_body, start};
 
 /// MS-OXCMAPIHTTP 2.1: R456
 /// MS-OXCMAPIHTTP 2.2.3.3.3: R138
@@ -36,26 +36,24 @@ fn nobody_is_anonymous() {
 #[test]
 fn an_answer_that_is_ready_has_a_length() {
     let (_running, mut client, _) = connected(Config::default());
-    client.send("PING", &[]);
-    assert_eq!(client.line(), "HTTP/1.1 200 OK");
-    let answer = {
-        let mut headers = Vec::new();
-        loop {
-            let line = client.line();
-            let Some((name, value)) = line.split_once(": ") else { break };
-            headers.push((name.to_ascii_lowercase(), value.to_owned()));
-        }
-        headers
-    };
-    let get = |name: &str| answer.iter().find(|(known, _)| known == name).map(|(_, v)| v.as_str());
-    for name in ["content-type", "x-requesttype", "x-responsecode", "x-requestid"] {
-        assert!(get(name).is_some(), "{name}");
+    let answer = client.call("PING", &[]);
+    assert_eq!((answer.version.as_str(), answer.status), ("HTTP/1.1", 200));
+    let expected = [
+        ("Content-Type", "application/mapi-http"),
+        ("X-RequestType", "PING"),
+        ("X-ResponseCode", "0"),
+        ("X-RequestId", "{E2EA6C1C}:2"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(answer.header(name), Some(value), "{name}");
     }
-    let length: usize = get("content-length").expect("a length").parse().expect("a number");
-    let mut body = vec![0; length];
-    std::io::Read::read_exact(&mut client.stream, &mut body).expect("as many bytes");
-    assert!(body.starts_with(b"PROCESSING\r\nDONE\r\n") && body.ends_with(b"\r\n\r\n"));
-    assert_eq!(get("transfer-encoding"), None);
+    // As many bytes as it says, and then the next answer.
+    assert!(
+        answer.body.starts_with(b"PROCESSING\r\nDONE\r\n") && answer.body.ends_with(b"\r\n\r\n")
+    );
+    assert_eq!(answer.header("Content-Length"), Some(answer.body.len().to_string().as_str()));
+    assert_eq!(answer.header("Transfer-Encoding"), None);
+    assert_eq!(client.call("PING", &[]).code(), 0);
 }
 
 /// MS-OXCMAPIHTTP 2.2.2.2: R41, R1300

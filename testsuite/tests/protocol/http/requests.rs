@@ -2,8 +2,8 @@
 
 use mapi_server::http::Config;
 
-use super::wire::{Client, NOTHING, start};
 use super::{PING, POST, connected, send};
+use testsuite::wire::{Client, NOTHING, start};
 
 /// MS-OXCMAPIHTTP 2.2.3.3.3: R140, R143
 #[test]

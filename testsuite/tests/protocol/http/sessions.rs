@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use mapi_server::http::Config;
 use mapi_server::{Kind, Limits, Options};
 
-use super::wire::{Client, NOTHING, connect_body, logon_rops, start};
 use super::{connected, quick, wait_body};
+use testsuite::wire::{Client, NOTHING, connect_body, logon_rops, start};
 
 /// A server that ends sessions which are idle for a tenth of a second.
 fn forgetful() -> Config {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mapi_server::http::{Config, Running};
 
-use super::wire::{Answer, Client, NOTHING};
 use super::{connected, quick, rest, wait_body};
+use testsuite::wire::{Answer, Client, NOTHING};
 
 /// A client whose NotificationWait has begun and goes on for a minute, and another one of its session.
 fn waiting() -> (Running, Client, Client, Answer) {

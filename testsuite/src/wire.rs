@@ -1,5 +1,4 @@
 //! A plain socket to a server: requests and answers as they stand on the wire.
-#![allow(dead_code)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,9 +14,25 @@ use mapi_rop::http::{
 use mapi_rop::logon::LogonRequest;
 use mapi_rop::{Handle, HandleIndex, LogonId, Request, RopRequest};
 use mapi_server::http::{Config, Running, Server};
-use store::{Account, Store};
+use store::{Account, NewAccount, Store, StoreOptions};
 
-use super::{PASSWORD, store};
+use crate::prove;
+pub use crate::rig::PASSWORD;
+
+/// A store with accounts user1@example.test and so on.
+pub fn store(users: usize) -> (Store, Vec<Account>) {
+    let store = Store::in_memory(StoreOptions::default()).expect("a store in memory");
+    let account = |number| {
+        let new = NewAccount {
+            address: format!("user{number}@example.test"),
+            display_name: format!("User {number}"),
+            password: Some(PASSWORD.into()),
+        };
+        store.create_account(&new).expect("an account")
+    };
+    let accounts = (1..=users).map(account).collect();
+    (store, accounts)
+}
 
 pub fn start(config: Config) -> (Running, Store, Vec<Account>) {
     let (store, accounts) = store(2);
@@ -33,9 +48,13 @@ pub struct Client {
     pub requests: u32,
     /// X-ClientApplication.
     pub application: String,
+    /// Whether faults by which tests are proved reach what this client asks and is answered.
+    pub proved: bool,
 }
 
 pub struct Answer {
+    /// HTTP/1.1
+    pub version: String,
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -79,6 +98,7 @@ impl Client {
             cookies: Vec::new(),
             requests: 0,
             application: "Test/1".into(),
+            proved: true,
         }
     }
 
@@ -108,10 +128,14 @@ impl Client {
     }
 
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.stream.get_mut().write_all(bytes).expect("a request");
+        let written = match self.proved {
+            true => self.stream.get_mut().write_all(&prove::http::request(bytes)),
+            false => self.stream.get_mut().write_all(bytes),
+        };
+        written.expect("a request");
     }
 
-    pub fn line(&mut self) -> String {
+    fn line(&mut self) -> String {
         let mut line = String::new();
         self.stream.read_line(&mut line).expect("a line");
         line.trim_end().to_owned()
@@ -119,8 +143,15 @@ impl Client {
 
     /// The head of a response.
     pub fn head(&mut self) -> Answer {
-        let status = self.line();
-        let status = status.split(' ').nth(1).expect("a status").parse().expect("a number");
+        let head = self.true_head();
+        self.shown(head)
+    }
+
+    fn true_head(&mut self) -> Answer {
+        let line = self.line();
+        let (version, status) = line.split_once(' ').expect("a status line");
+        let status = status.split(' ').next().expect("a status").parse().expect("a number");
+        let version = version.to_owned();
         let mut headers = Vec::new();
         loop {
             let line = self.line();
@@ -133,11 +164,27 @@ impl Client {
             self.cookies.retain(|(known, _)| known != name);
             self.cookies.push((name.to_owned(), value.to_owned()));
         }
-        Answer { status, headers, body: Vec::new() }
+        Answer { version, status, headers, body: Vec::new() }
+    }
+
+    /// What a test sees of an answer.
+    fn shown(&self, mut answer: Answer) -> Answer {
+        if self.proved {
+            prove::http::alter(&mut answer);
+        }
+        answer
     }
 
     /// One chunk of a chunked body; none at its end.
     pub fn chunk(&mut self) -> Option<Vec<u8>> {
+        let mut chunk = self.true_chunk()?;
+        if self.proved {
+            prove::http::alter_body(&mut chunk);
+        }
+        Some(chunk)
+    }
+
+    fn true_chunk(&mut self) -> Option<Vec<u8>> {
         let size = usize::from_str_radix(&self.line(), 16).expect("a size");
         let mut chunk = vec![0; size + 2];
         self.stream.read_exact(&mut chunk).expect("a chunk");
@@ -146,7 +193,7 @@ impl Client {
     }
 
     pub fn receive(&mut self) -> Answer {
-        let mut answer = self.head();
+        let mut answer = self.true_head();
         match answer.header("Content-Length").map(str::to_owned) {
             Some(length) => {
                 answer.body = vec![0; length.parse().expect("a number")];
@@ -154,12 +201,12 @@ impl Client {
             }
             None => {
                 assert_eq!(answer.header("Transfer-Encoding"), Some("chunked"));
-                while let Some(chunk) = self.chunk() {
+                while let Some(chunk) = self.true_chunk() {
                     answer.body.extend_from_slice(&chunk);
                 }
             }
         }
-        answer
+        self.shown(answer)
     }
 
     pub fn call(&mut self, request_type: &str, body: &[u8]) -> Answer {

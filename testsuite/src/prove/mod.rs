@@ -1,6 +1,8 @@
 //! Faults by which `cargo xtask conformance --prove` sees whether tests fail when what they cite is broken.
 //! They come from the environment; without it, nothing here does anything.
 
+pub(crate) mod http;
+
 use std::io::Write;
 use std::sync::LazyLock;
 
@@ -9,23 +11,29 @@ use mapi::wire::Reader;
 use mapi_rop::rops::HandleShape;
 use mapi_rop::{Request, Response, ResponseContext, RopId};
 
-/// `COFFER_PROVE`: `refuse:RopOpenFolder` or `alter:RopOpenFolder`.
+/// `COFFER_PROVE`: `refuse:RopOpenFolder`, `alter:RopOpenFolder`, `refuse:PING`, `alter:header X-RequestId`.
 enum Fault {
     /// The server answers NotImplemented.
     Refuse(RopId),
     /// The client reads another code, and other values.
     Alter(RopId),
+    /// The server does not know the request type.
+    RefuseRequest(String),
+    /// The client sees another element of an answer over HTTP.
+    AlterElement(http::Element),
 }
 
 static FAULT: LazyLock<Option<Fault>> = LazyLock::new(|| {
     let text = std::env::var("COFFER_PROVE").ok()?;
     let (way, name) = text.split_once(':').expect("COFFER_PROVE=refuse:RopOpenFolder");
-    let rop = RopId::ALL.iter().copied().find(|rop| rop.name() == name).expect("the name of a ROP");
-    match way {
-        "refuse" => Some(Fault::Refuse(rop)),
-        "alter" => Some(Fault::Alter(rop)),
+    let rop = RopId::ALL.iter().copied().find(|rop| rop.name() == name);
+    Some(match (way, rop) {
+        ("refuse", Some(rop)) => Fault::Refuse(rop),
+        ("alter", Some(rop)) => Fault::Alter(rop),
+        ("refuse", None) => Fault::RefuseRequest(name.to_owned()),
+        ("alter", None) => Fault::AlterElement(http::Element::parse(name).expect("an element")),
         _ => panic!("COFFER_PROVE has refuse or alter, not {way}"),
-    }
+    })
 });
 
 static LOG: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("COFFER_PROVE_LOG").ok());
@@ -38,22 +46,40 @@ pub fn refused() -> Option<RopId> {
     }
 }
 
-/// Notes what a test sends. The thread has the test's name.
-pub(crate) fn note(requests: &[Request]) {
+/// Notes what a test sends, and what it is answered that bears more than success.
+pub(crate) fn note(requests: &[Request], answers: &[Response]) {
     note_ids(requests.iter().map(|request| request.id().to_u8()));
+    for answer in answers {
+        let mut bytes = Vec::new();
+        answer.write(&mut bytes);
+        if bytes.len() > HEAD || answer.code() != ErrorCode(0) {
+            note_line("reads", answer.id().name());
+        }
+    }
 }
 
-/// As [`note`], by RopIds.
-pub(crate) fn note_ids(ids: impl Iterator<Item = u8>) {
+/// Notes ROPs whose answers a test reads octet by octet.
+pub(crate) fn note_octets(ids: impl Iterator<Item = u8> + Clone) {
+    note_ids(ids.clone());
+    ids.filter_map(RopId::from_u8).for_each(|rop| note_line("reads", rop.name()));
+}
+
+fn note_ids(ids: impl Iterator<Item = u8>) {
+    ids.filter_map(RopId::from_u8).for_each(|rop| note_line("sends", rop.name()));
+}
+
+/// The thread has the test's name.
+fn note_line(what: &str, name: &str) {
     let Some(path) = &*LOG else { return };
     let thread = std::thread::current();
-    let test = thread.name().unwrap_or_default();
-    let rops = ids.filter_map(RopId::from_u8);
-    let lines: String = rops.map(|rop| format!("{test}\t{}\n", rop.name())).collect();
+    let line = format!("{}\t{what}\t{name}\n", thread.name().unwrap_or_default());
     let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
     // One write, so that lines of other tests do not come between.
-    file.and_then(|mut file| file.write_all(lines.as_bytes())).expect("the log of the proof");
+    file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the log of the proof");
 }
+
+/// RopId, handle index and ReturnValue.
+const HEAD: usize = 6;
 
 /// Alters the octets of answers if one of the requests is the ROP that is to be altered: another code, and
 /// other octets behind the first code.
@@ -93,10 +119,14 @@ fn altered(response: &Response, context: impl Fn() -> ResponseContext) -> Respon
     let mut result = response.clone();
     let told = response.id().handle_shape() == HandleShape::None;
     let failed = response.code() != ErrorCode(0);
-    // RopId, handle index and ReturnValue.
-    let (code, body) = if told { (1, 1) } else { (2, 6) };
+    // Of a notification, its handle stays: by it a test finds out what is told.
+    let body = match response.id() {
+        RopId::Notify => 5,
+        _ if told => 1,
+        _ => HEAD,
+    };
     if failed && !told {
-        bytes[code] ^= 0x01;
+        bytes[2] ^= 0x01;
         result = read(&bytes).unwrap_or(result);
     }
     // Reading again for each byte is dear; of a long answer, some have to do.

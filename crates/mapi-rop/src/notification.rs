@@ -102,7 +102,7 @@ pub struct TableEvent {
 }
 
 /// What names a row: a folder, or a message in a folder with the instance of its row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowId {
     pub folder: FolderId,
     pub message: Option<(MessageId, u32)>,

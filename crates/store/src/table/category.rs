@@ -100,6 +100,25 @@ impl Groups {
         (row < self.list[at].end as usize).then_some(at)
     }
 
+    /// The category of a level whose keys begin with `prefix`.
+    pub(crate) fn of_prefix(&self, rows: &[Entry], level: usize, prefix: &[u8]) -> Option<usize> {
+        let row = rows.partition_point(|row| row.key() < prefix);
+        if !rows.get(row)?.key().starts_with(prefix) {
+            return None;
+        }
+        let lowest = self.of_row(row)?;
+        (0..=lowest).rev().find(|at| usize::from(self.list[*at].level) == level)
+    }
+
+    /// Those of the lowest level that are in the same one of the level above.
+    pub(crate) fn siblings(&self, at: usize) -> Range<usize> {
+        let level = self.list[at].level;
+        let differs = |group: &Group| group.level != level;
+        let start = self.list[..at].iter().rposition(differs).map_or(0, |before| before + 1);
+        let end = self.list[at..].iter().position(differs).map_or(self.list.len(), |n| at + n);
+        start..end
+    }
+
     /// Categories of one level in a range of rows that have all above it in common: the first `from` bytes of
     /// their keys.
     fn add(&mut self, plan: &Plan, rows: &[Entry], range: Range<usize>, level: usize, from: usize) {
@@ -188,7 +207,7 @@ pub(crate) struct Extreme {
 
 impl Extreme {
     /// The bytes of the value in a key whose first `prefix` bytes are those of the categories.
-    fn value<'a>(&self, plan: &Plan, key: &'a [u8], prefix: usize) -> &'a [u8] {
+    pub(crate) fn value<'a>(&self, plan: &Plan, key: &'a [u8], prefix: usize) -> &'a [u8] {
         let mut at = prefix;
         for column in &plan.columns[plan.categories..] {
             at += collate::column_len(&key[at.min(key.len())..], column.descending);
@@ -197,16 +216,17 @@ impl Extreme {
         &rest[..collate::column_len(rest, false)]
     }
 
+    /// Whether the value is that of the last row of a category, or of the first one, if its rows are in the order
+    /// of the same column: that of most clients.
+    pub(crate) fn rises_in(&self, plan: &Plan) -> Option<bool> {
+        let next = plan.columns.get(plan.categories).filter(|next| next.tag == self.tag)?;
+        Some(next.descending == self.smallest)
+    }
+
     /// The row of a category that has the value.
     fn row(&self, plan: &Plan, rows: &[Entry], range: Range<usize>, prefix: usize) -> usize {
-        // Most clients sort the rows of a category by the same column.
-        if let Some(next) = plan.columns.get(plan.categories)
-            && next.tag == self.tag
-        {
-            return match next.descending != self.smallest {
-                true => range.start,
-                false => range.end - 1,
-            };
+        if let Some(rising) = self.rises_in(plan) {
+            return if rising { range.end - 1 } else { range.start };
         }
         let value = |row: &usize| self.value(plan, rows[*row].key(), prefix);
         let found = match self.smallest {

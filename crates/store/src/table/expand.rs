@@ -6,9 +6,10 @@ use std::sync::Arc;
 use mapi::{MessageId, Wire};
 
 use super::category::CategoryId;
-use super::outline::{KeptState, MAX_TOGGLED, Outline};
+use super::outline::{KeptState, MAX_TOGGLED};
 use super::sight::Sight;
 use super::{RowKey, RowObject, View};
+use crate::mailbox::changes;
 use crate::{Result, StoreError};
 
 /// What became of a category that was to be expanded or collapsed.
@@ -45,8 +46,12 @@ impl View {
             if outline.is_expanded(group.level, id) == expand {
                 return Ok(Toggled::Already);
             }
-            if !Arc::make_mut(&mut outline).toggle(id, groups) {
+            let changed = Arc::make_mut(&mut outline);
+            if !changed.toggle(id, groups) {
                 return Ok(Toggled::TooMany);
+            }
+            if self.core.journal.lock().is_followed() {
+                changed.toggled_at(before.state.version, id);
             }
             outline.clone()
         };
@@ -84,16 +89,16 @@ impl View {
             return Err(StoreError::Invalid("the collapse state of a table of another order"));
         }
         debug_assert!(kept.toggled.len() <= MAX_TOGGLED);
+        let (folder, (row, instance)) = (kept.folder, kept.row);
+        let version = changes::latest(&self.mailbox)?;
         {
             let mut outline = self.outline.lock();
-            let generation = outline.generation + 1;
-            *outline =
-                Arc::new(Outline { expanded: kept.expanded, toggled: kept.toggled, generation });
+            *outline = Arc::new(outline.restored(kept, version));
         }
-        if kept.folder != self.core.plan.folder.to_i64() {
+        if folder != self.core.plan.folder.to_i64() {
             return Ok(None);
         }
-        Ok(self.sight()?.key_of_instance(&self.core.plan, kept.row.0, kept.row.1))
+        Ok(self.sight()?.key_of_instance(&self.core.plan, row, instance))
     }
 
     /// A number that views of the same sort order and restriction have.

@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use mapi::{Cell, PropertyTag};
 
+use super::outline::Outline;
 use super::rows::Entry;
-use super::source::{Context, RowSource};
+use super::sight::Sight;
+use super::source::Context;
 use super::view::{Plan, State};
-use super::{RowObject, View};
+use super::{RowObject, View, regroup};
 use crate::engine::{self, Reader};
 use crate::keys;
 use crate::mailbox::changes;
@@ -92,14 +94,50 @@ struct Step {
 struct Touched {
     id: u64,
     instance: u32,
-    /// It was there before.
-    was: bool,
+    /// As it was there before.
+    was: Option<Entry>,
     /// As it was there afterwards.
     now: Option<Entry>,
 }
 
-/// What became of the touched rows since a version, by their ids and instances; None if that is not known.
-pub(crate) type Net = Option<BTreeMap<(u64, u32), (bool, Option<Entry>)>>;
+/// What became of the touched rows since a version, by their ids and instances.
+pub(crate) type Net = BTreeMap<(u64, u32), History>;
+
+/// What a row was, and from which version on it was something else; None is that it was not there.
+#[derive(Debug)]
+pub(crate) struct History {
+    was: Option<Entry>,
+    later: Vec<(u64, Option<Entry>)>,
+}
+
+impl History {
+    pub(crate) fn was(&self) -> Option<&Entry> {
+        self.was.as_ref()
+    }
+
+    pub(crate) fn now(&self) -> Option<&Entry> {
+        self.later.last().map_or(&self.was, |(_, entry)| entry).as_ref()
+    }
+
+    /// As it was at a version.
+    pub(crate) fn at(&self, version: u64) -> Option<&Entry> {
+        let later = self.later.iter().rev().find(|(from, _)| *from <= version);
+        later.map_or(&self.was, |(_, entry)| entry).as_ref()
+    }
+
+    /// All that it was.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Entry> {
+        self.was.iter().chain(self.later.iter().filter_map(|(_, entry)| entry.as_ref()))
+    }
+}
+
+/// What is to be told of some rows.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) gone: Vec<RowName>,
+    /// Positions of the rows that came (false) or that were there and changed (true).
+    pub(crate) there: BTreeMap<usize, bool>,
+}
 
 impl Journal {
     pub(crate) fn is_followed(&self) -> bool {
@@ -119,14 +157,17 @@ impl Journal {
             return;
         }
         let mut touched: Vec<Touched> = of_ids(rows, ids)
-            .map(|row| Touched { id: row.id, instance: instance(plan, row), was: true, now: None })
+            .map(|row| {
+                let was = Some(row.clone());
+                Touched { id: row.id, instance: plan.instance(row), was, now: None }
+            })
             .collect();
         for row in new {
-            let instance = instance(plan, row);
+            let instance = plan.instance(row);
             let now = Some(row.clone());
             match touched.iter_mut().find(|t| t.id == row.id && t.instance == instance) {
                 Some(touched) => touched.now = now,
-                None => touched.push(Touched { id: row.id, instance, was: false, now }),
+                None => touched.push(Touched { id: row.id, instance, was: None, now }),
             }
         }
         self.push(Step { from, to, touched });
@@ -155,7 +196,7 @@ impl Journal {
         let touched = there.chain(gone).filter_map(|(id, now)| {
             let was = old.get(&id).copied();
             let same = was == now && ids.binary_search(&id).is_err();
-            let (was, now) = (was.is_some(), now.cloned());
+            let (was, now) = (was.cloned(), now.cloned());
             (!same).then_some(Touched { id, instance: 0, was, now })
         });
         let touched = touched.collect();
@@ -184,14 +225,19 @@ impl Journal {
         }
     }
 
-    pub(crate) fn since(&self, version: u64) -> Net {
+    /// None if that is not known.
+    pub(crate) fn since(&self, version: u64) -> Option<Net> {
         if version < self.base {
             return None;
         }
-        let mut net: BTreeMap<(u64, u32), (bool, Option<Entry>)> = BTreeMap::new();
-        for touched in self.steps.iter().filter(|s| s.from >= version).flat_map(|s| &s.touched) {
-            let known = net.entry((touched.id, touched.instance)).or_insert((touched.was, None));
-            known.1.clone_from(&touched.now);
+        let mut net = Net::new();
+        for step in self.steps.iter().filter(|step| step.from >= version) {
+            for touched in &step.touched {
+                let history = net
+                    .entry((touched.id, touched.instance))
+                    .or_insert_with(|| History { was: touched.was.clone(), later: Vec::new() });
+                history.later.push((step.to, touched.now.clone()));
+            }
         }
         Some(net)
     }
@@ -209,10 +255,6 @@ impl Journal {
             self.begin_at(u64::MAX);
         }
     }
-}
-
-fn instance(plan: &Plan, row: &Entry) -> u32 {
-    plan.row_key(row).instance
 }
 
 /// The rows of some ids, which are sorted.
@@ -264,61 +306,72 @@ impl Follower {
     }
 
     fn take_once(&mut self, columns: &[PropertyTag]) -> Result<Changed> {
-        let (state, snapshot, net) = self.view.core.followed(&self.view.mailbox, self.version)?;
+        let View { core, mailbox, handle, .. } = &*self.view;
+        let outline = self.view.outline.lock().clone();
+        let (state, snapshot, net) = core.followed(mailbox, self.version)?;
         self.view.keep_to_budget();
-        let changed = match net {
-            Some(net) => self.read(&state, &*snapshot, net, columns)?,
+        let version = state.version;
+        let sight = Sight::of(core, state, *handle, outline.clone());
+        let outcome = net.and_then(|net| self.outcome(&sight, &outline, &net));
+        let changed = match outcome {
+            Some(outcome) => self.read(&sight, &*snapshot, outcome, columns)?,
             None => Changed::Everything,
         };
-        self.version = state.version;
+        self.version = version;
         Ok(changed)
+    }
+
+    /// None if it is too much, or not known.
+    fn outcome(&self, sight: &Sight, outline: &Outline, net: &Net) -> Option<Outcome> {
+        let plan = &self.view.core.plan;
+        let outcome = match &sight.lines {
+            Some(_) => regroup::outcome(plan, sight, (outline, self.version), net)?,
+            None if net.len() > MOST => return None,
+            None => rows_of(plan, &sight.state, net)?,
+        };
+        (outcome.gone.len() + outcome.there.len() <= MOST).then_some(outcome)
     }
 
     fn read(
         &self,
-        state: &State,
+        sight: &Sight,
         reader: &dyn Reader,
-        net: BTreeMap<(u64, u32), (bool, Option<Entry>)>,
+        outcome: Outcome,
         columns: &[PropertyTag],
     ) -> Result<Changed> {
-        // Which rows of a categorised table a handle sees, and what the rows of its categories count, no journal
-        // tells.
-        if net.len() > MOST || !net.is_empty() && self.view.core.plan.categories > 0 {
-            return Ok(Changed::Everything);
-        }
         let plan = &self.view.core.plan;
         let context = Context::new(&self.view.mailbox, reader, plan.folder);
-        let mut told = Vec::new();
-        let mut there = Vec::new();
-        for ((id, instance), (was, now)) in net {
-            match now {
-                Some(row) => there.push((row, was)),
-                None if was => {
-                    let object = plan.object(&Entry::new(&[], id));
-                    told.push(RowChange::Deleted(RowName { object, instance }));
-                }
-                None => {}
-            }
-        }
+        let mut told: Vec<RowChange> = outcome.gone.into_iter().map(RowChange::Deleted).collect();
         // In the order of the table, so that the row before each is in its place already.
-        there.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        for (row, was) in there {
-            let Ok(at) = state.rows.binary_search(&row) else { return Ok(Changed::Everything) };
-            let Some(source) = plan.row(&context, &row)? else { return Ok(Changed::Everything) };
-            let cell = |tag: &PropertyTag| RowSource::cell(&*source, *tag);
-            let row = ToldRow {
-                name: name(plan, &row),
-                after: at.checked_sub(1).map(|before| name(plan, &state.rows[before])),
-                cells: columns.iter().map(cell).collect::<Result<_>>()?,
+        for (at, was) in outcome.there {
+            let Some(row) = self.view.row(&context, sight, at, columns)? else {
+                return Ok(Changed::Everything);
             };
+            let before = at.checked_sub(1).and_then(|before| sight.name(plan, before));
+            let row = ToldRow { name: row.name(), after: before, cells: row.cells };
             told.push(if was { RowChange::Modified(row) } else { RowChange::Added(row) });
         }
         Ok(Changed::Rows(told))
     }
 }
 
-fn name(plan: &Plan, row: &Entry) -> RowName {
-    RowName { object: plan.object(row), instance: instance(plan, row) }
+/// What is to be told of a table without categories.
+fn rows_of(plan: &Plan, state: &State, net: &Net) -> Option<Outcome> {
+    let mut outcome = Outcome::default();
+    for ((id, instance), history) in net {
+        match history.now() {
+            Some(row) => {
+                let at = state.rows.binary_search(row).ok()?;
+                outcome.there.insert(at, history.was().is_some());
+            }
+            None if history.was().is_some() => {
+                let object = plan.object(&Entry::new(&[], *id));
+                outcome.gone.push(RowName { object, instance: *instance });
+            }
+            None => {}
+        }
+    }
+    Some(outcome)
 }
 
 impl Drop for Follower {

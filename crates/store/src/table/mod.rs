@@ -14,6 +14,7 @@ mod follow;
 mod header;
 mod outline;
 pub(crate) mod registry;
+mod regroup;
 mod rows;
 mod sight;
 pub(crate) mod source;

@@ -1,6 +1,6 @@
 //! Which categories of a table are expanded, and what rows there are because of that. Each handle has its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
 use mapi::Wire;
@@ -12,6 +12,9 @@ use super::category::{CategoryId, Groups};
 /// an answer ([MS-OXCTABL] 2.2.2.19.2).
 pub(crate) const MAX_TOGGLED: usize = 3_000;
 
+/// Times at which categories were expanded or collapsed that are remembered.
+const MAX_TIMES: usize = 256;
+
 /// Which categories are expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outline {
@@ -21,11 +24,51 @@ pub(crate) struct Outline {
     pub(crate) toggled: BTreeSet<CategoryId>,
     /// Another number after each change.
     pub(crate) generation: u64,
+    times: Times,
+}
+
+/// In which states of the view categories were expanded and collapsed: whoever did so knows what is below them
+/// as of then. Of interest to those who follow the view only.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Times {
+    /// All since this version are known.
+    base: u64,
+    known: VecDeque<(u64, CategoryId)>,
 }
 
 impl Outline {
     pub(crate) fn new(expanded: u16) -> Outline {
-        Outline { expanded, toggled: BTreeSet::new(), generation: 0 }
+        let times = Times::default();
+        Outline { expanded, toggled: BTreeSet::new(), generation: 0, times }
+    }
+
+    /// What takes the place of this one in a state of the view.
+    pub(crate) fn restored(&self, kept: KeptState, version: u64) -> Outline {
+        let times = Times { base: version, known: VecDeque::new() };
+        let (expanded, toggled) = (kept.expanded, kept.toggled);
+        Outline { expanded, toggled, generation: self.generation + 1, times }
+    }
+
+    /// A category was expanded or collapsed in a state of the view.
+    pub(crate) fn toggled_at(&mut self, version: u64, id: CategoryId) {
+        let Times { base, known } = &mut self.times;
+        if known.len() >= MAX_TIMES
+            && let Some((version, _)) = known.pop_front()
+        {
+            *base = version + 1;
+        }
+        known.push_back((version, id));
+    }
+
+    /// Whether all that was expanded and collapsed since a version is known.
+    pub(crate) fn knows_since(&self, version: u64) -> bool {
+        version >= self.times.base
+    }
+
+    /// When it was expanded or collapsed last, if that is known.
+    pub(crate) fn when(&self, id: CategoryId) -> Option<u64> {
+        let mut known = self.times.known.iter().rev();
+        known.find(|(_, known)| *known == id).map(|(version, _)| *version)
     }
 
     pub(crate) fn is_expanded(&self, level: u8, id: CategoryId) -> bool {
@@ -36,7 +79,7 @@ impl Outline {
     pub(crate) fn held(&self) -> u64 {
         /// A node of the tree holds several, not all of them used.
         const EACH: u64 = 16;
-        self.toggled.len() as u64 * EACH
+        (self.toggled.len() + self.times.known.capacity()) as u64 * EACH
     }
 
     /// Turns a category round; false if too many are.
@@ -148,7 +191,7 @@ impl Lines {
     }
 
     /// The positions of the rows that are shown below a category that is shown, up to the next category.
-    fn below(&self, group: usize) -> Range<usize> {
+    pub(crate) fn below(&self, group: usize) -> Range<usize> {
         let at = self.heads.partition_point(|head| (head.group as usize) <= group);
         let end = self.heads.get(at).map_or(self.len(), |head| head.position as usize);
         self.of_group(group).0 + 1..end

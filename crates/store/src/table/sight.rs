@@ -8,7 +8,7 @@ use super::header::HeaderRow;
 use super::outline::{Line, Lines, Outline};
 use super::source::Context;
 use super::view::{Core, Plan, State};
-use super::{RowKey, RowObject, source};
+use super::{RowKey, RowName, RowObject, source};
 
 /// One state of a view, and what a handle sees of it.
 pub(crate) struct Sight {
@@ -77,6 +77,16 @@ impl Sight {
             (_, Some(group)) => RowObject::Category(group.id),
             (Line::Leaf(at) | Line::Header(at), None) => plan.object(&self.state.rows[at]),
         }
+    }
+
+    /// What names the row at a position to a client.
+    pub(crate) fn name(&self, plan: &Plan, position: usize) -> Option<RowName> {
+        let line = self.line(position)?;
+        let instance = match line {
+            Line::Header(_) => 0,
+            Line::Leaf(at) => plan.instance(&self.state.rows[at]),
+        };
+        Some(RowName { object: self.object(plan, line), instance })
     }
 
     /// The position of a row, or of the next one; and whether the row is there.

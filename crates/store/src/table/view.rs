@@ -579,7 +579,7 @@ impl Core {
         &self,
         mailbox: &Mailbox,
         version: u64,
-    ) -> Result<(Arc<State>, Snapshot, Net)> {
+    ) -> Result<(Arc<State>, Snapshot, Option<Net>)> {
         self.touch(mailbox.store().inner.eviction.tick());
         let mut slot = self.slot.lock();
         let snapshot = mailbox.store().engine().snapshot()?;

@@ -1,12 +1,13 @@
 //! [MS-OXCNOTIF]: subscriptions, and what is told to them.
 
+mod categories;
 mod events;
 mod subscriptions;
 mod tables;
 
 use std::sync::Arc;
 
-use mapi::{FolderId, MessageContent, MessageId, tags};
+use mapi::{FolderId, MessageContent, MessageId, PropertyTag, PropertyValue, tags};
 use mapi_rop::Handle;
 use mapi_rop::irregular::NotificationScope;
 use mapi_rop::notification::{NotificationData, NotificationFlags};
@@ -46,6 +47,18 @@ fn put_as(
     let mut content = MessageContent::default();
     content.properties.set(tags::SUBJECT, subject);
     Ok(store::message::import(mailbox, folder, content, options)?.id)
+}
+
+/// An unread message of some values.
+fn put_with(
+    mailbox: &Mailbox,
+    folder: FolderId,
+    values: &[(PropertyTag, PropertyValue)],
+) -> Result<MessageId> {
+    let mut content = MessageContent::default();
+    values.iter().for_each(|(tag, value)| content.properties.set(*tag, value.clone()));
+    let options = ImportOptions { read: Some(false), ..ImportOptions::default() };
+    Ok(store::message::import(mailbox, folder, content, &options)?.id)
 }
 
 /// What is told, without the modifications of folders' counts that come along.

@@ -43,7 +43,7 @@ fn only(mut told: Vec<(Handle, NotificationData)>) -> (Handle, NotificationData)
 }
 
 /// Folder, message and instance as they stand in a notification.
-fn row_id(folder: FolderId, message: MessageId, instance: u32) -> Vec<u8> {
+pub(super) fn row_id(folder: FolderId, message: MessageId, instance: u32) -> Vec<u8> {
     [folder.to_wire(), message.to_wire(), instance.to_wire()].concat()
 }
 
@@ -382,7 +382,11 @@ fn make_view(client: &mut Client, table: Handle, by: &str) {
 }
 
 /// What a client does that never reads a table again.
-fn apply(copy: &mut Vec<(RowId, PropertyRow)>, data: NotificationData, columns: &[PropertyTag]) {
+pub(super) fn apply(
+    copy: &mut Vec<(RowId, PropertyRow)>,
+    data: NotificationData,
+    columns: &[PropertyTag],
+) {
     let event = *data.table.expect("a table's event");
     let row = event.row.expect("an event of a row");
     let at = |copy: &[(RowId, PropertyRow)], row: &RowId| copy.iter().position(|(id, _)| id == row);
@@ -400,7 +404,7 @@ fn apply(copy: &mut Vec<(RowId, PropertyRow)>, data: NotificationData, columns: 
     copy.insert(behind, (row, values));
 }
 
-fn read_row(bytes: &[u8], columns: &[PropertyTag]) -> PropertyRow {
+pub(super) fn read_row(bytes: &[u8], columns: &[PropertyTag]) -> PropertyRow {
     let mut r = Reader::new(bytes);
     let row = PropertyRow::read_with(&mut r, columns).expect("a row");
     assert!(r.peek_rest().is_empty(), "a row and nothing else");

@@ -14,15 +14,17 @@ use crate::error::{Failure, Result};
 use crate::handles::{Handle, NodeId, Tree};
 use crate::notify;
 use crate::object::Object;
+use crate::operation::Answer;
 use crate::processor::Processor;
+use crate::rop::progress::Begin;
 use crate::rop::{
     attachment, copy_move, copy_properties, folder, ids, logon, message, named, notification,
-    per_user, permission, property, public, receive_folder, recipient, region, rule, search,
-    stream, table, transport,
+    per_user, permission, progress, property, public, receive_folder, recipient, region, rule,
+    search, stream, table, transport,
 };
 use crate::session::SessionContext;
 
-mod gate;
+pub(crate) mod gate;
 
 /// What a ROP came to.
 pub struct Done {
@@ -34,6 +36,9 @@ pub struct Done {
 
 /// Executes one ROP and puts the handle of what it opened into the buffer's table.
 pub fn dispatch(call: &mut Call<'_>, buffer: &mut RequestBuffer, request: &Request) -> Done {
+    if request.id() != RopId::Progress {
+        progress::end(call);
+    }
     if let Rq::Release(_) = request.body {
         let refused = call.processor.refused == Some(RopId::Release);
         if !refused && let Ok(node) = resolve(call, buffer, request.input) {
@@ -144,6 +149,7 @@ pub fn changes_mailbox(id: RopId) -> bool {
             | RopId::SpoolerLockMessage
             | RopId::TransportSend
             | RopId::TransportNewMail
+            | RopId::Progress
     )
 }
 
@@ -189,6 +195,14 @@ fn run(
         buffer.handle(request.other).and_then(|handle| call.tree.resolve_any(handle).ok())
     };
     let mut keep = |handle| *opened = Some(handle);
+    let (from, to) = (input.as_ref().ok().copied(), target(call));
+    let asked = |asynchronous| -> Result<Begin<'_>> {
+        let input = from.ok_or(ErrorCode::NULL_OBJECT)?;
+        Ok(Begin { request, input, target: to, asynchronous })
+    };
+    let begin = |call: &mut Call<'_>, asynchronous, work, answer| {
+        progress::begin(call, asked(asynchronous)?, work, Answer::Partial(answer))
+    };
     Ok(match &request.body {
         // RopLogon and RopRelease were dealt with above.
         Rq::Logon(_) | Rq::Release(_) => return Err(ErrorCode::ERROR.into()),
@@ -240,9 +254,13 @@ fn run(
             Rs::CreateFolder(folder::create_folder(call, input?, body)?.keep(&mut keep))
         }
         Rq::DeleteFolder(body) => Rs::DeleteFolder(folder::delete_folder(call, input?, body)?),
-        Rq::EmptyFolder(body) => Rs::EmptyFolder(folder::empty_folder(call, input?, body, false)?),
+        Rq::EmptyFolder(body) => {
+            let work = folder::empty_folder(call, input?, body, false)?;
+            begin(call, body.want_asynchronous, work, Rs::EmptyFolder)?
+        }
         Rq::HardDeleteMessagesAndSubfolders(body) => {
-            Rs::HardDeleteMessagesAndSubfolders(folder::empty_folder(call, input?, body, true)?)
+            let work = folder::empty_folder(call, input?, body, true)?;
+            begin(call, body.want_asynchronous, work, Rs::HardDeleteMessagesAndSubfolders)?
         }
         Rq::SetSearchCriteria(body) => {
             search::set_search_criteria(call, input?, body)?;
@@ -252,22 +270,24 @@ fn run(
             Rs::GetSearchCriteria(search::get_search_criteria(call, input?, body)?)
         }
         Rq::MoveCopyMessages(body) => {
-            let target = any_target(call);
-            Rs::MoveCopyMessages(copy_move::move_copy_messages(call, input?, target, body)?)
+            let work = copy_move::move_copy_messages(call, input?, any_target(call), body)?;
+            begin(call, body.want_asynchronous, work, Rs::MoveCopyMessages)?
         }
         Rq::MoveFolder(body) => {
-            let target = any_target(call);
-            Rs::MoveFolder(copy_move::move_folder(call, input?, target, body)?)
+            let work = copy_move::move_folder(call, input?, any_target(call), body)?;
+            begin(call, body.want_asynchronous, work, Rs::MoveFolder)?
         }
         Rq::CopyFolder(body) => {
-            let target = any_target(call);
-            Rs::CopyFolder(copy_move::copy_folder(call, input?, target, body)?)
+            let work = copy_move::copy_folder(call, input?, any_target(call), body)?;
+            begin(call, body.want_asynchronous, work, Rs::CopyFolder)?
         }
         Rq::DeleteMessages(body) => {
-            Rs::DeleteMessages(copy_move::delete_messages(call, input?, body, false)?)
+            let work = copy_move::delete_messages(call, input?, body, false)?;
+            begin(call, body.want_asynchronous, work, Rs::DeleteMessages)?
         }
         Rq::HardDeleteMessages(body) => {
-            Rs::HardDeleteMessages(copy_move::delete_messages(call, input?, body, true)?)
+            let work = copy_move::delete_messages(call, input?, body, true)?;
+            begin(call, body.want_asynchronous, work, Rs::HardDeleteMessages)?
         }
         Rq::GetHierarchyTable(body) => {
             Rs::GetHierarchyTable(table::get_hierarchy_table(call, input?, body)?.keep(&mut keep))
@@ -337,7 +357,12 @@ fn run(
         Rq::ReloadCachedInformation(_) => {
             Rs::ReloadCachedInformation(message::reload_cached_information(call, input?)?)
         }
-        Rq::SetReadFlags(body) => Rs::SetReadFlags(message::set_read_flags(call, input?, body)?),
+        Rq::SetReadFlags(body) => {
+            let work = message::set_read_flags(call, input?, body)?;
+            // MS-OXCMSG R1509, R1510
+            let asynchronous = body.want_asynchronous && call.logon()?.supports_progress;
+            begin(call, asynchronous, work, Rs::SetReadFlags)?
+        }
         Rq::SetMessageReadFlag(body) => {
             Rs::SetMessageReadFlag(message::set_message_read_flag(call, input?, body)?)
         }
@@ -398,15 +423,17 @@ fn run(
             Rs::DeletePropertiesNoReplicate(property::delete_properties(call, input?, body)?)
         }
         Rq::CopyTo(body) => {
-            let target = any_target(call);
-            Rs::CopyTo(copy_properties::copy_to(call, input?, target, body)?)
+            let (problems, work) = copy_properties::copy_to(call, input?, any_target(call), body)?;
+            let answer = Answer::Problems(Rs::CopyTo, problems);
+            progress::begin(call, asked(body.want_asynchronous)?, work, answer)?
         }
         Rq::CopyProperties(body) => {
-            let target = any_target(call);
-            Rs::CopyProperties(copy_properties::copy_properties(call, input?, target, body)?)
+            let (problems, work) =
+                copy_properties::copy_properties(call, input?, any_target(call), body)?;
+            let answer = Answer::Problems(Rs::CopyProperties, problems);
+            progress::begin(call, asked(body.want_asynchronous)?, work, answer)?
         }
-        // Everything is done before its answer goes out: there is no operation that could be asked after.
-        Rq::Progress(_) => input.and(Err(ErrorCode::NOT_SUPPORTED.into()))?,
+        Rq::Progress(body) => progress::progress(call, input?, body)?,
         Rq::OpenStream(body) => {
             Rs::OpenStream(stream::open_stream(call, input?, body)?.keep(&mut keep))
         }
@@ -565,7 +592,9 @@ pub(crate) fn least_room(id: RopId) -> usize {
         | RopId::DeleteProperties
         | RopId::DeletePropertiesNoReplicate
         | RopId::CopyProperties
-        | RopId::CopyTo => 1_024,
+        | RopId::CopyTo
+        // It may answer for one of these.
+        | RopId::Progress => 1_024,
         _ => 64,
     }
 }

@@ -21,6 +21,7 @@ pub mod limits;
 pub mod lock;
 pub mod notify;
 pub mod object;
+pub mod operation;
 #[cfg(feature = "oracle")]
 #[doc(hidden)]
 pub mod oracle;

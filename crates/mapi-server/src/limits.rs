@@ -90,6 +90,9 @@ const STREAMS: (ErrorCode, &str) =
 // [MS-OXCMAPIHTTP] has no code for it; RFC 9110 15.6.4 has.
 const CONNECTIONS: (ErrorCode, &str) =
     (ErrorCode::BUSY, "HTTP status 503, and the connection is closed");
+// MS-OXCFOLD R447: a server may do at once what it may do in pieces.
+const OPERATIONS: (ErrorCode, &str) =
+    (ErrorCode::MAX_OBJS_EXCEEDED, "the ROP is done as a whole before it is answered");
 const WAITS: (ErrorCode, &str) =
     (ErrorCode::BUSY, "NotificationWait answers X-ResponseCode 15 (Invalid Sequence)");
 
@@ -108,6 +111,8 @@ limits! {
     Subscriptions, subscriptions, "subscriptions", 1_000, "subscriptions to notifications of one session",
         OBJECTS;
     Regions, regions, "stream-locks", 1_000, "locked regions of one session's streams", OBJECTS;
+    Operations, operations, "operations", 16,
+        "asynchronous operations of one session that go on, at most one in each logon", OPERATIONS;
     Waits, waits, "waits", 4, "NotificationWait requests of one session", WAITS;
     LogonsPerUser, logons_per_user, "logons-per-user", 2_000, "logons of one user's sessions", OBJECTS;
     FoldersPerUser, folders_per_user, "folders-per-user", 8_000, "open folders of one user's sessions", OBJECTS;
@@ -122,6 +127,8 @@ limits! {
         "subscriptions to notifications of one user's sessions", OBJECTS;
     RegionsPerUser, regions_per_user, "stream-locks-per-user", 8_000,
         "locked regions of the streams of one user's sessions", OBJECTS;
+    OperationsPerUser, operations_per_user, "operations-per-user", 64,
+        "asynchronous operations of one user's sessions that go on", OPERATIONS;
     BytesPerSession, bytes_per_session, "bytes-per-session", 32 << 20,
         "bytes of memory that one session's objects hold: open messages and what was set in them", MEMORY;
     BytesPerUser, bytes_per_user, "bytes-per-user", 64 << 20,
@@ -153,6 +160,7 @@ impl Limit {
             Kind::Stream => Limit::Streams,
             Kind::Subscription => Limit::Subscriptions,
             Kind::Region => Limit::Regions,
+            Kind::Operation => Limit::Operations,
             Kind::Wait => Limit::Waits,
             // A session is one session, and a lock goes with its logon.
             Kind::Session | Kind::Lock | Kind::Staged | Kind::Connection | Kind::Credential => {
@@ -173,6 +181,7 @@ impl Limit {
             Kind::Stream => Limit::StreamsPerUser,
             Kind::Subscription => Limit::SubscriptionsPerUser,
             Kind::Region => Limit::RegionsPerUser,
+            Kind::Operation => Limit::OperationsPerUser,
             Kind::Connection => Limit::ConnectionsPerUser,
             Kind::Lock | Kind::Staged | Kind::Wait | Kind::Credential => return None,
         })

@@ -12,6 +12,7 @@ use crate::bookmark::Bookmarks;
 use crate::ledger::Entry;
 use crate::lock::LockRecord;
 use crate::notify::{Feed, Subscription, TableNotices};
+use crate::operation::Operation;
 use crate::region::RegionLock;
 
 /// A node of the owner tree. Each variant holds its line in the ledger.
@@ -90,6 +91,10 @@ pub struct Logon {
     pub lock: LockRecord,
     /// Its client sends messages itself (RopSetSpooler).
     pub spooler: bool,
+    /// Its client takes RopProgress as an answer to RopSetReadFlags (MS-OXCSTOR R1059).
+    pub supports_progress: bool,
+    /// What a ROP began and has not done yet.
+    pub operation: Option<Box<Operation>>,
     /// What is to be told of the mailbox; None before something asked for it.
     pub feed: Option<Box<Feed>>,
     pub entry: Entry,

@@ -20,7 +20,7 @@ use crate::rop::permission;
 
 /// Errors: ecAccessDenied, or what the ROP has for it. An input object that the ROP does not take is left to
 /// its handler.
-pub(super) fn check(
+pub(crate) fn check(
     call: &mut Call<'_>,
     input: Option<NodeId>,
     target: Option<NodeId>,

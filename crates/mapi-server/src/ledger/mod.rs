@@ -68,6 +68,8 @@ kinds! {
     Subscription "subscription",
     /// A locked region of a stream ([MS-OXCPRPT] 2.2.24).
     Region "region",
+    /// Work of a ROP that goes on with the client's next requests ([MS-OXCPRPT] 2.2.23).
+    Operation "operation",
     /// A value that is written and not saved yet.
     Staged "staged",
     /// A NotificationWait request that waits.

@@ -15,7 +15,7 @@ pub struct Tally {
     staged: AtomicU64,
     /// Bits: four fifths of a limit were used, or it refused something, and the use did not fall below half
     /// since. The kinds, then both sorts of bytes; and the same again for refusals.
-    told: AtomicU32,
+    told: AtomicU64,
 }
 
 /// A state of a tally.
@@ -56,7 +56,7 @@ pub(super) enum What {
 }
 
 impl What {
-    fn bit(self) -> u32 {
+    fn bit(self) -> u64 {
         1 << match self {
             What::Live(kind) => kind as usize,
             What::Bytes => KINDS,
@@ -66,7 +66,7 @@ impl What {
 }
 
 /// The bits of refusals stand above those of warnings.
-const REFUSALS: usize = 16;
+const REFUSALS: usize = 32;
 const _: () = assert!(KINDS + 1 < REFUSALS);
 
 /// What a limit has to say about a new number.
@@ -138,7 +138,7 @@ impl Tally {
     }
 
     /// Whether it was not told yet.
-    fn tell(&self, bit: u32) -> bool {
+    fn tell(&self, bit: u64) -> bool {
         self.told.load(Ordering::Relaxed) & bit == 0
             && self.told.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }

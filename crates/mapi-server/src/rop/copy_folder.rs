@@ -4,20 +4,21 @@ use mapi::{ErrorCode, FolderId, PropertyProblem, PropertyTag, tags as pid};
 use store::folder::{self, Part};
 use store::{Mailbox, Properties, SpecialFolder, StoreError, Value, message};
 
-use super::copy_properties::{How, What};
+use super::copy_properties::{Copied, How, What};
 use crate::call::Call;
 use crate::convert::stored_tag;
 use crate::error::{Result, code_of};
 use crate::handles::NodeId;
+use crate::operation::Work;
 
-/// Copies from one folder to another, at once.
+/// Copies the properties of one folder to another; what it holds is left to do.
 pub(super) fn copy(
     call: &Call<'_>,
     source: NodeId,
     target: NodeId,
     what: &What<'_>,
     how: How,
-) -> Result<Vec<PropertyProblem>> {
+) -> Result<Copied> {
     need_rights(call, source, target, how)?;
     let (from, to) = (call.mailbox_of(source)?, call.mailbox_of(target)?);
     let source = call.folder(source, ErrorCode::NOT_SUPPORTED)?;
@@ -38,17 +39,15 @@ pub(super) fn copy(
         return Err(ErrorCode::FOLDER_CYCLE.into());
     }
     if same {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Work::Done { partial: false }));
     }
     // MS-OXCPRPT R897
     if parts.contains(&Part::Subfolders) && folder::names_collide(&from, source, &to, target)? {
         return Err(ErrorCode::COLLIDING_NAMES.into());
     }
     let problems = copy_values(&from, source, &to, target, what, how)?;
-    for part in parts {
-        folder::copy_part(&from, source, &to, target, part, how.moving)?;
-    }
-    Ok(problems)
+    let work = folder::Work::of_parts(&from, source, &to, target, &parts, how.moving)?;
+    Ok((problems, Work::folders(work, from, to)))
 }
 
 /// What the gate before the handlers does not ask: it looks at one logon, and lets pass what only reads the

@@ -1,16 +1,12 @@
 //! Copying properties from one object to another ([MS-OXCPRPT] 3.2.5.7, 3.2.5.8).
 //!
-//! Everything is done before the answer goes out, as a client that asks for asynchronous work has to expect
-//! (MS-OXCPRPT R504, R50801). Changes of messages and attachments wait for their saves, changes of folders are
-//! stored at once.
+//! Changes of messages and attachments wait for their saves, changes of folders are stored at once. What a folder
+//! holds is copied after its properties, as [`Work`].
 
 use std::sync::Arc;
 
-use mapi::wire::Counted;
 use mapi::{ErrorCode, PropertyProblem, PropertyTag, tags as pid};
-use mapi_rop::property::{
-    CopyFlags, CopyPropertiesRequest, CopyToRequest, PropertyProblemsResponse,
-};
+use mapi_rop::property::{CopyFlags, CopyPropertiesRequest, CopyToRequest};
 use store::message::{Attachment as StoredAttachment, MessageBody};
 use store::{Mailbox, Properties, Value, message};
 
@@ -21,6 +17,7 @@ use crate::convert::stored_tag;
 use crate::error::Result;
 use crate::handles::NodeId;
 use crate::object::{Access, Object};
+use crate::operation::Work;
 
 /// RopCopyTo ([MS-OXCPRPT] 3.2.5.8): all that a client may write, but for what it excludes.
 pub fn copy_to(
@@ -28,7 +25,7 @@ pub fn copy_to(
     source: NodeId,
     target: Option<NodeId>,
     request: &CopyToRequest,
-) -> Result<PropertyProblemsResponse> {
+) -> Result<Copied> {
     let excluded = &request.excluded.items;
     let what = What { named: None, excluded, sub_objects: request.want_sub_objects };
     copy(call, source, target, request.flags, &what)
@@ -40,7 +37,7 @@ pub fn copy_properties(
     source: NodeId,
     target: Option<NodeId>,
     request: &CopyPropertiesRequest,
-) -> Result<PropertyProblemsResponse> {
+) -> Result<Copied> {
     // MS-OXCPRPT R881
     let moving = request.flags.contains(CopyFlags::MOVE);
     if moving && matches!(call.tree.get(source), Some(Object::Folder(_))) {
@@ -49,6 +46,9 @@ pub fn copy_properties(
     let what = What { named: Some(&request.tags.items), excluded: &[], sub_objects: false };
     copy(call, source, target, request.flags, &what)
 }
+
+/// What could not be copied, and what has to be yet.
+pub type Copied = (Vec<PropertyProblem>, Work);
 
 /// What is to be copied.
 pub(super) struct What<'a> {
@@ -86,7 +86,7 @@ fn copy(
     target: Option<NodeId>,
     flags: CopyFlags,
     what: &What<'_>,
-) -> Result<PropertyProblemsResponse> {
+) -> Result<Copied> {
     let target = target.ok_or(ErrorCode::NULL_DESTINATION_OBJECT)?;
     // MS-OXCPRPT R880, R5070505; both bits together are not supported (R86502, R18402).
     let how = match flags {
@@ -97,22 +97,22 @@ fn copy(
     };
     super::stream::flush(call, source)?;
     super::stream::flush(call, target)?;
-    let problems = match (call.tree.get(source), call.tree.get(target)) {
+    let at_once = |problems| (problems, Work::Done { partial: false });
+    Ok(match (call.tree.get(source), call.tree.get(target)) {
         (Some(Object::Folder(_)), Some(Object::Folder(_))) => {
             copy_folder::copy(call, source, target, what, how)?
         }
         (Some(Object::Message(_)), Some(Object::Message(_)))
         | (Some(Object::Attachment(_)), Some(Object::Attachment(_))) => {
             need_access(call, source, target, how)?;
-            match source == target {
+            at_once(match source == target {
                 true => Vec::new(),
                 false => copy_in_memory(call, source, target, what, how)?,
-            }
+            })
         }
         // MS-OXCPRPT R508, R150, R821
         _ => return Err(ErrorCode::NOT_SUPPORTED.into()),
-    };
-    Ok(PropertyProblemsResponse { problems: Counted::from(problems) })
+    })
 }
 
 fn need_access(call: &Call<'_>, source: NodeId, target: NodeId, how: How) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Folders: opening, making, deleting, emptying ([MS-OXCFOLD] 3.2.5).
 
+use std::sync::Arc;
+
 use mapi::text::String8;
 use mapi::{ErrorCode, FolderId};
 use mapi_rop::folder::{
@@ -17,6 +19,7 @@ use crate::error::Result;
 use crate::handles::NodeId;
 use crate::ledger::Kind;
 use crate::object::{Folder, Object};
+use crate::operation::Work;
 
 /// RopOpenFolder ([MS-OXCFOLD] 3.2.5.1). Called on a logon or a folder (R473).
 pub fn open_folder(
@@ -130,7 +133,7 @@ pub fn empty_folder(
     input: NodeId,
     request: &EmptyFolderRequest,
     hard: bool,
-) -> Result<PartialCompletionResponse> {
+) -> Result<Work> {
     let id = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
     // MS-OXCFOLD R1248
     if id == SpecialFolder::Root.id() {
@@ -142,10 +145,11 @@ pub fn empty_folder(
         hard,
         associated: request.want_delete_associated,
     };
-    match folder::empty(&*call.mailbox()?, id, options) {
+    let mailbox = call.mailbox()?;
+    match folder::Work::emptying(&mailbox, id, options) {
         // MS-OXCFOLD R1249
         Err(StoreError::SearchFolder) => Err(ErrorCode::NOT_SUPPORTED.into()),
-        done => partial(done),
+        work => Ok(Work::folders(work?, Arc::clone(&mailbox), mailbox)),
     }
 }
 

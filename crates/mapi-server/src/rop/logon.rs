@@ -107,7 +107,7 @@ fn private_logon(
     };
     let (guid, replica_guid) = (mailbox.guid(), mailbox.replica());
     let now = store.now();
-    let handle = open(call, mailbox, user, now)?;
+    let handle = open(call, mailbox, user, request.open_flags)?;
     let response = PrivateLogon {
         // MS-OXCSTOR R1062
         flags: returned(request.flags),
@@ -166,8 +166,7 @@ fn public_logon(
         false => User::Other(own),
     };
     let replica_guid = mailbox.replica();
-    let now = store.now();
-    let handle = open(call, mailbox.as_seen_by(own), user, now)?;
+    let handle = open(call, mailbox.as_seen_by(own), user, request.open_flags)?;
     let response = PublicLogon {
         // MS-OXCSTOR R1071
         flags: returned(request.flags),
@@ -192,12 +191,17 @@ fn is_here(call: &Call<'_>, request: &LogonRequest, public: &Account) -> Result<
 }
 
 /// Counts the logon and puts it into the owner tree.
-fn open(call: &mut Call<'_>, mailbox: Arc<Mailbox>, user: User, now: FileTime) -> Result<Handle> {
+fn open(
+    call: &mut Call<'_>,
+    mailbox: Arc<Mailbox>,
+    user: User,
+    flags: LogonOpenFlags,
+) -> Result<Handle> {
     let entry = call.count(Kind::Logon)?;
     let lock = LockRecord::new(
         mailbox.number(),
         call.session.account.session(),
-        now,
+        call.processor.store.now(),
         call.session.account.user(),
         call.processor.control,
         call.count(Kind::Lock)?,
@@ -205,8 +209,18 @@ fn open(call: &mut Call<'_>, mailbox: Arc<Mailbox>, user: User, now: FileTime) -
     let account = Arc::clone(&call.session.account);
     let staging =
         call.processor.store.metered_staging(call.processor.limits.staged_per_session, account);
-    let logon =
-        Logon { mailbox, user, staging, per_user: None, lock, spooler: false, feed: None, entry };
+    let logon = Logon {
+        mailbox,
+        user,
+        staging,
+        per_user: None,
+        lock,
+        spooler: false,
+        supports_progress: flags.contains(LogonOpenFlags::SUPPORT_PROGRESS),
+        operation: None,
+        feed: None,
+        entry,
+    };
     Ok(call.tree.insert_logon(call.logon_id, Object::Logon(Box::new(logon)))?)
 }
 

@@ -2,7 +2,6 @@
 
 use mapi::{ErrorCode, MessageId, WString, tags};
 use mapi_rop::LogonId;
-use mapi_rop::folder::PartialCompletionResponse;
 use mapi_rop::message::{
     CreateMessageRequest, CreateMessageResponse, GetMessageStatusRequest, LOGON_CODE_PAGE,
     MessageStatusResponse, OpenMessageFlags, OpenMessageRequest, OpenMessageResponse, ReadFlags,
@@ -12,16 +11,17 @@ use mapi_rop::message::{
 use mapi_rop::parts::{Flagged, TypedString};
 use store::folder::{self, FolderKind};
 use store::message::{self, Marking, Pending, SaveOptions, flags};
-use store::permission::Action;
 use store::{Properties, search};
 
 use super::attachment::access_after;
+use super::copy_move::{Act, listed};
 use super::{permission, recipient};
 use crate::call::{Call, Opened};
 use crate::error::Result;
 use crate::handles::NodeId;
 use crate::ledger::Kind;
 use crate::object::{Access, Message, Object};
+use crate::operation::Work;
 use crate::session::SessionContext;
 
 /// RopOpenMessage ([MS-OXCMSG] 3.2.5.1). Called on a logon or any folder of the same store (R650).
@@ -265,31 +265,19 @@ pub fn set_read_flags(
     call: &mut Call<'_>,
     input: NodeId,
     request: &SetReadFlagsRequest,
-) -> Result<PartialCompletionResponse> {
+) -> Result<Work> {
     // MS-OXCMSG R1516
     let folder = call.folder(input, ErrorCode::NULL_OBJECT)?;
-    let mailbox = call.mailbox()?;
-    let mut response = PartialCompletionResponse { partial_completion: false };
     let marking = marking_of(request.flags)?;
     let all;
     let ids: &[MessageId] = match request.messages.items.as_slice() {
         [] => {
-            all = all_messages(&mailbox, folder)?;
+            all = all_messages(&call.mailbox()?, folder)?;
             &all
         }
         some => some,
     };
-    // Whose read state it is: in public folders that of who asks.
-    let needed = match mailbox.is_public() {
-        true => Action::ReadItem,
-        false => Action::EditItem,
-    };
-    let (ids, some_left) = permission::allowed_items(call, ids, &[needed])?;
-    // Many in one batch: each would have to wait for the disk otherwise.
-    let changed = message::mark(&mailbox, Some(folder), &ids, marking)?;
-    // MS-OXCMSG R1514
-    response.partial_completion = some_left || changed.contains(&None);
-    Ok(response)
+    listed(call, folder, ids, Act::Mark(marking))
 }
 
 /// Without ids, RopSetReadFlags is for all messages of the folder.

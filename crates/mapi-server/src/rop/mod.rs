@@ -12,6 +12,7 @@ pub mod named;
 pub mod notification;
 pub mod per_user;
 pub mod permission;
+pub mod progress;
 pub mod property;
 pub mod public;
 pub mod receive_folder;

@@ -1,19 +1,16 @@
 //! Moving and copying folders.
 
-use mapi::{FolderId, MessageId};
+use mapi::FolderId;
 
-use super::{
-    DeleteOptions, FolderKind, check_name, child_ids, find_child, insert, is_within, properties_of,
-};
-use crate::engine::{Direction, KeyRange, Space};
-use crate::keys::{self, Kind};
+use super::work::Work;
+use super::{FolderKind, check_name, child_ids, find_child, insert, is_within, properties_of};
+use crate::keys;
 use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::names::Translation;
 use crate::mailbox::special;
 use crate::mailbox::writer;
-use crate::table::Contents;
 use crate::value::Properties;
-use crate::{Mailbox, Result, StoreError, large, message, permission, search};
+use crate::{Mailbox, Result, StoreError, large, permission, search};
 
 /// Moves a folder within its mailbox under another parent, with another name if one is given. A soft-deleted
 /// folder comes back that way.
@@ -82,34 +79,9 @@ pub fn copy_to(
     name: Option<&str>,
     recursive: bool,
 ) -> Result<FolderId> {
-    if source.is(target) && is_within(source, source.reader(), parent, id)? {
-        return Err(StoreError::FolderCycle);
-    }
-    let copied = copy_one(source, id, target, parent, name)?;
-    if !recursive {
-        return Ok(copied);
-    }
-    let mut pending = vec![(id, copied)];
-    while let Some((from, to)) = pending.pop() {
-        for child in child_ids(source, source.reader(), from)? {
-            pending.push((child, copy_one(source, child, target, to, None)?));
-        }
-    }
-    Ok(copied)
-}
-
-fn copy_one(
-    source: &Mailbox,
-    id: FolderId,
-    target: &Mailbox,
-    parent: FolderId,
-    name: Option<&str>,
-) -> Result<FolderId> {
-    let copied = copy_empty(source, id, target, parent, name)?;
-    for contents in [Contents::Normal, Contents::Associated] {
-        copy_contents(source, id, contents, target, copied, false)?;
-    }
-    Ok(copied)
+    let mut work = Work::copying(source, id, target, parent, name, recursive)?;
+    work.run(source, target, usize::MAX)?;
+    work.copied().ok_or(StoreError::NotFound("folder"))
 }
 
 /// What a folder holds.
@@ -119,45 +91,6 @@ pub enum Part {
     /// FAI messages.
     Associated,
     Subfolders,
-}
-
-/// Copies or moves all of a part of a folder into another folder, also of another mailbox.
-///
-/// Errors: [`StoreError::DuplicateName`] at the first subfolder whose name is taken ([`names_collide`]).
-pub fn copy_part(
-    source: &Mailbox,
-    id: FolderId,
-    target: &Mailbox,
-    to: FolderId,
-    part: Part,
-    moving: bool,
-) -> Result<()> {
-    match part {
-        Part::Messages => copy_contents(source, id, Contents::Normal, target, to, moving),
-        Part::Associated => copy_contents(source, id, Contents::Associated, target, to, moving),
-        Part::Subfolders => {
-            for child in child_ids(source, source.reader(), id)? {
-                if moving && source.is(target) {
-                    move_to(source, child, to, None)?;
-                    continue;
-                }
-                copy_to(source, child, target, to, None, true)?;
-                if moving {
-                    super::delete(
-                        source,
-                        child,
-                        DeleteOptions {
-                            messages: true,
-                            folders: true,
-                            hard: true,
-                            associated: true,
-                        },
-                    )?;
-                }
-            }
-            Ok(())
-        }
-    }
 }
 
 /// Whether a folder is another one or stands somewhere under it.
@@ -179,35 +112,6 @@ pub fn names_collide(
         }
     }
     Ok(false)
-}
-
-/// Copies or moves the messages of a folder.
-fn copy_contents(
-    source: &Mailbox,
-    id: FolderId,
-    contents: Contents,
-    target: &Mailbox,
-    copied: FolderId,
-    moving: bool,
-) -> Result<()> {
-    let mut from = source.key(Kind::Summary, &[&keys::fid(id), &[contents.to_byte()]]);
-    let to = KeyRange::prefix(from.clone()).to;
-    loop {
-        let range = KeyRange { from: from.clone(), to: to.clone() };
-        let rows = source.reader().scan(Space::Mailbox, &range, Direction::Forward, 64)?;
-        let Some((last, _)) = rows.last() else { break };
-        from = [&last[..], &[0]].concat();
-        let ids: Vec<MessageId> = rows
-            .iter()
-            .filter_map(|(key, _)| keys::tail_id(key))
-            .map(|(replica, counter)| MessageId::new(replica, counter))
-            .collect();
-        match moving {
-            true => message::move_to(source, id, &ids, target, copied)?,
-            false => message::copy_to(source, id, &ids, target, copied)?,
-        };
-    }
-    Ok(())
 }
 
 /// Copies a folder with its properties and without what is in it.

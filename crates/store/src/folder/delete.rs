@@ -2,7 +2,8 @@
 
 use mapi::{FolderId, MessageId};
 
-use super::{DeleteOptions, FolderKind, child_ids, deleted_child_ids, record, soft};
+use super::work::Work;
+use super::{DeleteOptions, FolderKind, soft};
 use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
@@ -11,7 +12,6 @@ use crate::mailbox::writer::{self, Tx};
 use crate::mailbox::{read_state, special};
 use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::parts;
-use crate::table::Contents;
 use crate::value::Properties;
 use crate::{Mailbox, Result, StoreError, jobs, large, message, search};
 
@@ -24,15 +24,24 @@ const BATCH: usize = 64;
 ///
 /// Errors: [`StoreError::NotEmpty`], [`StoreError::Access`] for a special folder.
 pub fn delete(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<()> {
+    let _trees = mailbox.trees.lock();
+    match begin(mailbox, id, options)? {
+        true => remove_detached(mailbox, id),
+        false => Ok(()),
+    }
+}
+
+/// Lets a folder disappear; whether what it holds has to be removed yet ([`remove_some`]). Called with the
+/// mailbox's trees held.
+pub(super) fn begin(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<bool> {
     if special::find(mailbox.is_public(), id).is_some() {
         return Err(StoreError::Access);
     }
-    let _trees = mailbox.trees.lock();
-    if !options.hard {
-        return soft::delete(mailbox, id, options);
+    match options.hard {
+        true => begin_removal(mailbox, id, options)?,
+        false => soft::delete(mailbox, id, options)?,
     }
-    begin_removal(mailbox, id, options)?;
-    remove_detached(mailbox, id)
+    Ok(options.hard)
 }
 
 /// Takes a folder out of the hierarchy, or out of the soft-deleted ones, for good. A job removes it.
@@ -58,58 +67,12 @@ pub(super) fn check_empty(record: &FolderRecord, options: DeleteOptions) -> Resu
 }
 
 /// Deletes the messages and folders in a folder.
+///
+/// Errors: [`StoreError::PartialCompletion`] if something stayed, else those of [`Work::emptying`].
 pub fn empty(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<()> {
-    // What a search folder shows is not in it (MS-OXCFOLD R1249).
-    if record(mailbox, mailbox.reader(), id)?.kind == FolderKind::Search {
-        return Err(StoreError::SearchFolder);
-    }
-    let mut partial = false;
-    if options.messages {
-        partial |= !delete_all(mailbox, id, Contents::Normal, options.hard)?;
-    }
-    if options.associated {
-        partial |= !delete_all(mailbox, id, Contents::Associated, options.hard)?;
-    }
-    if options.hard && options.messages {
-        partial |= !delete_all(mailbox, id, Contents::SoftDeleted, true)?;
-    }
-    if options.hard && options.associated {
-        partial |= !delete_all(mailbox, id, Contents::SoftDeletedAssociated, true)?;
-    }
-    if options.folders {
-        let mut children = child_ids(mailbox, mailbox.reader(), id)?;
-        if options.hard {
-            children.extend(deleted_child_ids(mailbox, mailbox.reader(), id)?);
-        }
-        for child in children {
-            let all = DeleteOptions { messages: true, folders: true, ..options };
-            match delete(mailbox, child, all) {
-                Ok(()) | Err(StoreError::NotFound(_)) => {}
-                Err(StoreError::Access) => partial = true,
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    if partial { Err(StoreError::PartialCompletion) } else { Ok(()) }
-}
-
-/// Deletes what a folder shows now; false if something stayed.
-fn delete_all(mailbox: &Mailbox, id: FolderId, contents: Contents, hard: bool) -> Result<bool> {
-    let mut from = mailbox.key(Kind::Summary, &[&keys::fid(id), &[contents.to_byte()]]);
-    let to = KeyRange::prefix(from.clone()).to;
-    let mut whole = true;
-    loop {
-        let range = KeyRange { from: from.clone(), to: to.clone() };
-        let rows = mailbox.reader().scan(Space::Mailbox, &range, Direction::Forward, BATCH)?;
-        let Some((last, _)) = rows.last() else { return Ok(whole) };
-        from = [&last[..], &[0]].concat();
-        let ids: Vec<MessageId> = rows
-            .iter()
-            .filter_map(|(key, _)| keys::tail_id(key))
-            .map(|(replica, counter)| MessageId::new(replica, counter))
-            .collect();
-        whole &= message::delete(mailbox, id, &ids, hard)? == 0;
-    }
+    let mut work = Work::emptying(mailbox, id, options)?;
+    work.run(mailbox, mailbox, usize::MAX)?;
+    if work.is_partial() { Err(StoreError::PartialCompletion) } else { Ok(()) }
 }
 
 /// Marks a folder as one that is being removed. What it holds stays, out of sight, for a job; the lists of its

@@ -18,15 +18,17 @@ pub(crate) mod computed;
 mod copy;
 mod delete;
 mod soft;
+mod work;
 
 pub use computed::is_computed;
 pub(crate) use copy::copy_empty;
-pub use copy::{Part, contains, copy_part, copy_to, move_to, names_collide};
+pub use copy::{Part, contains, copy_to, move_to, names_collide};
 pub(crate) use delete::remove_detached;
 pub(crate) use delete::{begin_removal, remove_some};
 pub use delete::{delete, empty};
 pub(crate) use soft::{deleted_child_ids, is_soft_deleted, settle};
 pub use soft::{recover, restore};
+pub use work::Work;
 
 /// Characters of a display name at most, as Exchange has it.
 const MAX_NAME: usize = 255;

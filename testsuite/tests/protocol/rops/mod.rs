@@ -9,6 +9,7 @@ mod logon;
 mod message;
 mod notification;
 mod permission;
+mod progress;
 mod property;
 mod public;
 mod stream;

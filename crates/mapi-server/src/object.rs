@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mapi::{FolderId, Guid, LongTermId, PropertyTag, Restriction, SortOrderSet};
+use mapi::{FolderId, Guid, LongTermId, MessageId, PropertyTag, Restriction, SortOrderSet};
 use mapi_rop::parts::Columns;
 use store::message::MessageBody;
 use store::table::{RowKey, View};
@@ -143,6 +143,8 @@ pub struct Message {
     pub dirty: bool,
     /// Of 8-bit strings, if it is not that of the logon ([MS-OXCPRPT] 3.2.5.1 R461).
     pub code_page: u32,
+    /// The id of an embedded message; None for a message of a folder, whose id stands in `edit`.
+    pub embedded: Option<MessageId>,
     pub entry: Entry,
 }
 
@@ -151,6 +153,8 @@ pub struct Attachment {
     pub edit: store::message::Attachment,
     pub access: Access,
     pub dirty: bool,
+    /// The message has it, or had it: what it has no more is not saved into it again.
+    pub known: bool,
     pub entry: Entry,
 }
 

@@ -212,7 +212,7 @@ fn take(
     let events = match taken {
         Ok(Changed::Rows(changes)) => {
             let call = Call { processor, session, tree, logon_id, room: 0 };
-            overlaid(&call, folder, changes, &stored)
+            overlaid(&call, changes, &stored)
                 .and_then(|changes| rows(folder, changes, &columns, wish))
         }
         Ok(Changed::Everything) | Err(_) => None,
@@ -224,13 +224,12 @@ fn take(
 /// The rows with what depends on who reads them; None if that cannot be told.
 fn overlaid(
     call: &Call<'_>,
-    folder: FolderId,
     mut changes: Vec<RowChange>,
     columns: &[PropertyTag],
 ) -> Option<Vec<RowChange>> {
     for change in &mut changes {
         if let RowChange::Added(row) | RowChange::Modified(row) = change {
-            overlay_row(call, folder, row.name.object, columns, &mut row.cells).ok()?;
+            overlay_row(call, row.name.object, columns, &mut row.cells).ok()?;
         }
     }
     Some(changes)

@@ -3,13 +3,12 @@
 //! An attachment in a client's hands is a copy; RopSaveChangesAttachment puts it into the message in the
 //! client's hands, and only RopSaveChangesMessage on that one into the mailbox.
 
-use mapi::{ErrorCode, FolderId, MessageId, PropertyTag, PropertyValue, tags as pid};
+use mapi::{ErrorCode, FolderId, MessageId, PropertyValue, tags as pid};
 use mapi_rop::message::{
     AttachmentIdBody, OpenAttachmentFlags, OpenAttachmentRequest, OpenEmbeddedMessageRequest,
     OpenEmbeddedMessageResponse, OpenMessageFlags, SaveChangesRequest, SaveFlags,
 };
 use mapi_rop::parts::Empty;
-use store::Value;
 use store::message::{Attachment as Stored, MAX_EMBEDDING, Message as Edit, MessageBody};
 
 use super::message::{code_page_of, opened};
@@ -33,7 +32,9 @@ pub fn open_attachment(
     let found = message.edit.body.attachments.iter().find(|a| a.number == number);
     let edit = found.ok_or(ErrorCode::NOT_FOUND)?.clone();
     let access = access_of(request.flags, message.access)?;
-    open(call, input, edit, access, false, Empty)
+    let entry = call.count(Kind::Attachment)?;
+    let attachment = Attachment { edit, access, dirty: false, known: true, entry };
+    call.open(Some(input), Object::Attachment(Box::new(attachment)), Empty)
 }
 
 fn access_of(flags: OpenAttachmentFlags, of_message: Access) -> Result<Access> {
@@ -43,19 +44,6 @@ fn access_of(flags: OpenAttachmentFlags, of_message: Access) -> Result<Access> {
         (_, Access::ReadWrite) => Ok(Access::ReadWrite),
         (_, Access::ReadOnly) => Err(ErrorCode::ACCESS_DENIED.into()),
     }
-}
-
-fn open<T>(
-    call: &mut Call<'_>,
-    message: NodeId,
-    edit: Stored,
-    access: Access,
-    dirty: bool,
-    response: T,
-) -> Result<Opened<T>> {
-    let entry = call.count(Kind::Attachment)?;
-    let attachment = Attachment { edit, access, dirty, entry };
-    call.open(Some(message), Object::Attachment(Box::new(attachment)), response)
 }
 
 /// RopCreateAttachment ([MS-OXCMSG] 3.2.5.13).
@@ -79,7 +67,9 @@ pub fn create_attachment(call: &mut Call<'_>, input: NodeId) -> Result<Opened<At
     edit.properties.set(pid::CREATION_TIME, now);
     edit.properties.set(pid::LAST_MODIFICATION_TIME, now);
     let response = AttachmentIdBody { attachment: number };
-    open(call, input, edit, Access::ReadWrite, true, response)
+    let (access, entry) = (Access::ReadWrite, call.count(Kind::Attachment)?);
+    let attachment = Attachment { edit, access, dirty: true, known: false, entry };
+    call.open(Some(input), Object::Attachment(Box::new(attachment)), response)
 }
 
 /// RopDeleteAttachment ([MS-OXCMSG] 3.2.5.15).
@@ -126,17 +116,27 @@ pub fn save_changes_attachment(
     else {
         return Err(ErrorCode::NULL_OBJECT.into());
     };
+    let attachments = &mut message.edit.body.attachments;
+    let place = attachments.binary_search_by_key(&attachment.edit.number, |a| a.number);
+    // RopDeleteAttachment took it out of the message, or a copy into the message did.
+    if attachment.known && place.is_err() {
+        return Err(ErrorCode::OBJECT_DELETED.into());
+    }
+    // Others may have been saved since it was made.
+    if place.is_err() && attachments.len() >= MAX_ATTACHMENTS {
+        return Err(ErrorCode::MAX_ATTACHMENT_EXCEEDED.into());
+    }
     if attachment.dirty {
         attachment.edit.properties.set(pid::LAST_MODIFICATION_TIME, now);
     }
     let saved = attachment.edit.clone();
-    let attachments = &mut message.edit.body.attachments;
-    match attachments.binary_search_by_key(&saved.number, |a| a.number) {
+    match place {
         Ok(index) => attachments[index] = saved,
         Err(index) => attachments.insert(index, saved),
     }
     message.dirty = true;
     attachment.dirty = false;
+    attachment.known = true;
     attachment.access = access_after(request.flags);
     Ok(())
 }
@@ -159,6 +159,7 @@ pub fn open_embedded_message(
     let code_page = code_page_of(call, request.code_page)?;
     let mailbox = call.mailbox()?;
     let depth = depth_of(call, input);
+    let id = embedded_id(call, input);
     // MS-OXCMSG R1525
     let attachment = call.attachment(input, ErrorCode::NULL_OBJECT)?;
     let wanted = request.flags.0 & OpenMessageFlags::BEST_ACCESS.0;
@@ -179,66 +180,51 @@ pub fn open_embedded_message(
         None => return Err(ErrorCode::NOT_FOUND.into()),
     };
     let edit = Edit::embedded(body);
-    let message = Message { edit, access, dirty, code_page, entry: call.count(Kind::Message)? };
+    let entry = call.count(Kind::Message)?;
+    let message = Message { edit, access, dirty, code_page, embedded: Some(id), entry };
     let response = OpenEmbeddedMessageResponse {
         reserved: 0,
-        message_id: MessageId::NONE,
+        message_id: id,
         message: opened(call, &message)?,
     };
     call.open(Some(input), Object::Message(Box::new(message)), response)
+}
+
+/// The id of the message in an attachment (MS-OXCMSG R889). Nothing is found by it, so nothing keeps it: it
+/// is made of the id of the folder's message and of the numbers of the attachments on the way. Before that
+/// message is saved first, its search key stands for its id, so the id is another one from then on.
+fn embedded_id(call: &Call<'_>, attachment: NodeId) -> MessageId {
+    /// No counter of a mailbox is ever given out up to here.
+    const EMBEDDED: u64 = 1 << 47;
+    // FNV-1a
+    let add = |hash: u64, bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    };
+    let mut hash = 0xcbf2_9ce4_8422_2325;
+    let owners = |node: &NodeId| call.tree.owner(*node);
+    for node in std::iter::successors(Some(attachment), owners) {
+        match call.tree.get(node) {
+            Some(Object::Attachment(attachment)) => {
+                hash = add(hash, &attachment.edit.number.to_le_bytes());
+            }
+            Some(Object::Message(message)) if message.embedded.is_none() => {
+                let edit = &message.edit;
+                let key = edit.body.properties.inline(pid::SEARCH_KEY);
+                hash = match edit.id.is_none() {
+                    false => add(hash, &edit.id.to_i64().to_le_bytes()),
+                    true => add(hash, key.and_then(PropertyValue::as_binary).unwrap_or_default()),
+                };
+            }
+            _ => {}
+        }
+    }
+    MessageId::own(hash & (EMBEDDED - 1) | EMBEDDED)
 }
 
 /// How deep a node stands below the message of a folder.
 fn depth_of(call: &Call<'_>, node: NodeId) -> usize {
     let owners = std::iter::successors(call.tree.owner(node), |owner| call.tree.owner(*owner));
     owners.filter(|owner| matches!(call.tree.get(*owner), Some(Object::Message(_)))).count()
-}
-
-/// The value of an attachment's property, stored or computed ([MS-OXCMSG] 2.2.2).
-pub(super) fn get(attachment: &Stored, tag: PropertyTag) -> Option<Value> {
-    match tag.id() {
-        id if id == pid::ATTACH_NUMBER.id() => Some(Value::from(attachment.number as i32)),
-        id if id == pid::ATTACH_SIZE.id() => Some(Value::from(size_of(attachment))),
-        id if id == pid::ACCESS_LEVEL.id() => Some(Value::from(1i32)),
-        // MAPI_ATTACH ([MS-OXCPRPT] 2.2.1.7)
-        id if id == pid::OBJECT_TYPE.id() => Some(Value::from(7i32)),
-        id if id == pid::RECORD_KEY.id() => {
-            Some(Value::Inline(PropertyValue::Binary(attachment.number.to_le_bytes().to_vec())))
-        }
-        id if id == pid::ATTACH_DATA_OBJECT.id() && attachment.embedded.is_some() => {
-            Some(Value::Inline(PropertyValue::Object))
-        }
-        id => attachment.properties.get_id(id).cloned(),
-    }
-}
-
-const COMPUTED: [PropertyTag; 5] =
-    [pid::ATTACH_NUMBER, pid::ATTACH_SIZE, pid::ACCESS_LEVEL, pid::OBJECT_TYPE, pid::RECORD_KEY];
-
-pub(super) fn is_computed(tag: PropertyTag) -> bool {
-    COMPUTED.iter().any(|computed| computed.id() == tag.id())
-}
-
-pub(super) fn tags(attachment: &Stored) -> Vec<PropertyTag> {
-    let data = attachment.embedded.is_some().then_some(pid::ATTACH_DATA_OBJECT);
-    let stored = attachment.properties.tags().filter(|tag| !is_computed(*tag));
-    let stored = stored.filter(|tag| data.is_none_or(|data| data.id() != tag.id()));
-    COMPUTED.into_iter().chain(data).chain(stored).collect()
-}
-
-/// PidTagAttachSize: the bytes of all properties ([MS-OXCMSG] 2.2.2.5).
-fn size_of(attachment: &Stored) -> i32 {
-    i32::try_from(bytes_of(attachment)).unwrap_or(i32::MAX)
-}
-
-fn bytes_of(attachment: &Stored) -> u64 {
-    // MS-OXCMSG R449: an empty attachment has 64 bytes.
-    const EMPTY: u64 = 0x40;
-    let own: u64 = attachment.properties.iter().map(|(_, value)| value.size()).sum();
-    EMPTY + own + attachment.embedded.as_deref().map_or(0, body_bytes)
-}
-
-fn body_bytes(body: &MessageBody) -> u64 {
-    let own: u64 = body.properties.iter().map(|(_, value)| value.size()).sum();
-    own + body.attachments.iter().map(bytes_of).sum::<u64>()
 }

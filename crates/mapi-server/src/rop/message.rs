@@ -50,7 +50,7 @@ pub fn open_message(
         true => return Err(ErrorCode::ACCESS_DENIED.into()),
     };
     let entry = call.count(Kind::Message)?;
-    let message = Message { edit, access, dirty: false, code_page, entry };
+    let message = Message { edit, access, dirty: false, code_page, embedded: None, entry };
     let response = opened(call, &message)?;
     call.open(None, Object::Message(Box::new(message)), response)
 }
@@ -131,7 +131,8 @@ pub fn create_message(
     let mut edit = message::Message::new(&mailbox, request.folder, request.associated);
     name_creator(call, &mut edit.body.properties);
     let entry = call.count(Kind::Message)?;
-    let message = Message { edit, access: Access::ReadWrite, dirty: true, code_page, entry };
+    let access = Access::ReadWrite;
+    let message = Message { edit, access, dirty: true, code_page, embedded: None, entry };
     let response = CreateMessageResponse { message: Flagged(None) };
     call.open(None, Object::Message(Box::new(message)), response)
 }
@@ -202,7 +203,7 @@ fn save_embedded(
     attachment.dirty = true;
     object.dirty = false;
     object.access = access_after(flags);
-    Ok(MessageId::NONE)
+    Ok(object.embedded.unwrap_or(MessageId::NONE))
 }
 
 /// RopSetMessageStatus ([MS-OXCMSG] 3.2.5.8). The message need not be open, and the change is stored at once.

@@ -365,10 +365,12 @@ fn told_of_folder(rights: Rights, tag: PropertyTag) -> Option<i32> {
     }
 }
 
+/// In PidTagAccess ([MS-OXCPRPT] 2.2.1.1).
+const MODIFY: i32 = 0x01;
+
 /// As [`overlay`], for a row of a table of folders or messages.
 pub fn overlay_row(
     call: &Call<'_>,
-    folder: FolderId,
     object: RowObject,
     columns: &[PropertyTag],
     cells: &mut [Cell],
@@ -383,9 +385,15 @@ pub fn overlay_row(
             Box::new(move |tag| told_of_folder(rights, tag))
         }
         RowObject::Message(id) => {
-            let Some((_, item)) = item(call, id)? else { return Ok(()) };
+            // A search folder shows messages of other folders.
+            let Some((folder, item)) = item(call, id)? else { return Ok(()) };
             let access = permission::access_to(&mailbox, user, folder, item)?;
-            Box::new(move |tag| (tag.id() == tags::ACCESS.id()).then_some(access))
+            Box::new(move |tag| match tag.id() {
+                id if id == tags::ACCESS.id() => Some(access),
+                // [MS-OXCPRPT] 2.2.1.2: whether it may be changed.
+                id if id == tags::ACCESS_LEVEL.id() => Some(access & MODIFY),
+                _ => None,
+            })
         }
         RowObject::Category(_) => return Ok(()),
     };

@@ -33,7 +33,6 @@ pub fn get_properties_specific(
     let columns: Columns = request.tags.items.as_slice().into();
     let wish = wish(call, input, request.want_unicode != 0);
     let values = values(call, input, &columns)?;
-    let limit = limit(request.size_limit);
     let mut large = Vec::new();
     let mut cells = Vec::with_capacity(columns.len());
     for (value, tag) in values.into_iter().zip(columns.iter()) {
@@ -41,13 +40,13 @@ pub fn get_properties_specific(
             large.push((cells.len(), value.clone()));
         }
         let cell = match cell_of(value, *tag, wish) {
-            // MS-OXCPRPT R63
-            Cell::Value(value) if value.size() > limit => Cell::Error(ErrorCode::OUT_OF_MEMORY),
+            // MS-OXCPRPT R62; PropertySizeLimit is ignored (R9070101).
+            Cell::Value(value) if value.size() > MAX_ROW => Cell::Error(ErrorCode::OUT_OF_MEMORY),
             cell => cell,
         };
         cells.push(cell);
     }
-    load_large(call, &mut cells, large, &columns, wish, limit)?;
+    load_large(call, &mut cells, large, &columns, wish)?;
     let mut row = PropertyRow::from_cells(cells);
     if row_size(&row, &columns) > MAX_ROW {
         row = shrink(row, &columns);
@@ -59,14 +58,6 @@ pub fn get_properties_specific(
 /// room for a handle table.
 const MAX_ROW: usize = 31 * 1024;
 
-/// The largest value that is told, from the field of the request.
-fn limit(size_limit: u16) -> usize {
-    match size_limit {
-        0 => MAX_ROW,
-        limit => usize::from(limit),
-    }
-}
-
 /// Puts large values into their cells as long as the answer has room for them.
 fn load_large(
     call: &Call<'_>,
@@ -74,7 +65,6 @@ fn load_large(
     large: Vec<(usize, Option<Value>)>,
     columns: &[PropertyTag],
     wish: TextWish,
-    limit: usize,
 ) -> Result<()> {
     if large.is_empty() {
         return Ok(());
@@ -84,10 +74,10 @@ fn load_large(
     for (index, value) in large {
         let Some(value) = value else { continue };
         let size = value.size() as usize;
-        if size > left || size > limit {
+        if size > left {
             continue;
         }
-        let loaded = call.processor.store.load(&value, limit as u64)?;
+        let loaded = call.processor.store.load(&value, MAX_ROW as u64)?;
         if let Ok(value) = to_client(loaded, columns[index], wish) {
             left -= size;
             cells[index] = Cell::Value(value);
@@ -144,13 +134,13 @@ pub fn get_properties_all(
     let wish = wish(call, input, unicode);
     let tags = tags(call, input)?;
     let values = values(call, input, &tags)?;
-    let limit = limit(request.size_limit).min(INLINE_LIMIT);
     let mut out = Vec::with_capacity(tags.len());
     for (value, tag) in values.into_iter().zip(tags) {
         let open = tag.with_type(PropertyType::UNSPECIFIED);
         let told = match cell_of(value, open, wish) {
-            Cell::Value(value) if value.size() <= limit => value,
-            // What is too large is told as an error in its place (MS-OXCPRPT R63).
+            Cell::Value(value) if value.size() <= INLINE_LIMIT => value,
+            // What is too large is told as an error in its place (MS-OXCPRPT R84); PropertySizeLimit is
+            // ignored (R90707).
             Cell::Value(_) => PropertyValue::ErrorCode(ErrorCode::OUT_OF_MEMORY),
             Cell::Error(code) if code == ErrorCode::OUT_OF_MEMORY => PropertyValue::ErrorCode(code),
             Cell::Error(_) | Cell::Absent => continue,
@@ -227,6 +217,7 @@ pub fn set_properties(
                 object.edit.body.properties.set(tag, value);
             });
             body::written(&mut object.edit.body.properties, &written);
+            message::subject_written(&mut object.edit.body.properties, &written);
             object.dirty = true;
             problems
         }
@@ -234,7 +225,7 @@ pub fn set_properties(
             need_write(object.access)?;
             let bytes = values.iter().map(|(_, value)| value.size()).sum::<u64>();
             object.entry.resize(object.entry.bytes() + bytes)?;
-            let problems = apply(values, super::attachment::is_computed, |tag, value| {
+            let problems = apply(values, message::is_computed_of_attachment, |tag, value| {
                 object.edit.properties.set(tag, value);
             });
             object.dirty = true;
@@ -252,7 +243,7 @@ pub(super) fn is_read_only(object: &Object, tag: PropertyTag) -> bool {
         Object::Folder(_) => folder::is_computed(tag),
         Object::Message(message) if message.edit.base.is_none() => message::is_read_only(tag),
         Object::Message(_) => is_computed_once_saved(tag),
-        Object::Attachment(_) => super::attachment::is_computed(tag),
+        Object::Attachment(_) => message::is_computed_of_attachment(tag),
         _ => true,
     }
 }
@@ -310,7 +301,7 @@ pub fn delete_properties(
             need_write(object.access)?;
             object.dirty = true;
             let properties = &mut object.edit.properties;
-            remove(&tags, super::attachment::is_computed, |tag| drop(properties.remove(tag)))
+            remove(&tags, message::is_computed_of_attachment, |tag| drop(properties.remove(tag)))
         }
         _ => return Err(ErrorCode::NOT_SUPPORTED.into()),
     };
@@ -380,7 +371,7 @@ pub(super) fn values(
             let level = Value::from(access_level(object.access));
             let value = |tag: &PropertyTag| match *tag {
                 mapi::tags::ACCESS_LEVEL => Some(level.clone()),
-                tag => super::attachment::get(&object.edit, tag),
+                tag => message::attachment_property(&object.edit, tag),
             };
             stored.iter().map(value).collect()
         }
@@ -404,6 +395,11 @@ fn message_value(
     if tag == mapi::tags::ACCESS_LEVEL {
         return Ok(Some(Value::from(access_level(object.access))));
     }
+    if let Some(id) = object.embedded
+        && tag == mapi::tags::MID
+    {
+        return Ok(Some(Value::from(id.to_i64())));
+    }
     Ok(message::get(mailbox, &object.edit, tag)?)
 }
 
@@ -415,10 +411,13 @@ fn tags(call: &Call<'_>, node: NodeId) -> Result<Vec<PropertyTag>> {
         Some(Object::Folder(object)) => folder::tags(&mailbox, object.id)?,
         Some(Object::Message(object)) => {
             let mut tags = message::tags(&mailbox, &object.edit)?;
+            if object.embedded.is_some() && !tags.contains(&mapi::tags::MID) {
+                tags.push(mapi::tags::MID);
+            }
             body::list(&object.edit.body.properties, &mut tags);
             tags
         }
-        Some(Object::Attachment(object)) => super::attachment::tags(&object.edit),
+        Some(Object::Attachment(object)) => message::attachment_tags(&object.edit),
         _ => return Err(ErrorCode::NOT_SUPPORTED.into()),
     })
 }

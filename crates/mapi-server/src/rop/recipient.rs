@@ -141,8 +141,19 @@ pub fn read_recipients(
 pub fn remove_all_recipients(call: &mut Call<'_>, input: NodeId) -> Result<()> {
     let message = writable(call, input)?;
     message.edit.body.recipients.clear();
+    forget_names(message);
     message.dirty = true;
     Ok(())
+}
+
+/// What is shown of recipients is kept where there are none ([MS-OXOMSG] 2.2.1.7 to 2.2.1.9: messages that came
+/// without them); those that were taken away are not shown.
+fn forget_names(message: &mut Message) {
+    if message.edit.body.recipients.is_empty() {
+        for tag in [tags::DISPLAY_TO, tags::DISPLAY_CC, tags::DISPLAY_BCC] {
+            message.edit.body.properties.remove(tag);
+        }
+    }
 }
 
 /// The most recipients of a message.
@@ -180,8 +191,12 @@ pub fn modify_recipients(
         }
     }
     message.dirty = true;
+    let taken = request.rows.iter().any(|change| change.row.is_none());
     let bytes = recipients.iter().map(|r| 64 + bytes_of(&r.properties)).sum::<u64>();
     message.entry.resize(message.entry.bytes().max(bytes))?;
+    if taken {
+        forget_names(message);
+    }
     Ok(())
 }
 

@@ -107,7 +107,7 @@ fn is_computed(call: &Call<'_>, input: NodeId, tag: PropertyTag) -> bool {
     match call.tree.get(input) {
         Some(Object::Folder(_)) => folder::is_computed(tag),
         Some(Object::Message(_)) => store::message::is_read_only(tag),
-        Some(Object::Attachment(_)) => super::attachment::is_computed(tag),
+        Some(Object::Attachment(_)) => store::message::is_computed_of_attachment(tag),
         _ => false,
     }
 }
@@ -409,10 +409,11 @@ pub(super) fn commit(call: &mut Call<'_>, node: NodeId) -> Result<()> {
             }
             object.edit.body.properties.set(tag, value);
             crate::body::written(&mut object.edit.body.properties, &[tag]);
+            store::message::subject_written(&mut object.edit.body.properties, &[tag]);
             object.dirty = true;
         }
         Some(Object::Attachment(object)) => {
-            if super::attachment::is_computed(tag) {
+            if store::message::is_computed_of_attachment(tag) {
                 return Err(ErrorCode::ACCESS_DENIED.into());
             }
             object.edit.properties.set(tag, value);

@@ -64,10 +64,15 @@ const COMPUTED: &[PropertyTag] = &[
     tags::SUBFOLDERS,
 ];
 
+/// What messages alone have ([MS-OXCMSG] 2.2.1.60.4, 2.2.1.60.5 and 2.2.1.60.8: R2133, R2137, R2175).
+const OF_MESSAGES: &[PropertyTag] =
+    &[tags::START_DATE_ETC, tags::RETENTION_DATE, tags::ARCHIVE_DATE];
+
 /// Whether clients may not set or delete the property of a folder. The display name is computed from the
 /// record but may be set.
 pub fn is_computed(tag: PropertyTag) -> bool {
-    tag.id() != tags::DISPLAY_NAME.id() && COMPUTED.iter().any(|known| known.id() == tag.id())
+    let among = |list: &[PropertyTag]| list.iter().any(|known| known.id() == tag.id());
+    tag.id() != tags::DISPLAY_NAME.id() && (among(COMPUTED) || among(OF_MESSAGES))
 }
 
 /// A folder whose properties are read when first asked for.

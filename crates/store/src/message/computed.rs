@@ -2,7 +2,7 @@
 
 use mapi::{PropertyTag, PropertyType, PropertyValue, Wire, tags};
 
-use super::{Attachment, Message, MessageBody, flags, subject};
+use super::{Message, MessageBody, flags, subject};
 use crate::delivery;
 use crate::mailbox::entry_ids;
 use crate::value::{Properties, Value};
@@ -155,12 +155,9 @@ pub fn get(mailbox: &Mailbox, message: &Message, tag: PropertyTag) -> Result<Opt
             },
         },
         // Settled by the save; an embedded message is saved with what its client said alone.
-        tags::SUBJECT_PREFIX => match stored() {
-            Some(set) => set,
-            None => match subject::prefix(&message.body.properties) {
-                Some(prefix) => prefix.into(),
-                None => return Ok(None),
-            },
+        tags::SUBJECT_PREFIX => match subject::prefix(&message.body.properties) {
+            Some(prefix) => prefix.into(),
+            None => return Ok(stored()),
         },
         tags::CONVERSATION_TOPIC => return Ok(topic_of(&message.body.properties)),
         tags::CONVERSATION_ID => match conversation_id(&message.body.properties) {
@@ -280,44 +277,4 @@ pub(crate) fn display_names(body: &MessageBody, recipient_type: i32) -> String {
         }
     }
     names
-}
-
-/// The value of an attachment's property, stored or computed.
-pub fn attachment_property(attachment: &Attachment, tag: PropertyTag) -> Option<Value> {
-    const NUMBER: u16 = tags::ATTACH_NUMBER.id();
-    const SIZE: u16 = tags::ATTACH_SIZE.id();
-    const RECORD_KEY: u16 = tags::RECORD_KEY.id();
-    const OBJECT_TYPE: u16 = tags::OBJECT_TYPE.id();
-    const ACCESS_LEVEL: u16 = tags::ACCESS_LEVEL.id();
-    match tag.id() {
-        NUMBER => Some((attachment.number as i32).into()),
-        SIZE => {
-            let own = attachment.properties.iter().map(|(_, value)| 4 + value.size()).sum::<u64>();
-            let embedded = attachment.embedded.as_ref().map_or(0, |body| body.size());
-            Some(i32::try_from(own + embedded).unwrap_or(i32::MAX).into())
-        }
-        RECORD_KEY => Some(attachment.number.to_le_bytes().to_vec().into()),
-        // MAPI_ATTACH ([MS-OXCPRPT] 2.2.1.7).
-        OBJECT_TYPE => Some(7i32.into()),
-        ACCESS_LEVEL => Some(1i32.into()),
-        _ => attachment.properties.get(tag).cloned(),
-    }
-}
-
-/// Every property that an attachment has, computed ones included.
-pub fn attachment_tags(attachment: &Attachment) -> Vec<PropertyTag> {
-    let computed = [
-        tags::ACCESS_LEVEL,
-        tags::ATTACH_NUMBER,
-        tags::ATTACH_SIZE,
-        tags::OBJECT_TYPE,
-        tags::RECORD_KEY,
-    ];
-    let stored = attachment.properties.tags();
-    let mut all: Vec<PropertyTag> = stored
-        .filter(|tag| !computed.iter().any(|known| known.id() == tag.id()))
-        .chain(computed)
-        .collect();
-    all.sort_unstable();
-    all
 }

@@ -8,6 +8,7 @@ use crate::record::node;
 use crate::value::Properties;
 use crate::{Mailbox, Result, StoreError};
 
+mod attached;
 mod computed;
 mod copy;
 mod delete;
@@ -21,8 +22,9 @@ mod relocate;
 mod save;
 pub(crate) mod subject;
 
+pub use attached::{attachment_property, attachment_tags, is_computed_of_attachment};
 pub(crate) use computed::summary_flags;
-pub use computed::{attachment_property, attachment_tags, get, is_computed, is_read_only, tags};
+pub use computed::{get, is_computed, is_read_only, tags};
 pub use copy::{carry, carry_body};
 pub use delete::{delete, purge};
 pub(crate) use delete::{erase, remove};
@@ -38,6 +40,7 @@ pub(crate) use relocate::{Relocation, copy_across, relocate_one};
 pub use relocate::{copy_to, move_to};
 pub use save::{SaveOptions, Saved, save};
 pub(crate) use save::{next_uid, prepare, write};
+pub use subject::subject_written;
 
 /// How deep messages may be embedded in messages.
 pub const MAX_EMBEDDING: usize = 32;

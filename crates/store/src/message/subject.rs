@@ -1,55 +1,80 @@
 //! The subject and its prefix ([MS-OXCMSG] 2.2.1.9, 2.2.1.10 and 2.2.1.46).
 
-use mapi::{PropertyValue, WString, tags};
+use mapi::{PropertyTag, PropertyValue, WString, tags};
 
 use crate::value::Properties;
 
 /// Brings PidTagSubject, PidTagSubjectPrefix and PidTagNormalizedSubject of a message that is saved in
 /// line. The subject and the prefix are kept; the normalized subject is what stands behind the prefix.
 pub(crate) fn settle(properties: &mut Properties) {
-    let text = |tag| match properties.inline(tag) {
-        Some(PropertyValue::String(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let (subject, prefix) = (text(tags::SUBJECT), text(tags::SUBJECT_PREFIX));
-    let normalized = text(tags::NORMALIZED_SUBJECT);
-    match (subject, normalized) {
-        (Some(subject), _) => {
-            let given = prefix.filter(|prefix| {
-                !prefix.is_empty() && subject.as_bytes().starts_with(prefix.as_bytes())
-            });
-            let prefix = given.unwrap_or_else(|| prefix_of(&subject));
+    let normalized = text(properties, tags::NORMALIZED_SUBJECT);
+    match (prefix(properties), normalized) {
+        (Some(prefix), _) => {
             properties.set(tags::SUBJECT_PREFIX, prefix);
             properties.remove(tags::NORMALIZED_SUBJECT);
         }
         (None, Some(normalized)) => {
-            let prefix = prefix.unwrap_or_default();
-            let whole = [prefix.as_bytes(), normalized.as_bytes()].concat();
-            properties.set(tags::SUBJECT, WString::from_bytes(&whole));
-            properties.set(tags::SUBJECT_PREFIX, prefix);
-            properties.remove(tags::NORMALIZED_SUBJECT);
+            let prefix = text(properties, tags::SUBJECT_PREFIX).unwrap_or_default();
+            join(properties, prefix, &normalized);
         }
         (None, None) => {}
     }
 }
 
-/// What stands behind the prefix.
-pub(crate) fn normalized(properties: &Properties) -> Option<PropertyValue> {
-    let subject = properties.inline(tags::SUBJECT)?.as_text()?;
-    let prefix = properties.inline(tags::SUBJECT_PREFIX).and_then(PropertyValue::as_text);
-    let rest = match prefix {
-        Some(prefix) => subject.as_bytes().strip_prefix(prefix.as_bytes())?,
-        None => {
-            let prefix = prefix_of(subject);
-            &subject.as_bytes()[prefix.as_bytes().len()..]
+/// Follows what a client wrote: a new subject has its own prefix, and a new prefix or normalized subject makes
+/// a new subject (MS-OXCMSG R1239).
+pub fn subject_written(properties: &mut Properties, written: &[PropertyTag]) {
+    let wrote = |tag: PropertyTag| written.iter().any(|written| written.id() == tag.id());
+    let parts = [tags::SUBJECT_PREFIX, tags::NORMALIZED_SUBJECT];
+    if wrote(tags::SUBJECT) {
+        parts.iter().filter(|tag| !wrote(**tag)).for_each(|tag| drop(properties.remove(*tag)));
+        return;
+    }
+    let (named, rest) = (text(properties, parts[0]), text(properties, parts[1]));
+    match (wrote(parts[0]), rest.filter(|_| wrote(parts[1]))) {
+        (true, Some(rest)) => join(properties, named.unwrap_or_default(), &rest),
+        (false, Some(rest)) => {
+            let before = prefix(properties).or(named).unwrap_or_default();
+            join(properties, before, &rest);
         }
-    };
-    Some(WString::from_bytes(rest).into())
+        // A subject that begins with it already stays.
+        (true, None) => {
+            let Some(subject) = text(properties, tags::SUBJECT) else { return };
+            let named = named.unwrap_or_default();
+            if !subject.as_bytes().starts_with(named.as_bytes()) {
+                let before = prefix_of(&subject);
+                let rest = WString::from_bytes(&subject.as_bytes()[before.as_bytes().len()..]);
+                join(properties, named, &rest);
+            }
+        }
+        (false, None) => {}
+    }
 }
 
-/// The prefix of a subject for which none was named.
-pub(crate) fn prefix(properties: &Properties) -> Option<PropertyValue> {
-    Some(prefix_of(properties.inline(tags::SUBJECT)?.as_text()?).into())
+fn join(properties: &mut Properties, prefix: WString, rest: &WString) {
+    let whole = [prefix.as_bytes(), rest.as_bytes()].concat();
+    properties.set(tags::SUBJECT, WString::from_bytes(&whole));
+    properties.set(tags::SUBJECT_PREFIX, prefix);
+    properties.remove(tags::NORMALIZED_SUBJECT);
+}
+
+fn text(properties: &Properties, tag: PropertyTag) -> Option<WString> {
+    properties.inline(tag)?.as_text().cloned()
+}
+
+/// What stands behind the prefix.
+pub(crate) fn normalized(properties: &Properties) -> Option<PropertyValue> {
+    let prefix = prefix(properties)?;
+    let subject = properties.inline(tags::SUBJECT)?.as_text()?;
+    Some(WString::from_bytes(&subject.as_bytes()[prefix.as_bytes().len()..]).into())
+}
+
+/// The prefix of the subject: the one that was named, if the subject begins with it, else the one that is found.
+pub(crate) fn prefix(properties: &Properties) -> Option<WString> {
+    let subject = properties.inline(tags::SUBJECT)?.as_text()?;
+    let named = text(properties, tags::SUBJECT_PREFIX)
+        .filter(|prefix| !prefix.is_empty() && subject.as_bytes().starts_with(prefix.as_bytes()));
+    Some(named.unwrap_or_else(|| prefix_of(subject)))
 }
 
 /// One to three letters, a colon and a space: the rule for finding a prefix that nobody named
@@ -90,5 +115,40 @@ mod tests {
             some("AW: x", "x")
         );
         assert_eq!(settled(&[]), (None, None));
+    }
+
+    /// What is written, and the subject, the prefix and the rest that come of it.
+    type Case<'a> = (&'a [(PropertyTag, &'a str)], [&'a str; 3]);
+
+    #[test]
+    fn parts_that_are_written_later_make_another_subject() {
+        let (s, p, n) = (tags::SUBJECT, tags::SUBJECT_PREFIX, tags::NORMALIZED_SUBJECT);
+        let cases: [Case; 8] = [
+            (&[(s, "RE: one"), (s, "FW: two")], ["FW: two", "FW: ", "two"]),
+            (&[(s, "RE: one"), (n, "two")], ["RE: two", "RE: ", "two"]),
+            (&[(s, "RE: one"), (p, "FW: ")], ["FW: one", "FW: ", "one"]),
+            (&[(s, "RE: one"), (p, "")], ["RE: one", "RE: ", "one"]),
+            (&[(p, "Antw: "), (n, "two")], ["Antw: two", "Antw: ", "two"]),
+            (&[(n, "two"), (p, "Antw: ")], ["Antw: two", "Antw: ", "two"]),
+            (&[(s, "Antw: two"), (p, "Antw: ")], ["Antw: two", "Antw: ", "two"]),
+            (&[(s, "Antw: two"), (p, "Antw: "), (n, "x")], ["Antw: x", "Antw: ", "x"]),
+        ];
+        for (writes, expected) in cases {
+            let mut properties = Properties::new();
+            for (tag, text) in writes {
+                properties.set(*tag, *text);
+                subject_written(&mut properties, &[*tag]);
+            }
+            let told = [
+                text(&properties, s).unwrap_or_default(),
+                prefix(&properties).unwrap_or_default(),
+                normalized(&properties).and_then(|v| v.as_text().cloned()).unwrap_or_default(),
+            ];
+            assert_eq!(told, expected.map(WString::from), "{writes:?}");
+            let before = told;
+            settle(&mut properties);
+            assert_eq!(text(&properties, s), Some(before[0].clone()));
+            assert_eq!(prefix(&properties), Some(before[1].clone()));
+        }
     }
 }

@@ -446,4 +446,66 @@ on_both! {
         assert!(!super::enforced::delete(&mut delegate, &[theirs])?);
         Ok(())
     }
+
+    /// MS-OXCPRPT 2.2.1.1: R16, R17
+    /// MS-OXCPRPT 2.2.1.2: R27, R28
+    fn rows_tell_the_access_that_the_user_has(rig: &Rig) -> Result {
+        let theirs = owners_message(rig)?;
+        let own = own_message(rig)?;
+        grant(rig, INBOX, READ_ANY | EDIT_OWNED | FOLDER_VISIBLE)?;
+        let mut stranger = visitor(rig)?;
+        let told = |client: &mut Client| -> Answer<Vec<(i64, i32, i32)>> {
+            let inbox = client.open_folder(INBOX)?;
+            let table = client.contents(inbox, TableFlags::NONE)?;
+            client.set_columns(table, &[tags::MID, tags::ACCESS, tags::ACCESS_LEVEL])?;
+            let rows = client.query_rows(table, 10)?.rows;
+            let row = |row: &mapi::PropertyRow| {
+                let Some(PropertyValue::Integer64(id)) = row.value(0) else { panic!("{row:?}") };
+                let number = |at| row.value(at).and_then(PropertyValue::as_i32).expect("a number");
+                (*id, number(1), number(2))
+            };
+            let mut told: Vec<_> = rows.iter().map(row).collect();
+            told.sort_unstable();
+            Ok(told)
+        };
+        let (theirs_id, own_id) = (theirs.to_i64(), own.to_i64());
+        // Read, and of one's own modify.
+        let expected = |a: (i64, i32, i32), b| {
+            let mut rows = vec![a, b];
+            rows.sort_unstable();
+            Ok(rows)
+        };
+        assert_eq!(told(&mut stranger), expected((theirs_id, 2, 0), (own_id, 3, 1)));
+        grant(rig, INBOX, READ_ANY | EDIT_ANY | DELETE_ANY | FOLDER_VISIBLE)?;
+        assert_eq!(told(&mut stranger), expected((theirs_id, 7, 1), (own_id, 7, 1)));
+        let mut owner = rig.client(ME)?;
+        assert_eq!(told(&mut owner), expected((theirs_id, 7, 1), (own_id, 7, 1)));
+        Ok(())
+    }
+
+    /// MS-OXCPERM 2.2.7: R87
+    /// MS-OXCPRPT 2.2.1.2: R28
+    fn an_open_message_tells_access_by_right_and_level_by_mode(rig: &Rig) -> Result {
+        let theirs = owners_message(rig)?;
+        grant(rig, INBOX, READ_ANY | EDIT_ANY | FOLDER_VISIBLE)?;
+        let mut stranger = visitor(rig)?;
+        for (mode, level) in [(OpenMessageFlags::NONE, 0), (OpenMessageFlags::READ_WRITE, 1)] {
+            let message = stranger.open_message(INBOX, theirs, mode)?;
+            assert_eq!(stranger.get(message, tags::ACCESS)?, PropertyValue::Integer32(3));
+            assert_eq!(stranger.get(message, tags::ACCESS_LEVEL)?, PropertyValue::Integer32(level));
+        }
+        let inbox = stranger.open_folder(INBOX)?;
+        for (granted, rights, access, level) in [
+            (READ_ANY | FOLDER_VISIBLE, 0x401, 0x02, 0),
+            (FOLDER_OWNER | FOLDER_VISIBLE, 0x500, 0x27, 1),
+        ] {
+            grant(rig, INBOX, granted)?;
+            for (tag, told) in
+                [(tags::RIGHTS, rights), (tags::ACCESS, access), (tags::ACCESS_LEVEL, level)]
+            {
+                assert_eq!(stranger.get(inbox, tag)?, PropertyValue::Integer32(told), "{tag:?}");
+            }
+        }
+        Ok(())
+    }
 }

@@ -135,17 +135,30 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCPRPT 2.2.2.1: R6001, R62, R63
-    fn values_are_limited_in_size(rig: &Rig) -> Result {
+    /// MS-OXCPRPT 2.2.2.1: R62
+    /// MS-OXCPRPT 3.2.5.1: R90701
+    /// MS-OXCPRPT 6: R9070101, R9070102, R90707
+    fn values_are_limited_by_the_answer_and_not_by_the_field_for_it(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = new_message(&mut client);
-        client.set(message, tags::COMPANY_NAME, "x".repeat(100).as_str()).expect("set");
+        let (long, tag) = ("x".repeat(100), tags::COMPANY_NAME);
+        client.set(message, tag, long.as_str()).expect("set");
         client.set(message, tags::SUBJECT, "short").expect("set");
-        let asked = [tags::COMPANY_NAME, tags::SUBJECT];
-        let cells = get(&mut client, message, 50, 1, &asked).expect("a row");
-        assert_eq!(cells, [Err(ErrorCode::OUT_OF_MEMORY), Ok("short".into())]);
+        let asked = [tag, tags::SUBJECT];
+        for size_limit in [0, 1, 50, u16::MAX] {
+            let cells = get(&mut client, message, size_limit, 1, &asked).expect("a row");
+            assert_eq!(cells, [Ok(long.as_str().into()), Ok("short".into())], "{size_limit}");
+            let request = GetPropertiesAllRequest { size_limit, want_unicode: 1 };
+            let all = match client.call(message, RopRequest::GetPropertiesAll(request))? {
+                RopResponse::GetPropertiesAll(answer) => answer.values.items,
+                other => panic!("{other:?}"),
+            };
+            assert!(all.contains(&TaggedValue::new(tag, long.as_str())), "{size_limit}");
+        }
+        // What the answer has no room for is an error in its place, and the rest is there.
+        client.set(message, tag, "x".repeat(16_000).as_str()).expect("set");
         let cells = get(&mut client, message, 0, 1, &asked).expect("a row");
-        assert_eq!(cells[0], Ok("x".repeat(100).as_str().into()));
+        assert_eq!(cells, [Err(ErrorCode::OUT_OF_MEMORY), Ok("short".into())]);
         Ok(())
     }
 

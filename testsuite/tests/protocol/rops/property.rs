@@ -192,7 +192,7 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCROPS 2.2.8.3.1: R2684, R2686
+    /// MS-OXCROPS 2.2.8.3.1: R2686
     /// MS-OXCROPS 2.2.8.3.3: R2707, R2709, R2713
     fn get_properties_specific_limits_and_fails(rig: &Rig) -> Result {
         let (mut client, message) = new_message(rig)?;
@@ -204,11 +204,19 @@ on_both! {
         assert_eq!((answer.u8(), answer.u16()), (0, 0x001e), "row, PropertyType");
         assert_eq!(answer.text8(), "a longer subject than that");
         answer.end();
-        // A value beyond PropertySizeLimit: NotEnoughMemory.
+        // PropertySizeLimit is ignored (MS-OXCPRPT R9070101).
         let rop = Rop::new(0x07, 0).u16(8).u16(1).u16(1).u32(SUBJECT);
         let mut answer = client.ask(rop, &[message]);
         answer.head(0x07, 0, code::SUCCESS);
+        assert_eq!((answer.u8(), answer.text16()), (0, "a longer subject than that".into()));
+        answer.end();
+        // A value beyond the answer: NotEnoughMemory.
+        client.set(message, tags::SUBJECT, "x".repeat(16_000).as_str()).expect("a subject");
+        let rop = Rop::new(0x07, 0).u16(0).u16(1).u16(1).u32(SUBJECT);
+        let mut answer = client.ask(rop, &[message]);
+        answer.head(0x07, 0, code::SUCCESS);
         assert_eq!((answer.u8(), answer.u8(), answer.u32()), (1, 0x0a, 0x8007_000e));
+        answer.end();
         let rop = Rop::new(0x07, 0).u16(0).u16(1).u16(1).u32(SUBJECT);
         client.ask(rop, &[NOBODY]).only(0x07, 0, code::NULL_OBJECT);
         Ok(())

@@ -10,7 +10,7 @@ use crate::convert::{TextWish, cell_of, stored_tag, to_client, truncate};
 use crate::error::Result;
 use crate::handles::NodeId;
 use crate::object::{Cursor, Object, Table, TableKind};
-use crate::rop::{attachment, permission, rule};
+use crate::rop::{permission, rule};
 
 /// Reads rows and positions of a table, whatever it shows.
 pub(super) struct TableReader<'a> {
@@ -131,8 +131,7 @@ impl<'a> TableReader<'a> {
         let stored: Vec<PropertyTag> = columns.iter().map(|tag| stored_tag(*tag)).collect();
         let mut rows = source.view.rows(range.start, range.len(), &stored)?;
         for row in &mut rows {
-            let (folder, cells) = (source.folder, &mut row.cells);
-            permission::overlay_row(self.call, folder, row.object, &stored, cells)?;
+            permission::overlay_row(self.call, row.object, &stored, &mut row.cells)?;
         }
         Ok(rows.into_iter().map(|row| client_row(columns, row.cells, self.wish)).collect())
     }
@@ -150,7 +149,7 @@ impl<'a> TableReader<'a> {
     }
 
     fn attachment_cell(&self, attachment: &store::message::Attachment, tag: PropertyTag) -> Cell {
-        let value = attachment::get(attachment, tag);
+        let value = store::message::attachment_property(attachment, tag);
         match cell_of(value, tag, self.wish) {
             Cell::Value(value) => Cell::Value(truncate(value)),
             other => other,

@@ -317,4 +317,193 @@ on_both! {
         assert_eq!(answer.map(drop), Err(ErrorCode::UNKNOWN_CODE_PAGE));
         Ok(())
     }
+
+    /// MS-OXCMSG 2.2.3.14
+    /// MS-OXCMSG 2.2.3.15: R875
+    fn a_deleted_attachment_does_not_come_back_by_its_handle(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let (id, number_of) = with_attachment(&mut client, "a.txt");
+        let message = open(&mut client, id);
+        let best = OpenAttachmentFlags::BEST_ACCESS;
+        let attachment = open_attachment(&mut client, message, number_of, best).expect("opened");
+        delete(&mut client, message, number_of).expect("deleted");
+        client.set(attachment, tags::ATTACH_LONG_FILENAME, "b.txt").expect("set");
+        let gone = save_attachment(&mut client, attachment, message, SaveFlags::NONE);
+        assert_eq!(gone, Err(ErrorCode::OBJECT_DELETED));
+        assert_eq!(client.get(message, tags::HAS_ATTACHMENTS), Ok(false.into()));
+        client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+        let gone = save_attachment(&mut client, attachment, message, SaveFlags::NONE);
+        assert_eq!(gone, Err(ErrorCode::OBJECT_DELETED));
+        // So it is with one that was made by this handle.
+        let (number_of, attachment) = create_attachment(&mut client, message).expect("one");
+        let keep = SaveFlags::KEEP_OPEN_READ_WRITE;
+        save_attachment(&mut client, attachment, message, keep).expect("a save");
+        save_attachment(&mut client, attachment, message, keep).expect("a second save");
+        delete(&mut client, message, number_of).expect("deleted");
+        let gone = save_attachment(&mut client, attachment, message, keep);
+        assert_eq!(gone, Err(ErrorCode::OBJECT_DELETED));
+        client.save(message, SaveFlags::NONE).expect("a save");
+        let other = open(&mut client, id);
+        assert_eq!(client.get(other, tags::HAS_ATTACHMENTS), Ok(false.into()));
+        Ok(())
+    }
+
+    /// MS-OXCMSG 2.2.3.16.2: R889
+    /// MS-OXCMSG 2.2.3.3.2
+    fn embedded_messages_have_ids_of_their_own(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let message = draft(&mut client);
+        let mut numbers = Vec::new();
+        for subject in ["one", "two"] {
+            let (number_of, attachment) = create_attachment(&mut client, message).expect("one");
+            let (answer, inner) = embedded(&mut client, attachment, CREATE).expect("a message");
+            client.set(inner, tags::SUBJECT, subject).expect("set");
+            let saved = client.save(inner, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+            assert_eq!(saved, answer.message_id);
+            assert_eq!(client.get(inner, tags::MID), Ok(saved.to_i64().into()));
+            save_attachment(&mut client, attachment, message, SaveFlags::NONE).expect("a save");
+            numbers.push(number_of);
+        }
+        let id = client.save(message, SaveFlags::NONE).expect("a save");
+        let mut seen = vec![id];
+        for _ in 0..2 {
+            let message = open(&mut client, id);
+            for number_of in &numbers {
+                let best = OpenAttachmentFlags::BEST_ACCESS;
+                let attachment =
+                    open_attachment(&mut client, message, *number_of, best).expect("opened");
+                let (answer, inner) = embedded(&mut client, attachment, BOTH).expect("a message");
+                assert!(!answer.message_id.is_none());
+                let told = client.get(inner, tags::MID);
+                assert_eq!(told, Ok(answer.message_id.to_i64().into()));
+                seen.push(answer.message_id);
+            }
+        }
+        // The same each time, others than all others, and none by which a message is opened.
+        assert_eq!(seen[1..3], seen[3..5]);
+        assert!(seen[0] != seen[1] && seen[0] != seen[2] && seen[1] != seen[2]);
+        let opened = client.open_message(INBOX, seen[1], BOTH);
+        assert_eq!(opened, Err(ErrorCode::NOT_FOUND));
+        Ok(())
+    }
+
+    /// MS-OXCMSG 3.1.4.12: R297
+    /// MS-OXCMSG 3.1.4.14: R302
+    /// MS-OXCMSG 3.1.4.15: R1396
+    /// MS-OXCMSG 3.1.5.11: R298, R301
+    fn a_file_is_attached_by_its_content_and_two_saves(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let id = post(&mut client, "subject");
+        let message = open(&mut client, id);
+        let (number_of, attachment) = create_attachment(&mut client, message).expect("one");
+        let content: Vec<u8> = (0..=255).collect();
+        let values = [
+            TaggedValue::new(tags::ATTACH_METHOD, 1i32),
+            TaggedValue::new(tags::ATTACH_DATA_BINARY, content.clone()),
+        ];
+        client.set_all(attachment, &values).expect("set");
+        save_attachment(&mut client, attachment, message, SaveFlags::KEEP_OPEN_READ_WRITE)
+            .expect("a save");
+        // The new one is still of use.
+        let data = client.get(attachment, tags::ATTACH_DATA_BINARY);
+        assert_eq!(data, Ok(content.clone().into()));
+        assert_eq!(client.save(message, SaveFlags::NONE), Ok(id));
+        let other = open(&mut client, id);
+        let best = OpenAttachmentFlags::BEST_ACCESS;
+        let attachment = open_attachment(&mut client, other, number_of, best).expect("opened");
+        assert_eq!(number(&mut client, attachment, tags::ATTACH_METHOD), Ok(1));
+        assert_eq!(client.get(attachment, tags::ATTACH_DATA_BINARY), Ok(content.into()));
+        Ok(())
+    }
+
+    /// MS-OXCMSG 3.1.5.12: R303, R304
+    /// MS-OXCMSG 3.1.5.14: R306
+    /// MS-OXCMSG 3.1.4.11: R292
+    fn an_attachment_is_changed_by_properties_and_two_saves(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let (id, number_of) = with_attachment(&mut client, "a.txt");
+        let message = open(&mut client, id);
+        let best = OpenAttachmentFlags::BEST_ACCESS;
+        let attachment = open_attachment(&mut client, message, number_of, best).expect("opened");
+        client.set(attachment, tags::ATTACH_METHOD, 7i32).expect("set");
+        client.set(attachment, tags::ATTACH_LONG_PATHNAME, "https://x.test/a").expect("set");
+        save_attachment(&mut client, attachment, message, SaveFlags::NONE).expect("a save");
+        let method = |client: &mut Client, message| {
+            let attachment = open_attachment(client, message, number_of, best).expect("opened");
+            number(client, attachment, tags::ATTACH_METHOD)
+        };
+        // In the message, and with the message's save in the store.
+        assert_eq!(method(&mut client, message), Ok(7));
+        let other = open(&mut client, id);
+        assert_eq!(method(&mut client, other), Ok(0));
+        client.save(message, SaveFlags::NONE).expect("a save");
+        let other = open(&mut client, id);
+        assert_eq!(method(&mut client, other), Ok(7));
+        // PidTagMessageStatus is not set by properties (R549).
+        let set = client.set(other, tags::MESSAGE_STATUS, 0x1000i32);
+        assert_eq!(set, Err(ErrorCode::COMPUTED));
+        Ok(())
+    }
+
+    /// MS-OXCMSG 3.1.4.13: R1395
+    /// MS-OXCMSG 3.1.4.17: R311
+    /// MS-OXCMSG 3.1.5.16: R312, R313
+    fn attachments_are_listed_and_deleted_without_being_opened(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let message = draft(&mut client);
+        for name in ["a.txt", "b.txt", "c.txt"] {
+            let (_, attachment) = create_attachment(&mut client, message).expect("one");
+            client.set(attachment, tags::ATTACH_LONG_FILENAME, name).expect("set");
+            save_attachment(&mut client, attachment, message, SaveFlags::NONE).expect("a save");
+        }
+        let id = client.save(message, SaveFlags::NONE).expect("a save");
+        let message = open(&mut client, id);
+        let body = GetAttachmentTableRequest { flags: AttachmentTableFlags::UNICODE };
+        let listed = |client: &mut Client| {
+            let table = client.open(message, RopRequest::GetAttachmentTable(body.clone()));
+            let table = table.expect("a table");
+            let columns = [tags::ATTACH_NUMBER, tags::ATTACH_LONG_FILENAME, tags::ATTACH_SIZE];
+            client.set_columns(table, &columns).expect("columns");
+            let rows = client.query_rows(table, 10).expect("rows").rows;
+            assert!(rows.iter().all(|row| row.value(2).and_then(|v| v.as_i32()) > Some(0x40)));
+            let row = |row: &mapi::PropertyRow| {
+                let number = row.value(0).and_then(|value| value.as_i32()).expect("a number");
+                (number, row.value(1).expect("a name").clone())
+            };
+            rows.iter().map(row).collect::<Vec<_>>()
+        };
+        let rows = listed(&mut client);
+        let names: Vec<_> = rows.iter().map(|(_, name)| name.clone()).collect();
+        assert_eq!(names, ["a.txt", "b.txt", "c.txt"].map(PropertyValue::from));
+        delete(&mut client, message, rows[1].0 as u32).expect("deleted");
+        assert_eq!(listed(&mut client), [rows[0].clone(), rows[2].clone()]);
+        Ok(())
+    }
+
+    /// MS-OXCMSG 3.1.4.16: R307
+    /// MS-OXCMSG 3.1.4.18: R314
+    /// MS-OXCMSG 3.1.4.19: R317, R318
+    /// MS-OXCMSG 3.1.5.11: R315
+    fn a_message_is_put_into_another_one(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let message = draft(&mut client);
+        let (number_of, attachment) = create_attachment(&mut client, message).expect("one");
+        client.set(attachment, tags::ATTACH_METHOD, 5i32).expect("set");
+        let (answer, inner) = embedded(&mut client, attachment, CREATE).expect("a message");
+        assert_eq!(answer.message.recipient_count, 0);
+        client.set(inner, tags::SUBJECT, "FW: in").expect("set");
+        let kept = client.save(inner, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+        assert_eq!(kept, answer.message_id);
+        save_attachment(&mut client, attachment, message, SaveFlags::NONE).expect("a save");
+        let id = client.save(message, SaveFlags::NONE).expect("a save");
+        let message = open(&mut client, id);
+        let best = OpenAttachmentFlags::BEST_ACCESS;
+        let attachment = open_attachment(&mut client, message, number_of, best).expect("opened");
+        assert_eq!(number(&mut client, attachment, tags::ATTACH_METHOD), Ok(5));
+        let (answer, inner) = embedded(&mut client, attachment, BOTH).expect("a message");
+        assert_eq!(answer.message.subject_prefix, typed("FW: "));
+        assert_eq!(answer.message.normalized_subject, typed("in"));
+        assert_eq!(client.get(inner, tags::MESSAGE_CLASS), Ok("IPM.Note".into()));
+        Ok(())
+    }
 }

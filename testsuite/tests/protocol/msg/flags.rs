@@ -333,4 +333,52 @@ on_both! {
         assert!(time(&mut client) > second);
         Ok(())
     }
+
+    /// MS-OXCMSG 3.1.4.8: R1393
+    /// MS-OXCMSG 3.1.4.9: R1394
+    /// MS-OXCMSG 3.1.5.7: R1420, R1421
+    /// MS-OXCMSG 3.1.5.8: R286
+    fn messages_are_marked_for_download_by_their_status(rig: &Rig) -> Result {
+        /// msRemoteDownload and msRemoteDelete
+        const MARKS: [u32; 2] = [0x1000, 0x2000];
+        let mut client = rig.client(ME)?;
+        let ids = ["one", "two"].map(|subject| post(&mut client, subject));
+        let folder = client.open_folder(INBOX).expect("the inbox");
+        for (id, mark) in ids.into_iter().zip(MARKS) {
+            assert_eq!(set_status(&mut client, folder, id, mark, mark), Ok(0));
+        }
+        let table = client.contents(folder, mapi_rop::folder::TableFlags::NONE).expect("a table");
+        client.set_columns(table, &[tags::MID, tags::MESSAGE_STATUS]).expect("columns");
+        let rows = client.query_rows(table, 10).expect("rows").rows;
+        for (id, mark) in ids.into_iter().zip(MARKS) {
+            assert_eq!(status(&mut client, folder, id), Ok(mark));
+            let row = rows.iter().find(|row| row.value(0) == Some(&id.to_i64().into()));
+            assert_eq!(row.and_then(|row| row.value(1)), Some(&(mark as i32).into()));
+            assert_eq!(set_status(&mut client, folder, id, 0, mark), Ok(mark));
+            assert_eq!(status(&mut client, folder, id), Ok(0));
+        }
+        Ok(())
+    }
+
+    /// MS-OXCMSG 3.1.4.10: R287, R290
+    /// MS-OXCMSG 3.1.5.9: R291
+    /// MS-OXCMSG 3.2.5.11: R1710
+    fn messages_are_read_and_unread_open_or_not(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let ids = ["one", "two", "three"].map(|subject| post(&mut client, subject));
+        let folder = client.open_folder(INBOX).expect("the inbox");
+        let read = |client: &mut Client| ids.map(|id| flags_of(client, id) & READ == READ);
+        assert_eq!(read(&mut client), [true, true, true]);
+        let unread = ReadFlags::CLEAR_READ_FLAG;
+        assert_eq!(set_flags(&mut client, folder, unread, &ids[..2]), Ok(false));
+        assert_eq!(read(&mut client), [false, false, true]);
+        let message = open(&mut client, ids[0]);
+        set_one(&mut client, message, ReadFlags::NONE).expect("set");
+        assert_eq!(read(&mut client), [true, false, true]);
+        let message = open(&mut client, ids[2]);
+        set_one(&mut client, message, unread).expect("set");
+        assert_eq!(read(&mut client), [true, false, false]);
+        assert_eq!(number(&mut client, folder, tags::CONTENT_UNREAD_COUNT), Ok(2));
+        Ok(())
+    }
 }

@@ -1,7 +1,7 @@
 //! Opening, making and saving messages: [MS-OXCMSG] 2.2.3.1 to 2.2.3.3, 2.2.3.7, 3.2.5.1 to 3.2.5.3, 3.2.5.7.
 
 use mapi::{ErrorCode, PropertyName, PropertyTag, PropertyType, TaggedValue};
-use mapi_rop::folder::DeleteMessagesRequest;
+use mapi_rop::folder::{DeleteMessagesRequest, TableFlags};
 use mapi_rop::message::{CreateMessageRequest, ReloadCachedInformationRequest};
 use mapi_rop::property::{GetPropertyIdsFromNamesRequest, NameFlags};
 use testsuite::on_both;
@@ -275,6 +275,88 @@ on_both! {
             other => panic!("{other:?}"),
         }
         assert_eq!(client.call(logon, reload()), Err(ErrorCode::NULL_OBJECT));
+        Ok(())
+    }
+
+    /// MS-OXCMSG 3.1.4.1: R1387
+    /// MS-OXCMSG 3.1.5.1: R250, R251, R256
+    fn messages_are_opened_by_what_the_contents_table_tells(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let ids = ["Re: one", "two"].map(|subject| post(&mut client, subject));
+        let folder = client.open_folder(INBOX).expect("the inbox");
+        let table = client.contents(folder, TableFlags::NONE).expect("a table");
+        client.set_columns(table, &[tags::MID, tags::NORMALIZED_SUBJECT]).expect("columns");
+        let rows = client.query_rows(table, 10).expect("rows").rows;
+        let mut told: Vec<MessageId> = Vec::new();
+        for row in rows {
+            let Some(PropertyValue::Integer64(id)) = row.value(0) else { panic!("{row:?}") };
+            let id = MessageId::from_i64(*id);
+            let logon = client.logon;
+            let (answer, message) = opened(&mut client, logon, INBOX, id, BOTH).expect("opened");
+            let subject = row.value(1).and_then(|value| value.as_text()).expect("a subject");
+            assert_eq!(answer.normalized_subject, typed(&subject.to_string_lossy()));
+            client.release(message);
+            let gone = client.get(message, tags::SUBJECT);
+            assert_eq!(gone, Err(ErrorCode::INVALID_OBJECT));
+            told.push(id);
+        }
+        told.sort_unstable();
+        assert_eq!(told, ids);
+        Ok(())
+    }
+
+    /// MS-OXCMSG 3.1.4.2: R1388
+    /// MS-OXCMSG 3.1.4.3: R1389
+    /// MS-OXCMSG 3.1.5.2: R1407
+    /// MS-OXCMSG 3.1.5.3: R260
+    fn a_new_message_is_saved_and_used_on(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let folder = client.open_folder(INBOX).expect("the inbox");
+        let message = draft(&mut client);
+        client.set(message, tags::SUBJECT, "first").expect("set");
+        assert_eq!(number(&mut client, folder, tags::CONTENT_COUNT), Ok(0));
+        let id = client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
+        assert_eq!(number(&mut client, folder, tags::CONTENT_COUNT), Ok(1));
+        assert_eq!(client.get(message, tags::MID), Ok(id.to_i64().into()));
+        client.set(message, tags::SUBJECT, "second").expect("set");
+        // The flags of the save are the access afterwards.
+        assert_eq!(client.save(message, SaveFlags::KEEP_OPEN_READ_ONLY), Ok(id));
+        assert_eq!(number(&mut client, message, tags::ACCESS_LEVEL), Ok(0));
+        let set = client.set(message, tags::SUBJECT, "third");
+        assert_eq!(set, Err(ErrorCode::ACCESS_DENIED));
+        let other = open(&mut client, id);
+        assert_eq!(client.get(other, tags::SUBJECT), Ok("second".into()));
+        Ok(())
+    }
+
+    /// MS-OXCMSG 3.1.4.7: R279
+    /// MS-OXCMSG 3.1.5.13: R62, R68
+    fn subjects_are_told_alike_by_opening_reloading_and_properties(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let id = post(&mut client, "RE: subject");
+        let logon = client.logon;
+        let (answer, message) = opened(&mut client, logon, INBOX, id, BOTH).expect("opened");
+        let told = |answer: &OpenMessageResponse, prefix: &str, rest: &str| {
+            assert_eq!(answer.subject_prefix, typed(prefix));
+            assert_eq!(answer.normalized_subject, typed(rest));
+        };
+        told(&answer, "RE: ", "subject");
+        assert_eq!(client.get(message, tags::SUBJECT_PREFIX), Ok("RE: ".into()));
+        assert_eq!(client.get(message, tags::NORMALIZED_SUBJECT), Ok("subject".into()));
+        // What is not saved yet is the state of this handle.
+        client.set(message, tags::SUBJECT, "FW: other").expect("set");
+        let body = ReloadCachedInformationRequest { reserved: 0 };
+        match client.call(message, RopRequest::ReloadCachedInformation(body)).expect("an answer") {
+            RopResponse::ReloadCachedInformation(again) => told(&again, "FW: ", "other"),
+            other => panic!("{other:?}"),
+        }
+        // A part that is written makes another subject.
+        client.set(message, tags::NORMALIZED_SUBJECT, "third").expect("set");
+        assert_eq!(client.get(message, tags::SUBJECT), Ok("FW: third".into()));
+        client.set(message, tags::SUBJECT_PREFIX, "AW: ").expect("set");
+        client.save(message, SaveFlags::NONE).expect("a save");
+        let message = open(&mut client, id);
+        assert_eq!(client.get(message, tags::SUBJECT), Ok("AW: third".into()));
         Ok(())
     }
 }

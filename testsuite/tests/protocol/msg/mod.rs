@@ -1,16 +1,24 @@
 //! [MS-OXCMSG]: messages, recipients, attachments.
 
+mod attached;
 mod attachment;
+mod codes;
 mod flags;
+mod general;
+mod kept;
 mod message;
 mod properties;
 mod recipient;
 
-use mapi::{FolderId, MessageId, PropertyValue, tags};
+use mapi::known::KnownName;
+use mapi::{FolderId, MessageId, PropertyName, PropertyTag, PropertyType, PropertyValue, tags};
 use mapi_rop::message::{
     LOGON_CODE_PAGE, OpenAttachmentFlags, OpenAttachmentRequest, OpenEmbeddedMessageRequest,
     OpenEmbeddedMessageResponse, OpenMessageFlags, OpenMessageRequest, OpenMessageResponse,
     SaveChangesRequest, SaveFlags,
+};
+use mapi_rop::property::{
+    DeletePropertiesRequest, GetPropertyIdsFromNamesRequest, NameFlags, PropertyProblemsResponse,
 };
 use mapi_rop::{Empty, Handle, RopRequest, RopResponse};
 use store::SpecialFolder;
@@ -103,4 +111,56 @@ fn number(client: &mut Client, object: Handle, tag: mapi::PropertyTag) -> Answer
 
 fn typed(text: &str) -> mapi_rop::parts::TypedString {
     mapi::WString::from(text).into()
+}
+
+/// A property by its tag, or by its name.
+#[derive(Debug, Clone)]
+enum Key {
+    Tag(PropertyTag),
+    Named(PropertyName, PropertyType),
+}
+
+impl Key {
+    /// The tag in the mailbox of a client. Without [`NameFlags::CREATE`], the name has to be known.
+    fn tag(&self, client: &mut Client, flags: NameFlags) -> Answer<PropertyTag> {
+        let (name, kind) = match self {
+            Key::Tag(tag) => return Ok(*tag),
+            Key::Named(name, kind) => (name, *kind),
+        };
+        let body = GetPropertyIdsFromNamesRequest { flags, names: vec![name.clone()].into() };
+        match client.call(client.logon, RopRequest::GetPropertyIdsFromNames(body))? {
+            RopResponse::GetPropertyIdsFromNames(ids) => {
+                assert!(ids.ids[0] >= 0x8000, "{name:?}");
+                Ok(PropertyTag::from_parts(ids.ids[0], kind))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn lid(name: KnownName) -> Key {
+    Key::Named(PropertyName::id(name.set, name.lid), name.property_type)
+}
+
+fn name(set: mapi::Guid, name: &str, kind: PropertyType) -> Key {
+    Key::Named(PropertyName::string(set, name), kind)
+}
+
+/// RopGetPropertiesList.
+fn list(client: &mut Client, object: Handle) -> Vec<PropertyTag> {
+    match client.call(object, RopRequest::GetPropertiesList(Empty)).expect("a list") {
+        RopResponse::GetPropertiesList(answer) => answer.tags.items,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// RopDeleteProperties of one. A problem is the error.
+fn delete_property(client: &mut Client, object: Handle, tag: PropertyTag) -> Answer<()> {
+    let body = DeletePropertiesRequest { tags: vec![tag].into() };
+    match client.call(object, RopRequest::DeleteProperties(body))? {
+        RopResponse::DeleteProperties(PropertyProblemsResponse { problems }) => {
+            problems.first().map_or(Ok(()), |problem| Err(problem.error))
+        }
+        other => panic!("{other:?}"),
+    }
 }

@@ -44,6 +44,11 @@ fn remove_all(client: &mut Client, message: Handle) -> Answer<()> {
     client.call(message, RopRequest::RemoveAllRecipients(body)).map(drop)
 }
 
+/// Adds a recipient of this name.
+pub fn add(client: &mut Client, message: Handle, name: &str) -> Answer<()> {
+    modify(client, message, &[], vec![row(1, RecipientType::TO, smtp(name))])
+}
+
 /// A message with recipients 1 to `count`, open.
 fn with_recipients(client: &mut Client, count: u32) -> Handle {
     let message = draft(client);
@@ -264,6 +269,91 @@ on_both! {
         let cells = answer.rows[0].row.properties.clone().into_cells();
         assert!(cells.contains(&Cell::Value("smtp@example.test".into())), "{cells:?}");
         assert!(cells.contains(&Cell::Value(3i32.into())));
+        Ok(())
+    }
+
+    /// MS-OXCMSG 2.2.1.40: R1205, R1206
+    /// MS-OXCMSG 2.2.1.54: R2046, R2047
+    fn order_and_display_name_of_recipients_are_kept(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let message = draft(&mut client);
+        let columns = [tags::RECIPIENT_ORDER, tags::RECIPIENT_DISPLAY_NAME];
+        let properties = |order: i32| {
+            let name = format!("\u{3b1} {order}");
+            let cells = vec![Cell::Value(order.into()), Cell::Value(name.as_str().into())];
+            PropertyRow::from_cells(cells)
+        };
+        let orders = [2, 0, 1];
+        let rows = orders.iter().zip(1..).map(|(order, id)| {
+            let properties = properties(*order);
+            let sent = RecipientRow { properties, column_count: 2, ..smtp("anna") };
+            row(id, RecipientType::TO, sent)
+        });
+        modify(&mut client, message, &columns, rows.collect()).expect("recipients");
+        let id = client.save(message, SaveFlags::NONE).expect("a save");
+        let logon = client.logon;
+        let (answer, message) = opened(&mut client, logon, INBOX, id, BOTH).expect("opened");
+        let mut told: Vec<PropertyTag> = answer.columns.iter().copied().collect();
+        told.sort_unstable();
+        assert_eq!(told, columns);
+        let expected = orders.map(properties);
+        let opened: Vec<_> = answer.rows.iter().map(|row| row.row.properties.clone()).collect();
+        assert_eq!(opened, expected);
+        let rows = read(&mut client, message, 0).expect("rows");
+        let read: Vec<_> = rows.iter().map(|row| row.row.properties.clone()).collect();
+        assert_eq!(read, expected);
+        Ok(())
+    }
+
+    /// MS-OXCMSG 3.1.4.5: R1391
+    /// MS-OXCMSG 3.1.5.5: R268, R270, R271, R273
+    fn recipients_are_added_changed_and_deleted_by_their_rows(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let message = with_recipients(&mut client, 2);
+        let id = client.save(message, SaveFlags::NONE).expect("a save");
+        let message = open(&mut client, id);
+        let changes = vec![
+            row(1, RecipientType::BCC, smtp("changed")),
+            ModifyRecipientRow { row_id: 2, recipient_type: RecipientType::TO, row: None },
+            row(3, RecipientType::CC, smtp("added")),
+        ];
+        modify(&mut client, message, &[], changes).expect("recipients");
+        client.save(message, SaveFlags::NONE).expect("a save");
+        let message = open(&mut client, id);
+        let rows = read(&mut client, message, 0).expect("rows");
+        let told = rows.iter().map(|row| {
+            (row.row_id, row.recipient_type, row.row.display_name.clone().expect("a name"))
+        });
+        let text = |text: &str| RowText::Unicode(text.into());
+        assert_eq!(told.collect::<Vec<_>>(), [
+            (1, RecipientType::BCC, text("changed")),
+            (3, RecipientType::CC, text("added")),
+        ]);
+        // Nothing of what the first row was is left.
+        assert_eq!(rows[0].row.email_address, Some(text("changed@example.test")));
+        Ok(())
+    }
+
+    /// MS-OXCMSG 3.1.4.4: R1390
+    /// MS-OXCMSG 3.1.4.6: R1392
+    /// MS-OXCMSG 3.1.5.4: R266
+    /// MS-OXCMSG 3.1.5.6: R277
+    fn all_recipients_are_read_from_zero_on_until_they_are_removed(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let message = with_recipients(&mut client, 3);
+        let id = client.save(message, SaveFlags::NONE).expect("a save");
+        let message = open(&mut client, id);
+        let all = read(&mut client, message, 0).expect("rows");
+        let names: Vec<_> = all.iter().map(|row| row.row.display_name.clone()).collect();
+        let told = ["r1", "r2", "r3"].map(|name| Some(RowText::Unicode(name.into())));
+        assert_eq!(names, told);
+        let rest = read(&mut client, message, all[1].row_id).expect("rows");
+        assert_eq!(ids(&rest), [2, 3]);
+        remove_all(&mut client, message).expect("removed");
+        client.save(message, SaveFlags::NONE).expect("a save");
+        let message = open(&mut client, id);
+        assert_eq!(read(&mut client, message, 0), Err(ErrorCode::NOT_FOUND));
+        assert_eq!(client.get(message, tags::DISPLAY_TO), Ok("".into()));
         Ok(())
     }
 }

@@ -5,8 +5,8 @@
 use std::ops::Range;
 
 use super::collate;
+use super::plan::Plan;
 use super::rows::Entry;
-use super::view::Plan;
 
 /// What PidTagInstID shows of a category's row. The same value in the same place has the same id in every table,
 /// also after a restart: a client may keep what was expanded ([MS-OXCTABL] 2.2.2.19).

@@ -7,10 +7,10 @@ use mapi::restriction::{FuzzyLevel, Relation};
 use mapi::{PropertyValue, Restriction};
 
 use super::outline::Line;
+use super::plan::{Column, Plan};
 use super::rows::Entry;
 use super::sight::Sight;
 use super::source::{self, Context};
-use super::view::{Column, Plan};
 use super::{Contents, QueryRows, collate, evaluate};
 use crate::Result;
 

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use mapi::{Cell, PropertyTag};
 
 use super::outline::Outline;
+use super::plan::Plan;
 use super::rows::Entry;
 use super::sight::Sight;
 use super::source::Context;
-use super::view::{Plan, State};
+use super::view::State;
 use super::{RowObject, View, regroup};
 use crate::engine::{self, Reader};
 use crate::keys;

@@ -6,9 +6,9 @@ use mapi::{PropertyTag, PropertyValue, tags};
 
 use super::category::Group;
 use super::evaluate::Source;
+use super::plan::Plan;
 use super::rows::Entry;
 use super::source::{self, Context, RowSource};
-use super::view::Plan;
 use crate::Result;
 use crate::value::Value;
 

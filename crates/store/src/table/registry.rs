@@ -9,7 +9,8 @@ use mapi::Wire;
 use parking_lot::Mutex;
 
 use super::outline::Outline;
-use super::view::{Core, Plan};
+use super::plan::Plan;
+use super::view::Core;
 use super::{Query, QueryRows, View};
 use crate::{Mailbox, Result};
 

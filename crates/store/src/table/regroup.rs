@@ -11,9 +11,9 @@ use super::category::{CategoryId, Group, Groups};
 use super::collate;
 use super::follow::{History, Net, Outcome};
 use super::outline::Outline;
+use super::plan::Plan;
 use super::rows::Entry;
 use super::sight::Sight;
-use super::view::Plan;
 use super::{RowName, RowObject};
 
 /// Rows of a category that stands in another place: all of them are told, so of more the whole table is.

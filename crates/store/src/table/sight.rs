@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::category::Group;
 use super::header::HeaderRow;
 use super::outline::{Line, Lines, Outline};
+use super::plan::Plan;
 use super::source::Context;
-use super::view::{Core, Plan, State};
+use super::view::{Core, State};
 use super::{RowKey, RowName, RowObject, source};
 
 /// One state of a view, and what a handle sees of it.

@@ -6,8 +6,8 @@ use mapi::{
     SortOrder, SortOrderSet, TaggedValue, tags,
 };
 
+use super::plan::Plan;
 use super::source::Context;
-use super::view::Plan;
 use super::*;
 use crate::folder::{self, DeleteOptions, NewFolder};
 use crate::mailbox::changes;

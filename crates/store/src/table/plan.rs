@@ -1,0 +1,428 @@
+//! What a view shows: a query that was found to make sense, and how its rows are made and followed.
+
+use std::sync::Arc;
+
+use mapi::sort::Direction as SortDirection;
+use mapi::{FolderId, MessageId, PropertyTag, PropertyValue, Restriction};
+
+use super::category::{Extreme, Groups};
+use super::rows::Entry;
+use super::source::{self, Context, FolderRow, Instance, MessageRow, RowSource};
+use super::view::State;
+use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate};
+use crate::engine::{Direction, KeyRange, Reader, Space, Value};
+use crate::keys::{self, Kind};
+use crate::mailbox::changes::{self, ChangeKind};
+use crate::record::folder::FolderRecord;
+use crate::{Mailbox, Result, StoreError, folder};
+
+/// Sort orders of a view at most.
+pub const MAX_SORT: usize = 64;
+/// Rows that one message gets at most for the values of a multi-value property.
+const MAX_INSTANCES: usize = 256;
+/// Entries of the log that a view follows at once; beyond it is built anew.
+const MAX_FOLLOW: usize = 4096;
+
+/// Summaries that are held at a time while a view is built, half a megabyte.
+const SCAN_PAGE: usize = 2048;
+/// A query that was found to make sense.
+pub(crate) struct Plan {
+    pub(crate) folder: FolderId,
+    pub(crate) rows: QueryRows,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) restriction: Option<Restriction>,
+    pub(crate) limit: Option<usize>,
+    /// The restriction may hold for some rows of an object and not for others.
+    restricts_instances: bool,
+    /// Keys end with the number of the instance.
+    instances: bool,
+    /// How many of the columns make categories.
+    pub(crate) categories: usize,
+    pub(crate) extreme: Option<Extreme>,
+}
+
+/// A column of the sort order.
+pub(crate) struct Column {
+    pub(crate) tag: PropertyTag,
+    pub(crate) descending: bool,
+}
+
+impl Plan {
+    /// Errors: [`StoreError::Invalid`], [`StoreError::TooComplex`].
+    pub(crate) fn of(query: &Query) -> Result<Plan> {
+        let sort = &query.sort;
+        if !sort.is_valid() || sort.orders.len() > MAX_SORT {
+            return Err(StoreError::Invalid("a sort order whose counts do not fit each other"));
+        }
+        let categories = usize::from(sort.categories);
+        if categories > 0 && !matches!(query.rows, QueryRows::Contents(_)) {
+            return Err(StoreError::Invalid("categories of another table than that of contents"));
+        }
+        let mut columns = Vec::with_capacity(sort.orders.len());
+        let mut instances = false;
+        let mut extreme = None;
+        for (at, order) in sort.orders.iter().enumerate() {
+            if order.is_instance() {
+                // [MS-OXCTABL] 2.2.2.3.1: at most one column of instances.
+                if instances {
+                    return Err(StoreError::Invalid("more than one sort column of instances"));
+                }
+                instances = true;
+            }
+            let descending = match order.direction {
+                SortDirection::Ascending => false,
+                SortDirection::Descending => true,
+                // MS-OXCTABL R78: right behind the categories.
+                SortDirection::MaximumCategory | SortDirection::MinimumCategory
+                    if at == categories && categories > 0 =>
+                {
+                    let smallest = order.direction == SortDirection::MinimumCategory;
+                    extreme = Some(Extreme { tag: order.tag, smallest });
+                    continue;
+                }
+                SortDirection::MaximumCategory | SortDirection::MinimumCategory => {
+                    return Err(StoreError::Invalid("a category's sort order in another place"));
+                }
+                SortDirection::Unknown(_) => {
+                    return Err(StoreError::Invalid("an unknown direction of a sort order"));
+                }
+            };
+            columns.push(Column { tag: order.tag, descending });
+        }
+        if let Some(restriction) = &query.restriction {
+            evaluate::check(restriction)?;
+        }
+        Ok(Plan {
+            folder: query.folder,
+            rows: query.rows,
+            columns,
+            restriction: query.restriction.clone(),
+            limit: query.restriction.as_ref().and_then(evaluate::limit),
+            restricts_instances: query
+                .restriction
+                .as_ref()
+                .is_some_and(evaluate::looks_at_instances),
+            instances,
+            categories,
+            extreme,
+        })
+    }
+
+    /// The rows that an object has in this view.
+    fn entries(&self, row: &dyn RowSource, id: u64, out: &mut Vec<Entry>) -> Result<()> {
+        let each = self.restriction.as_ref().filter(|_| self.restricts_instances);
+        if let (Some(restriction), None) = (&self.restriction, each)
+            && !evaluate::matches(restriction, row_as_source(row))?
+        {
+            return Ok(());
+        }
+        let fits = |instance| match each {
+            Some(restriction) => evaluate::matches(restriction, &Instance(row, instance)),
+            None => Ok(true),
+        };
+        let mut values = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            values.push(row.sorted(column.tag)?);
+        }
+        let extreme = match &self.extreme {
+            Some(extreme) => row.sorted(extreme.tag)?,
+            None => None,
+        };
+        let unread = self.categories > 0 && row.is_unread()?;
+        let mut push = |values: &[Option<PropertyValue>], instance| {
+            let key = self.key(values, extreme.as_ref(), instance);
+            out.push(Entry::new(&key, id).with_unread(unread));
+        };
+        let instance = self.columns.iter().position(|column| source::is_instance(column.tag));
+        let singles = instance.and_then(|at| collate::values(values[at].as_ref()?));
+        match (instance, singles) {
+            (Some(at), Some(singles)) if !singles.is_empty() => {
+                for (number, value) in singles.into_iter().take(MAX_INSTANCES).enumerate() {
+                    values[at] = Some(value);
+                    if fits(number as u32)? {
+                        push(&values, number as u16);
+                    }
+                }
+            }
+            (Some(at), _) => {
+                values[at] = None;
+                if fits(0)? {
+                    push(&values, 0);
+                }
+            }
+            (None, _) => {
+                if fits(0)? {
+                    push(&values, 0);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn key(
+        &self,
+        values: &[Option<PropertyValue>],
+        extreme: Option<&PropertyValue>,
+        instance: u16,
+    ) -> Vec<u8> {
+        let mut key = Vec::new();
+        for (column, value) in self.columns.iter().zip(values) {
+            collate::push_column(&mut key, value.as_ref(), column.descending);
+        }
+        if self.extreme.is_some() {
+            collate::push_column(&mut key, extreme, false);
+        }
+        if self.instances {
+            key.extend(instance.to_be_bytes());
+        }
+        key
+    }
+
+    /// The cursor that names a row.
+    pub(crate) fn row_key(&self, entry: &Entry) -> RowKey {
+        match (self.instances, entry.key().split_last_chunk::<2>()) {
+            (true, Some((sort, number))) => RowKey {
+                sort: source::shared(sort),
+                id: entry.id,
+                instance: u32::from(u16::from_be_bytes(*number)),
+                header: None,
+            },
+            _ => RowKey {
+                sort: source::shared(entry.key()),
+                id: entry.id,
+                instance: 0,
+                header: None,
+            },
+        }
+    }
+
+    /// Which instance of its object a row is.
+    pub(crate) fn instance(&self, entry: &Entry) -> u32 {
+        match (self.instances, entry.key().last_chunk::<2>()) {
+            (true, Some(number)) => u32::from(u16::from_be_bytes(*number)),
+            _ => 0,
+        }
+    }
+
+    /// The row that a cursor names, as it would stand in the view.
+    pub(crate) fn entry(&self, key: &RowKey) -> Entry {
+        match self.instances {
+            true => {
+                let number = u16::try_from(key.instance).unwrap_or(u16::MAX);
+                Entry::new(&[&key.sort[..], &number.to_be_bytes()].concat(), key.id)
+            }
+            false => Entry::new(&key.sort, key.id),
+        }
+    }
+
+    pub(crate) fn object(&self, entry: &Entry) -> RowObject {
+        let (replica, counter) = keys::id_parts(entry.id);
+        match self.rows {
+            QueryRows::Contents(_) => RowObject::Message(MessageId::new(replica, counter)),
+            QueryRows::Hierarchy { .. } | QueryRows::DeletedHierarchy { .. } => {
+                RowObject::Folder(FolderId::new(replica, counter))
+            }
+        }
+    }
+
+    /// The values of a row; None if it is not there in this state.
+    pub(crate) fn row<'a>(
+        &self,
+        context: &'a Context<'a>,
+        entry: &Entry,
+    ) -> Result<Option<Box<dyn RowSource + 'a>>> {
+        let instance = self.instance(entry);
+        Ok(match (self.rows, self.object(entry)) {
+            (QueryRows::Contents(contents), RowObject::Message(id)) => {
+                MessageRow::read(context, contents, id)?
+                    .map(|row| row.with_instance(instance).with_depth(self.categories))
+                    .map(|row| Box::new(row) as Box<dyn RowSource>)
+            }
+            (_, RowObject::Folder(id)) => {
+                FolderRow::read(context, id)?.map(|row| Box::new(row) as Box<dyn RowSource>)
+            }
+            _ => None,
+        })
+    }
+
+    /// How many rows there are, if the folder's counters say it.
+    pub(crate) fn count(&self, record: &FolderRecord) -> Option<usize> {
+        if self.restriction.is_some() || self.instances || self.categories > 0 {
+            return None;
+        }
+        match self.rows {
+            QueryRows::Contents(Contents::Normal) => Some(record.contents as usize),
+            QueryRows::Contents(Contents::Associated) => Some(record.associated as usize),
+            QueryRows::Hierarchy { depth: false } => Some(record.children as usize),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn build(
+        &self,
+        mailbox: &Mailbox,
+        reader: &dyn Reader,
+        version: u64,
+    ) -> Result<State> {
+        let context = Context::new(mailbox, reader, self.folder);
+        let mut rows = Vec::new();
+        match self.rows {
+            QueryRows::Contents(contents)
+                if self.columns.is_empty() && self.restriction.is_none() =>
+            {
+                self.visit_ids(&context, contents, &mut |id, _| {
+                    rows.push(Entry::new(&[], keys::id_number(id.replica, id.counter)));
+                    Ok(())
+                })?;
+            }
+            QueryRows::Contents(contents) => {
+                self.visit(&context, contents, &mut |row, id| self.entries(row, id, &mut rows))?;
+            }
+            QueryRows::Hierarchy { depth } => {
+                self.build_hierarchy(&context, depth, false, &mut rows)?;
+            }
+            QueryRows::DeletedHierarchy { depth } => {
+                self.build_hierarchy(&context, depth, true, &mut rows)?;
+            }
+        }
+        rows.sort_unstable();
+        rows.truncate(self.limit.unwrap_or(usize::MAX));
+        rows.shrink_to_fit();
+        let groups = self.groups(&rows);
+        Ok(State { version, changed: version, rows, groups })
+    }
+
+    pub(crate) fn groups(&self, rows: &[Entry]) -> Option<Arc<Groups>> {
+        (self.categories > 0).then(|| Arc::new(Groups::of(self, rows)))
+    }
+
+    /// Calls `each` for all messages of the folder, in the order of their ids.
+    pub(crate) fn visit(
+        &self,
+        context: &Context<'_>,
+        contents: Contents,
+        each: &mut dyn FnMut(&dyn RowSource, u64) -> Result<()>,
+    ) -> Result<()> {
+        self.visit_ids(context, contents, &mut |id, summary| {
+            let row = MessageRow::of(context, contents, id, summary)?;
+            each(&row, keys::id_number(id.replica, id.counter))
+        })
+    }
+
+    /// Calls `each` with the ids and summaries of the folder.
+    fn visit_ids(
+        &self,
+        context: &Context<'_>,
+        contents: Contents,
+        each: &mut dyn FnMut(MessageId, Value) -> Result<()>,
+    ) -> Result<()> {
+        let folder = keys::fid(self.folder);
+        let prefix = match context.shows_links(contents)? {
+            true => context.mailbox.key(Kind::Link, &[&folder]),
+            false => context.mailbox.key(Kind::Summary, &[&folder, &[contents.to_byte()]]),
+        };
+        // Larger pages than `visit` takes: the begin of each scan costs as much as some hundred rows.
+        let mut rest = KeyRange::prefix(prefix);
+        loop {
+            let page = context.reader.scan(Space::Mailbox, &rest, Direction::Forward, SCAN_PAGE)?;
+            let full = page.len() == SCAN_PAGE;
+            let last = page.last().map(|(key, _)| key.clone());
+            for (key, summary) in page {
+                if let Some((replica, counter)) = keys::tail_id(&key) {
+                    each(MessageId::new(replica, counter), summary)?;
+                }
+            }
+            match last {
+                Some(key) if full => rest = rest.beyond(&key, Direction::Forward),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Without a sort order, folders stand by name, each before the folders below it. With `deleted`, only
+    /// soft-deleted ones are rows.
+    fn build_hierarchy(
+        &self,
+        context: &Context<'_>,
+        depth: bool,
+        deleted: bool,
+        rows: &mut Vec<Entry>,
+    ) -> Result<()> {
+        let Context { mailbox, reader, .. } = *context;
+        let mut pending = vec![(self.folder, Vec::new(), 0)];
+        while let Some((parent, path, level)) = pending.pop() {
+            let mut children = folder::child_ids(mailbox, reader, parent)?;
+            if deleted {
+                children.extend(folder::deleted_child_ids(mailbox, reader, parent)?);
+            }
+            for id in children {
+                let Some(row) = FolderRow::read(context, id)? else { continue };
+                let number = keys::id_number(id.replica, id.counter);
+                let before = rows.len();
+                if !deleted || row.is_deleted() {
+                    self.entries(&row, number, rows)?;
+                }
+                let mut below = path.clone();
+                if self.columns.is_empty() {
+                    collate::push_column(&mut below, Some(&row.name().into()), false);
+                    if let Some(entry) = rows.get_mut(before) {
+                        *entry = Entry::new(&below, number);
+                    }
+                }
+                if depth && level < folder::MAX_DEPTH {
+                    pending.push((id, below, level + 1));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What became of the messages that the log names since a state; None if it has to be built anew.
+    pub(crate) fn follow(
+        &self,
+        mailbox: &Mailbox,
+        reader: &dyn Reader,
+        state: &State,
+        contents: Contents,
+    ) -> Result<Option<(Vec<u64>, Vec<Entry>)>> {
+        let log = changes::read_after(mailbox, reader, state.version, MAX_FOLLOW)?;
+        // Trimmed, or too much.
+        if log.len() == MAX_FOLLOW || log.first().is_none_or(|e| e.sequence != state.version + 1) {
+            return Ok(None);
+        }
+        let mut ids = Vec::new();
+        for entry in &log {
+            if entry.kind == ChangeKind::LinksChanged && entry.folder == self.folder {
+                return Ok(None);
+            }
+            for (folder, message) in
+                [(entry.folder, entry.message), (entry.old_folder, entry.old_message)]
+            {
+                if folder == self.folder && !message.is_none() {
+                    ids.push(keys::id_number(message.replica, message.counter));
+                }
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        // To leave rows out or take them back in, the table has to be seen as a whole.
+        if !ids.is_empty() && self.limit.is_some() || ids.len() > 64 + state.rows.len() / 8 {
+            return Ok(None);
+        }
+        let context = Context::new(mailbox, reader, self.folder);
+        let mut new = Vec::new();
+        for id in &ids {
+            let (replica, counter) = keys::id_parts(*id);
+            let message = MessageId::new(replica, counter);
+            if let Some(row) = MessageRow::read(&context, contents, message)? {
+                self.entries(&row, *id, &mut new)?;
+            }
+        }
+        new.sort_unstable();
+        Ok(Some((ids, new)))
+    }
+}
+
+fn row_as_source(row: &dyn RowSource) -> &dyn evaluate::Source {
+    row
+}

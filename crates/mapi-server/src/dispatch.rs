@@ -49,7 +49,9 @@ pub fn dispatch(call: &mut Call<'_>, buffer: &mut RequestBuffer, request: &Reque
     let mut opened = None;
     let node = resolve(call, buffer, request.input).ok();
     let begun = node.and_then(|node| notify::before(call, node, request.id()));
-    let response = match run(call, buffer, request, &mut opened) {
+    let (done, own) = store::notify::own_changes(|| run(call, buffer, request, &mut opened));
+    notify::done_by_client(call.tree, own);
+    let response = match done {
         Ok(body) => Response::to(request, body),
         Err(Failure(code)) => Response::failed(request, code),
     };

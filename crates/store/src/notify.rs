@@ -7,7 +7,9 @@
 //!
 //! INVARIANT: whoever waits is woken when the hub's lock is free again; the hub holds no mailbox and no session.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +17,7 @@ use parking_lot::Mutex;
 
 use crate::gauge::Counted;
 use crate::mailbox::changes::{self, Change};
-use crate::{Mailbox, Result};
+use crate::{Mailbox, MailboxNumber, Result};
 
 /// Changes that the hub holds for those who are not far behind.
 const RECENT: usize = 64;
@@ -58,6 +60,38 @@ pub struct Taken {
 pub struct Alarm {
     hub: Arc<Hub>,
     number: u64,
+}
+
+/// The entries of a mailbox's change log that one batch wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    pub mailbox: MailboxNumber,
+    pub sequences: RangeInclusive<u64>,
+}
+
+thread_local! {
+    /// What was written since [`own_changes`] began on this thread; None outside of it.
+    static OWN: RefCell<Option<Vec<Own>>> = const { RefCell::new(None) };
+}
+
+/// Runs some work, and tells which changes it made itself on this thread: whoever is not to be told of what he
+/// did knows them by that.
+pub fn own_changes<T>(work: impl FnOnce() -> T) -> (T, Vec<Own>) {
+    OWN.with_borrow_mut(|own| *own = Some(Vec::new()));
+    let done = work();
+    (done, OWN.with_borrow_mut(Option::take).unwrap_or_default())
+}
+
+/// A batch of this thread is durable.
+pub(crate) fn is_own(mailbox: MailboxNumber, sequences: RangeInclusive<u64>) {
+    if sequences.is_empty() {
+        return;
+    }
+    OWN.with_borrow_mut(|own| {
+        if let Some(own) = own {
+            own.push(Own { mailbox, sequences });
+        }
+    });
 }
 
 impl Hub {

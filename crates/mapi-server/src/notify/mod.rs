@@ -21,7 +21,7 @@ use crate::stats;
 use feed::Notice;
 pub use feed::{Feed, Subscription};
 pub use tables::TableNotices;
-pub(crate) use tables::{after, before};
+pub(crate) use tables::{after, before, done_by_client};
 
 /// Bytes of a RopPending ([MS-OXCROPS] 2.2.14.3.1).
 const PENDING: usize = 3;

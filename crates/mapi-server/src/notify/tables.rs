@@ -1,6 +1,7 @@
 //! Notifications of tables ([MS-OXCNOTIF] 3.1.4.3). Each table of folders or messages subscribes by itself when
 //! its rows are first asked for, unless it was opened without notifications.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use mapi::{FolderId, MessageId, PropertyRow, PropertyTag};
@@ -9,6 +10,7 @@ use mapi_rop::notification::{NotificationData, RowContent, RowId, TableEvent, Ta
 use mapi_rop::{Handle, RopId};
 use store::StoreError;
 use store::mailbox::changes::Change;
+use store::notify::Own;
 use store::table::{Changed, Follower, QueryRows, RowChange, RowName, RowObject, ToldRow};
 
 use super::Feed;
@@ -16,7 +18,7 @@ use super::feed::Notice;
 use crate::call::Call;
 use crate::convert::{TextWish, stored_tag};
 use crate::handles::{NodeId, Tree};
-use crate::object::{Object, Table, TableSource};
+use crate::object::{Object, Table, TableKind, TableSource};
 use crate::processor::Processor;
 use crate::rop::permission::overlay_row;
 use crate::rop::table::client_row;
@@ -32,6 +34,8 @@ const MOST_OF_ROW: usize = 16 << 10;
 pub struct TableNotices {
     /// The client wants none.
     refused: bool,
+    /// It wants none of what it does itself.
+    others_only: bool,
     told: Option<Told>,
 }
 
@@ -41,12 +45,21 @@ struct Told {
     search: bool,
     /// Something happened that may have changed its rows.
     dirty: bool,
+    /// Of the change log since it was told last, what its client did and is not to be told of.
+    own: Vec<RangeInclusive<u64>>,
 }
+
+/// Changes of the client's own that are kept for one table; of more it is told.
+const MAX_OWN: usize = 1024;
 
 impl TableNotices {
     /// For a table that was opened with these flags.
-    pub fn new(flags: TableFlags) -> TableNotices {
-        TableNotices { refused: flags.contains(TableFlags::NO_NOTIFICATIONS), told: None }
+    pub fn new(kind: TableKind, flags: TableFlags) -> TableNotices {
+        // In contents tables the bit has another meaning ([MS-OXCFOLD] 2.2.1.13.1, 2.2.1.14.1).
+        let others_only =
+            kind == TableKind::Hierarchy && flags.contains(TableFlags::SUPPRESSES_NOTIFICATIONS);
+        let refused = flags.contains(TableFlags::NO_NOTIFICATIONS);
+        TableNotices { refused, others_only, told: None }
     }
 
     /// Ends what follows the rows, since the table has others now.
@@ -95,7 +108,12 @@ pub(crate) fn before(call: &mut Call<'_>, node: NodeId, id: RopId) -> Option<Beg
     call.listen().ok()?;
     let kind = store::folder::info(&*call.mailbox().ok()?, folder).ok()?.kind;
     let search = kind == store::folder::FolderKind::Search;
-    Some(Begun(Told { follower: Follower::new(&view).ok()?, search, dirty: false }))
+    Some(Begun(Told {
+        follower: Follower::new(&view).ok()?,
+        search,
+        dirty: false,
+        own: Vec::new(),
+    }))
 }
 
 /// What follows the rows of a table whose view is being made.
@@ -115,6 +133,29 @@ pub(crate) fn after(
         && !failed
     {
         table.notices.told = Some(told);
+    }
+}
+
+/// What a client's ROP did, for its tables that are not to be told of that.
+pub(crate) fn done_by_client(tree: &mut Tree<Object>, own: Vec<Own>) {
+    if own.is_empty() {
+        return;
+    }
+    let logons: Vec<(u8, NodeId)> = tree.logons().collect();
+    for (logon_id, node) in logons {
+        let Some(Object::Logon(logon)) = tree.get(node) else { continue };
+        let mailbox = logon.mailbox.number();
+        let done = own.iter().filter(|own| own.mailbox == mailbox);
+        let done: Vec<RangeInclusive<u64>> = done.map(|own| own.sequences.clone()).collect();
+        for object in tree.objects_mut(logon_id) {
+            if let Object::Table(table) = object
+                && table.notices.others_only
+                && let Some(told) = &mut table.notices.told
+                && told.own.len() < MAX_OWN
+            {
+                told.own.extend(done.iter().cloned());
+            }
+        }
     }
 }
 
@@ -201,7 +242,7 @@ fn take(
     let (folder, columns) = (source.folder, columns.clone());
     let stored: Vec<PropertyTag> = columns.iter().map(|tag| stored_tag(*tag)).collect();
     let messages = matches!(source.rows, QueryRows::Contents(_));
-    let taken = told.follower.take(&stored);
+    let taken = told.follower.take_others(&stored, &std::mem::take(&mut told.own));
     if let Err(error) = &taken {
         // There is nothing to follow any more; whoever reads the table is told why.
         if !matches!(error, StoreError::NotFound(_)) {

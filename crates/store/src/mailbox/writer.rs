@@ -12,7 +12,7 @@ use crate::keys::{self, Kind};
 use crate::record::change;
 use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::head::{Head, Sizes};
-use crate::{Mailbox, Result, StoreError, quota, search};
+use crate::{Mailbox, Result, StoreError, notify, quota, search};
 
 /// How often a batch is built again after another one failed below it.
 const ATTEMPTS: usize = 16;
@@ -72,6 +72,7 @@ fn run<T>(
         tx.batch.built_on(basis);
         let result = build(&mut tx)?;
         let searches = search::follow(&mut tx)?;
+        let sequences = tx.head_before.sequence + 1..=tx.head.sequence;
         let (before, after, batch) = tx.finish();
         let Some(batch) = batch else { return Ok(result) };
         if !reclaiming {
@@ -81,6 +82,7 @@ fn run<T>(
         drop(section);
         match ticket.wait()? {
             Outcome::Committed => {
+                notify::is_own(mailbox.number(), sequences);
                 quota::tell(mailbox, before, after);
                 if searches == search::Follow::Later {
                     search::settle(mailbox);

@@ -4,7 +4,8 @@
 //! A view that is followed keeps a journal of the rows that came, went and changed, of bounded length. Who
 //! follows it remembers the version that he has seen; what happened since is worked out when he asks.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use mapi::{Cell, PropertyTag};
@@ -18,7 +19,7 @@ use super::view::State;
 use super::{RowObject, View, regroup};
 use crate::engine::{self, Reader};
 use crate::keys;
-use crate::mailbox::changes;
+use crate::mailbox::changes::{self, Change};
 use crate::{Mailbox, Result, StoreError};
 
 /// Rows that the journal of a view holds.
@@ -271,15 +272,52 @@ fn changed_folders(
     reader: &dyn Reader,
     version: u64,
 ) -> Result<Option<Vec<u64>>> {
-    let log = changes::read_after(mailbox, reader, version, MAX_LOG)?;
-    if log.len() == MAX_LOG || log.first().is_none_or(|entry| entry.sequence != version + 1) {
-        return Ok(None);
-    }
-    let named = log.iter().flat_map(|entry| [entry.folder, entry.old_folder, entry.parent]);
-    let mut ids: Vec<u64> = named.map(|id| keys::id_number(id.replica, id.counter)).collect();
+    let Some(log) = log_since(mailbox, reader, version)? else { return Ok(None) };
+    let mut ids: Vec<u64> = log.iter().flat_map(named).collect();
     ids.sort_unstable();
     ids.dedup();
     Ok(Some(ids))
+}
+
+/// None if it is too long, or was trimmed.
+fn log_since(mailbox: &Mailbox, reader: &dyn Reader, version: u64) -> Result<Option<Vec<Change>>> {
+    let log = changes::read_after(mailbox, reader, version, MAX_LOG)?;
+    let whole =
+        log.len() < MAX_LOG && log.first().is_some_and(|entry| entry.sequence == version + 1);
+    Ok(whole.then_some(log))
+}
+
+/// The folders that an entry of the log is about.
+fn named(entry: &Change) -> impl Iterator<Item = u64> + use<> {
+    let ids = [entry.folder, entry.old_folder, entry.parent];
+    ids.into_iter().map(|id| keys::id_number(id.replica, id.counter))
+}
+
+/// What others did, beside the changes of somebody's own.
+enum Others {
+    Unknown,
+    None,
+    /// Folders by who touched them.
+    Touched {
+        own: BTreeSet<u64>,
+        others: BTreeSet<u64>,
+    },
+}
+
+fn others(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    version: u64,
+    own: &[RangeInclusive<u64>],
+) -> Result<Others> {
+    let Some(log) = log_since(mailbox, reader, version)? else { return Ok(Others::Unknown) };
+    let is_own = |entry: &&Change| own.iter().any(|range| range.contains(&entry.sequence));
+    let (mine, theirs): (Vec<&Change>, Vec<&Change>) = log.iter().partition(is_own);
+    if theirs.is_empty() {
+        return Ok(Others::None);
+    }
+    let ids = |entries: Vec<&Change>| entries.into_iter().flat_map(named).collect();
+    Ok(Others::Touched { own: ids(mine), others: ids(theirs) })
 }
 
 impl Follower {
@@ -293,11 +331,21 @@ impl Follower {
     ///
     /// Errors: [`StoreError::NotFound`] after the folder was deleted.
     pub fn take(&mut self, columns: &[PropertyTag]) -> Result<Changed> {
+        self.take_others(columns, &[])
+    }
+
+    /// As [`Follower::take`], of a hierarchy without the rows that nobody touched but who wrote these sequences of
+    /// the change log.
+    pub fn take_others(
+        &mut self,
+        columns: &[PropertyTag],
+        own: &[RangeInclusive<u64>],
+    ) -> Result<Changed> {
         // A snapshot is lost when the engine had to be opened again below it, which is rare.
         const ATTEMPTS: usize = 3;
         let mut attempt = 1;
         loop {
-            match self.take_once(columns) {
+            match self.take_once(columns, own) {
                 Err(StoreError::Engine(engine::Error::SnapshotLost)) if attempt < ATTEMPTS => {
                     attempt += 1;
                 }
@@ -306,7 +354,11 @@ impl Follower {
         }
     }
 
-    fn take_once(&mut self, columns: &[PropertyTag]) -> Result<Changed> {
+    fn take_once(
+        &mut self,
+        columns: &[PropertyTag],
+        own: &[RangeInclusive<u64>],
+    ) -> Result<Changed> {
         let View { core, mailbox, handle, .. } = &*self.view;
         let outline = self.view.outline.lock().clone();
         let (state, snapshot, net) = core.followed(mailbox, self.version)?;
@@ -314,6 +366,28 @@ impl Follower {
         let version = state.version;
         let sight = Sight::of(core, state, *handle, outline.clone());
         let outcome = net.and_then(|net| self.outcome(&sight, &outline, &net));
+        let others = match own.is_empty() {
+            true => Others::Unknown,
+            false => others(mailbox, &*snapshot, self.version, own)?,
+        };
+        let outcome = match others {
+            Others::Unknown => outcome,
+            Others::None => Some(Outcome::default()),
+            Others::Touched { own, others } => outcome.map(|mut outcome| {
+                let plan = &core.plan;
+                let remains = |object: RowObject| match object {
+                    RowObject::Folder(id) => {
+                        let id = keys::id_number(id.replica, id.counter);
+                        others.contains(&id) || !own.contains(&id)
+                    }
+                    _ => true,
+                };
+                let object = |at| sight.name(plan, at).map(|name| name.object);
+                outcome.gone.retain(|name| remains(name.object));
+                outcome.there.retain(|at, _| object(*at).is_none_or(remains));
+                outcome
+            }),
+        };
         let changed = match outcome {
             Some(outcome) => self.read(&sight, &*snapshot, outcome, columns)?,
             None => Changed::Everything,

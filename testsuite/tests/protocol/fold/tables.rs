@@ -88,7 +88,7 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCFOLD 2.2.1.13.1: R803, R805, R809
+    /// MS-OXCFOLD 2.2.1.13.1: R803, R805
     /// MS-OXCFOLD 2.2.1.13.2: R651
     /// MS-OXCFOLD 3.2.5.13: R1166
     fn a_hierarchy_table_is_whole_when_it_is_answered(rig: &Rig) -> Result {
@@ -98,6 +98,54 @@ on_both! {
         for flags in [0x08, 0x10, 0x80, 0x98] {
             assert_eq!(hierarchy_count(&mut client, inbox, flags), Ok(1), "{flags:#x}");
         }
+        Ok(())
+    }
+
+    /// MS-OXCFOLD 2.2.1.13.1: R809
+    fn a_table_may_be_told_of_others_alone(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let account = rig.store.account_by_address(ME)?.ok_or("no such account")?;
+        let mailbox = rig.store.mailbox(account.mailbox)?;
+        let inbox = client.open_folder(INBOX).expect("the Inbox");
+        let open = |client: &mut Client, flags: TableFlags| {
+            let table = client.hierarchy(inbox, flags | TableFlags::USE_UNICODE).expect("a table");
+            let columns = [tags::DISPLAY_NAME, tags::CONTENT_COUNT];
+            client.set_columns(table, &columns).expect("columns");
+            client.query_rows(table, 50).expect("no rows");
+            table
+        };
+        let quiet = open(&mut client, TableFlags(0x80));
+        let other = open(&mut client, TableFlags::NONE);
+        let rows = |client: &mut Client, of: Handle| -> Vec<Option<FolderId>> {
+            let told = client.told().into_iter().filter(|(handle, _)| *handle == of);
+            let row = |data: mapi_rop::notification::NotificationData| {
+                Some(data.table?.row?.folder)
+            };
+            told.map(|(_, data)| row(data)).collect()
+        };
+        // What the client does, by whatever way, the one table is told of and the other is not.
+        let a = folder(&mut client, INBOX, "a");
+        assert_eq!(rows(&mut client, other), [Some(a.id)]);
+        post(&mut client, a.id, "m");
+        assert!(rows(&mut client, quiet).is_empty());
+        // What somebody else does, both are.
+        let new = |name: &str| store::folder::NewFolder {
+            display_name: name.into(),
+            ..store::folder::NewFolder::default()
+        };
+        let b = store::folder::create(&mailbox, INBOX, &new("b"))?.id;
+        assert_eq!(rows(&mut client, quiet), [Some(b)]);
+        // Also when it happens between.
+        let before = store::folder::create(&mailbox, INBOX, &new("c"))?.id;
+        client.set(a.handle, tags::DISPLAY_NAME, "renamed").expect("renamed");
+        let after = store::folder::create(&mailbox, INBOX, &new("d"))?.id;
+        let mut told = rows(&mut client, quiet);
+        told.sort();
+        assert_eq!(told, [Some(before), Some(after)]);
+        // And of what both touched.
+        post(&mut client, b, "m");
+        store::folder::set(&mailbox, b, vec![(tags::DISPLAY_NAME, "e".into())])?;
+        assert_eq!(rows(&mut client, quiet), [Some(b)]);
         Ok(())
     }
 

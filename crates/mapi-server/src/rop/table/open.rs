@@ -84,7 +84,7 @@ fn open(
         cursor: Cursor::Beginning,
         bookmarks: Bookmarks::default(),
         failed: FailedSteps::default(),
-        notices: TableNotices::new(flags),
+        notices: TableNotices::new(kind, flags),
         restriction_bytes: 0,
         unicode: flags.contains(TableFlags::USE_UNICODE),
         entry: call.count(Kind::Table)?,

@@ -226,6 +226,16 @@ fn copies_of_contents_tables_stay_true() {
         Copy::of(&mailbox, contents(&[SortOrder::ascending(instance)]), COLUMNS),
         Copy::of(
             &mailbox,
+            Query {
+                folder: SpecialFolder::Root.id(),
+                rows: QueryRows::Conversation { everywhere: true },
+                restriction: Some(unread.clone()),
+                ..contents(&[SortOrder::ascending(tags::SUBJECT)])
+            },
+            COLUMNS,
+        ),
+        Copy::of(
+            &mailbox,
             Query { restriction: Some(unread), ..contents(&[SortOrder::ascending(tags::SUBJECT)]) },
             COLUMNS,
         ),

@@ -191,6 +191,7 @@ fn touches(source: &TableSource, search: bool, change: &Change) -> bool {
         QueryRows::Contents(_) => {
             search || [change.folder, change.old_folder].contains(&source.folder)
         }
+        QueryRows::Conversation { .. } => true,
         // The counts in the rows move with every message.
         QueryRows::Hierarchy { .. } | QueryRows::DeletedHierarchy { .. } => true,
     }
@@ -241,7 +242,7 @@ fn take(
     told.dirty = false;
     let (folder, columns) = (source.folder, columns.clone());
     let stored: Vec<PropertyTag> = columns.iter().map(|tag| stored_tag(*tag)).collect();
-    let messages = matches!(source.rows, QueryRows::Contents(_));
+    let messages = source.rows.are_messages();
     let taken = told.follower.take_others(&stored, &std::mem::take(&mut told.own));
     if let Err(error) = &taken {
         // There is nothing to follow any more; whoever reads the table is told why.

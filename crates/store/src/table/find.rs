@@ -68,7 +68,6 @@ pub(crate) fn find_line(
     backward: bool,
     restriction: &Restriction,
 ) -> Result<Option<usize>> {
-    let QueryRows::Contents(contents) = plan.rows else { return Ok(None) };
     let rows = &sight.state.rows;
     let positions: Box<dyn Iterator<Item = usize>> = match backward {
         false => Box::new(range),
@@ -83,7 +82,10 @@ pub(crate) fn find_line(
             },
             (Some(Line::Leaf(at)), None) => {
                 singly += 1;
-                if singly == SINGLY && !evaluate::looks_at_instances(restriction) {
+                if singly == SINGLY
+                    && !evaluate::looks_at_instances(restriction)
+                    && let QueryRows::Contents(contents) = plan.rows
+                {
                     matching = Some(matching_ids(plan, context, contents, restriction)?);
                 }
                 match plan.row(context, &rows[at])? {

@@ -12,6 +12,7 @@ mod expand;
 mod find;
 mod follow;
 mod header;
+mod members;
 mod outline;
 mod plan;
 pub(crate) mod registry;
@@ -34,6 +35,7 @@ use parking_lot::Mutex;
 pub use self::category::CategoryId;
 pub use self::expand::Toggled;
 pub use self::follow::{Changed, Follower, RowChange, RowName, ToldRow};
+pub use self::members::conversation_scope;
 use self::outline::{Line, Outline};
 pub use self::plan::MAX_SORT;
 use self::sight::Sight;
@@ -94,6 +96,11 @@ pub struct Query {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QueryRows {
     Contents(Contents),
+    /// Messages that the restriction picks: those of the folder, or of all folders below it as well. None without
+    /// a restriction.
+    Conversation {
+        everywhere: bool,
+    },
     /// Direct children, or all descendants.
     Hierarchy {
         depth: bool,
@@ -103,6 +110,13 @@ pub enum QueryRows {
     DeletedHierarchy {
         depth: bool,
     },
+}
+
+impl QueryRows {
+    /// Whether rows are messages, and not folders.
+    pub fn are_messages(self) -> bool {
+        matches!(self, QueryRows::Contents(_) | QueryRows::Conversation { .. })
+    }
 }
 
 /// A row's place in a view's order, which stays meaningful when rows come and go: a table's cursor and

@@ -9,7 +9,7 @@ use super::category::{Extreme, Groups};
 use super::rows::Entry;
 use super::source::{self, Context, FolderRow, Instance, MessageRow, RowSource};
 use super::view::State;
-use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate};
+use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate, members};
 use crate::engine::{Direction, KeyRange, Reader, Space, Value};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{self, ChangeKind};
@@ -55,7 +55,7 @@ impl Plan {
             return Err(StoreError::Invalid("a sort order whose counts do not fit each other"));
         }
         let categories = usize::from(sort.categories);
-        if categories > 0 && !matches!(query.rows, QueryRows::Contents(_)) {
+        if categories > 0 && !query.rows.are_messages() {
             return Err(StoreError::Invalid("categories of another table than that of contents"));
         }
         let mut columns = Vec::with_capacity(sort.orders.len());
@@ -218,7 +218,9 @@ impl Plan {
     pub(crate) fn object(&self, entry: &Entry) -> RowObject {
         let (replica, counter) = keys::id_parts(entry.id);
         match self.rows {
-            QueryRows::Contents(_) => RowObject::Message(MessageId::new(replica, counter)),
+            QueryRows::Contents(_) | QueryRows::Conversation { .. } => {
+                RowObject::Message(MessageId::new(replica, counter))
+            }
             QueryRows::Hierarchy { .. } | QueryRows::DeletedHierarchy { .. } => {
                 RowObject::Folder(FolderId::new(replica, counter))
             }
@@ -233,16 +235,30 @@ impl Plan {
     ) -> Result<Option<Box<dyn RowSource + 'a>>> {
         let instance = self.instance(entry);
         Ok(match (self.rows, self.object(entry)) {
-            (QueryRows::Contents(contents), RowObject::Message(id)) => {
-                MessageRow::read(context, contents, id)?
-                    .map(|row| row.with_instance(instance).with_depth(self.categories))
-                    .map(|row| Box::new(row) as Box<dyn RowSource>)
-            }
+            (_, RowObject::Message(id)) => self
+                .message(context, id)?
+                .map(|row| row.with_instance(instance).with_depth(self.categories))
+                .map(|row| Box::new(row) as Box<dyn RowSource>),
             (_, RowObject::Folder(id)) => {
                 FolderRow::read(context, id)?.map(|row| Box::new(row) as Box<dyn RowSource>)
             }
             _ => None,
         })
+    }
+
+    /// The row of a message; None if the table has none of it.
+    fn message<'a>(
+        &self,
+        context: &'a Context<'a>,
+        id: MessageId,
+    ) -> Result<Option<MessageRow<'a>>> {
+        match self.rows {
+            QueryRows::Contents(contents) => MessageRow::read(context, contents, id),
+            QueryRows::Conversation { everywhere } if self.restriction.is_some() => {
+                members::read(context, everywhere, id)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// How many rows there are, if the folder's counters say it.
@@ -277,6 +293,11 @@ impl Plan {
             }
             QueryRows::Contents(contents) => {
                 self.visit(&context, contents, &mut |row, id| self.entries(row, id, &mut rows))?;
+            }
+            QueryRows::Conversation { .. } if self.restriction.is_none() => {}
+            QueryRows::Conversation { everywhere } => {
+                let mut each = |row: &dyn RowSource, id| self.entries(row, id, &mut rows);
+                members::visit(&context, everywhere, &mut each)?;
             }
             QueryRows::Hierarchy { depth } => {
                 self.build_hierarchy(&context, depth, false, &mut rows)?;
@@ -383,7 +404,6 @@ impl Plan {
         mailbox: &Mailbox,
         reader: &dyn Reader,
         state: &State,
-        contents: Contents,
     ) -> Result<Option<(Vec<u64>, Vec<Entry>)>> {
         let log = changes::read_after(mailbox, reader, state.version, MAX_FOLLOW)?;
         // Trimmed, or too much.
@@ -395,10 +415,15 @@ impl Plan {
             if entry.kind == ChangeKind::LinksChanged && entry.folder == self.folder {
                 return Ok(None);
             }
+            let everywhere = self.rows == QueryRows::Conversation { everywhere: true };
+            // With a folder goes or comes what is below it.
+            if everywhere && entry.kind.is_folder() && entry.kind != ChangeKind::FolderModified {
+                return Ok(None);
+            }
             for (folder, message) in
                 [(entry.folder, entry.message), (entry.old_folder, entry.old_message)]
             {
-                if folder == self.folder && !message.is_none() {
+                if (everywhere || folder == self.folder) && !message.is_none() {
                     ids.push(keys::id_number(message.replica, message.counter));
                 }
             }
@@ -414,7 +439,7 @@ impl Plan {
         for id in &ids {
             let (replica, counter) = keys::id_parts(*id);
             let message = MessageId::new(replica, counter);
-            if let Some(row) = MessageRow::read(&context, contents, message)? {
+            if let Some(row) = self.message(&context, message)? {
                 self.entries(&row, *id, &mut new)?;
             }
         }

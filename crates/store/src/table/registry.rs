@@ -228,6 +228,7 @@ fn name(mailbox: &Mailbox, query: &Query) -> Vec<u8> {
     query.folder.write(&mut name);
     name.push(match query.rows {
         QueryRows::Contents(contents) => contents.to_byte(),
+        QueryRows::Conversation { everywhere } => 0x40 | u8::from(everywhere),
         QueryRows::Hierarchy { depth } => 0x80 | u8::from(depth),
         QueryRows::DeletedHierarchy { depth } => 0x90 | u8::from(depth),
     });

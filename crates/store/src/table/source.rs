@@ -115,7 +115,8 @@ impl<'a> MessageRow<'a> {
         Self::at(context, contents, id, context.folder, summary)
     }
 
-    fn at(
+    /// A row of a message that may be in another folder than the table's.
+    pub(crate) fn at(
         context: &'a Context<'a>,
         contents: Contents,
         id: MessageId,

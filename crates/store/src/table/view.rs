@@ -214,7 +214,7 @@ impl Core {
         }
         let state = Arc::new(self.plan.build(mailbox, reader, head.sequence)?);
         match &slot.state {
-            Some(before) if !matches!(self.plan.rows, QueryRows::Contents(_)) => {
+            Some(before) if !self.plan.rows.are_messages() => {
                 let now = (&state.rows[..], state.version);
                 self.journal.lock().compare(mailbox, reader, before, now)?;
             }
@@ -234,8 +234,8 @@ impl Core {
         head: &crate::record::head::Head,
     ) -> Result<bool> {
         match self.plan.rows {
-            QueryRows::Contents(contents) => {
-                let Some((ids, new)) = self.plan.follow(mailbox, reader, state, contents)? else {
+            QueryRows::Contents(_) | QueryRows::Conversation { .. } => {
+                let Some((ids, new)) = self.plan.follow(mailbox, reader, state)? else {
                     return Ok(false);
                 };
                 let span = (state.version, head.sequence);

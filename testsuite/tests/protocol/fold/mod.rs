@@ -1,5 +1,6 @@
 //! [MS-OXCFOLD]: folders.
 
+mod conversation;
 mod deleting;
 mod making;
 mod moving;

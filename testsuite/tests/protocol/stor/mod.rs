@@ -47,14 +47,14 @@ fn public_client(rig: &Rig, user: &str) -> Result<(Client, PublicLogon)> {
 }
 
 /// The same for ME as an administrator, who may make folders.
-fn administrator(rig: &Rig) -> Result<(Client, PublicLogon)> {
+pub fn administrator(rig: &Rig) -> Result<(Client, PublicLogon)> {
     let account = rig.store.account_by_address(ME)?.ok_or("no such account")?;
     rig.store.set_administrator(account.id, true)?;
     public_client(rig, ME)
 }
 
 /// A new public folder in the IPM subtree.
-fn make_folder(client: &mut Client, name: &str) -> Answer<(FolderId, Handle)> {
+pub fn make_folder(client: &mut Client, name: &str) -> Answer<(FolderId, Handle)> {
     let top = client.open_folder(PublicFolder::IpmSubtree.id())?;
     let texts =
         FolderTexts::Unicode { display_name: name.into(), comment: mapi::WString::from("") };

@@ -52,9 +52,8 @@ pub fn get_contents_table(
     if request.flags.0 & !VALID != 0 {
         return Err(ErrorCode::INVALID_PARAMETER.into());
     }
-    // A table of one conversation has other rows than the folder; no view makes them yet (R1174).
     if has(CONVERSATION_MEMBERS) {
-        return Err(ErrorCode::NOT_SUPPORTED.into());
+        return conversation(call, input, request.flags);
     }
     let contents = match (has(TableFlags::ASSOCIATED), has(TableFlags::SOFT_DELETES)) {
         (false, false) => Contents::Normal,
@@ -63,6 +62,28 @@ pub fn get_contents_table(
         (true, true) => Contents::SoftDeletedAssociated,
     };
     open(call, input, TableKind::Contents, Rows::Contents(contents), request.flags)
+}
+
+/// The messages of one conversation, once RopRestrict says which one (R1174, [MS-OXCTABL] 3.1.4.6).
+fn conversation(
+    call: &mut Call<'_>,
+    input: NodeId,
+    flags: TableFlags,
+) -> Result<Opened<GetTableResponse>> {
+    // MS-OXCFOLD R1024: neither FAI messages nor deleted ones.
+    let others = [TableFlags::ASSOCIATED, TableFlags::SOFT_DELETES];
+    if others.into_iter().any(|flag| flags.contains(flag)) {
+        return Err(ErrorCode::INVALID_PARAMETER.into());
+    }
+    let folder = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
+    // MS-OXCFOLD R1025
+    let everywhere = store::table::conversation_scope(&*call.mailbox()?, folder);
+    let everywhere = everywhere.ok_or(ErrorCode::NOT_SUPPORTED)?;
+    // What a delegate may read is said folder by folder, and these are rows of all of them.
+    if everywhere && !call.is_full() {
+        return Err(ErrorCode::ACCESS_DENIED.into());
+    }
+    open(call, input, TableKind::Contents, Rows::Conversation { everywhere }, flags)
 }
 
 fn open(
@@ -100,6 +121,9 @@ pub(super) fn view_of(
     restriction: Option<&Restriction>,
     guard: Option<&Restriction>,
 ) -> Result<Arc<store::table::View>> {
+    // Without a conversation there are no rows, whoever asks.
+    let guard =
+        guard.filter(|_| restriction.is_some() || !matches!(rows, Rows::Conversation { .. }));
     let restriction = match (restriction, guard) {
         (Some(restriction), Some(guard)) => {
             Some(Restriction::And(vec![guard.clone(), restriction.clone()]))

@@ -112,7 +112,7 @@ fn a_server_backs_up_and_restores_while_it_serves() {
     assert_eq!(without("new@example.test"), without(ME));
     assert!(without(ME).len() > 20);
     place.ok(&["check"]);
-    assert_eq!(end(server.child), 0);
+    assert_eq!(end(server), 0);
 }
 
 /// kill -9 in the middle, again and again: the repository stays whole, no half snapshot or half store comes

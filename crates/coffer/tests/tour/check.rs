@@ -63,5 +63,5 @@ fn a_server_is_checked_while_it_runs() {
         assert_eq!(report["clean"], true);
         assert_eq!(report["messages"], 5, "{report}");
     }
-    assert_eq!(end(running.child), 0);
+    assert_eq!(end(running), 0);
 }

@@ -83,10 +83,20 @@ fn finish(mut command: Command, arguments: &[&str], input: &str) -> (i32, String
     assert!(!(out.clone() + &err).contains("panicked"), "{arguments:?}:\n{out}{err}");
     (output.status.code().expect("it ends by itself"), out, err)
 }
-/// A server, and what it prints.
+/// A server, and what it prints. It ends with the test, also where an assertion fails.
 pub struct Running {
     pub child: Child,
     out: BufReader<ChildStdout>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that was waited for is no process any more, and is left alone.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
 }
 
 pub fn start(place: &Place, arguments: &[&str]) -> Running {
@@ -115,11 +125,29 @@ impl Running {
 }
 
 /// Ends a process that the test started, by its id, as Ctrl-C would.
-pub fn end(mut child: Child) -> i32 {
-    let pid = i32::try_from(child.id()).unwrap();
+pub fn end(mut running: Running) -> i32 {
+    let pid = i32::try_from(running.child.id()).unwrap();
     // SAFETY: the child was started here and has not been waited for, so the id is its own.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
-    child.wait().unwrap().code().expect("it ends by itself")
+    running.child.wait().unwrap().code().expect("it ends by itself")
+}
+
+/// A server that a failed assertion leaves behind would go on for ever.
+#[test]
+fn a_server_ends_with_a_test_that_fails() {
+    let pid = std::sync::atomic::AtomicI32::new(0);
+    let failed = std::panic::catch_unwind(|| {
+        let place = Place::new();
+        let mut running = start(&place, &["serve", "--ephemeral"]);
+        assert!(running.line().starts_with('{'), "one line of JSON");
+        pid.store(running.child.id() as i32, std::sync::atomic::Ordering::SeqCst);
+        panic!("as an assertion does");
+    });
+    assert!(failed.is_err());
+    let pid = pid.into_inner();
+    assert_ne!(pid, 0, "the server did not start");
+    // SAFETY: signal 0 only asks whether there is such a process.
+    assert_eq!(unsafe { libc::kill(pid, 0) }, -1, "process {pid} is still there");
 }
 
 pub fn json(text: &str) -> serde_json::Value {

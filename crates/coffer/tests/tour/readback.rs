@@ -34,7 +34,7 @@ fn what_was_imported_comes_back_over_http() {
     let back = read_back(&session);
     session.logoff().unwrap();
     let errors = server.child.stderr.take().unwrap();
-    assert_eq!(end(server.child), 0);
+    assert_eq!(end(server), 0);
     let errors = std::io::read_to_string(errors).unwrap();
     assert!(!errors.contains("panicked"), "{errors}");
 

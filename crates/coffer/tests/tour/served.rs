@@ -44,12 +44,12 @@ fn the_demo_starts_twice_on_the_same_data_and_answers_over_http() {
     let refused = other.fails(&arguments);
     assert!(refused.contains("in use"), "{refused}");
 
-    assert_eq!(end(first.child), 0);
+    assert_eq!(end(first), 0);
     let mut second = start(&place, &arguments);
     second.value("    ");
     let again = place.ok(&["ls", "--mailbox", "demo@example.test", "--json", "Inbox"]);
     assert_eq!(json(&again).as_array().map(Vec::len), Some(4), "no doubles after a second start");
-    assert_eq!(end(second.child), 0);
+    assert_eq!(end(second), 0);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn an_ephemeral_server_says_where_it_is_and_leaves_nothing() {
 
     let metrics = get(ready["metrics_url"].as_str().unwrap());
     assert!(metrics.contains("coffer_"), "{metrics}");
-    assert_eq!(end(running.child), 0);
+    assert_eq!(end(running), 0);
     assert!(!data.exists(), "nothing is left behind");
 }
 
@@ -121,7 +121,7 @@ fn top_tells_who_holds_what_and_says_when_there_is_no_server() {
     assert_eq!(status, 0);
     assert!(table.contains("USER") && table.contains("Tour/1"), "{table}");
     drop((opened, session));
-    assert_eq!(end(running.child), 0);
+    assert_eq!(end(running), 0);
 
     let unknown = place.fails(&["serve", "--ephemeral", "--limit", "foldrs=3"]);
     assert!(unknown.contains("sessions-per-user"), "the names are told: {unknown}");

@@ -58,11 +58,12 @@ fn find_ignoring_case(word: &str, needle: &str) -> Option<usize> {
     word.as_bytes().windows(needle.len()).position(|part| part.eq_ignore_ascii_case(needle))
 }
 
-/// Where a link that begins in a word ends: before what closes a sentence, and before a parenthesis that
-/// began in front of it.
+/// Where a link that begins in a word ends: before what closes a sentence, before a parenthesis that began in front
+/// of it, and before a control character, which no document shows.
 fn end_of(word: &str, start: usize) -> usize {
     let link = &word[start..];
-    let mut end = link.find(['<', '>', '"']).unwrap_or(link.len());
+    let ends = |c: char| matches!(c, '<' | '>' | '"') || c.is_control();
+    let mut end = link.find(ends).unwrap_or(link.len());
     let opened = link[..end].matches('(').count();
     let mut closed = link[..end].matches(')').count();
     loop {
@@ -102,6 +103,8 @@ mod tests {
             ("(HTTPS://a.b/c_(d)) x", "HTTPS://a.b/c_(d)", "HTTPS://a.b/c_(d)"),
             ("<www.example.com>, yes", "www.example.com", "http://www.example.com"),
             ("mail <a.b@example.com>!", "a.b@example.com", "mailto:a.b@example.com"),
+            // Found by fuzzing: a text that goes through HTML again and again grew with each pass.
+            ("http://a.b/c\u{1a}>", "http://a.b/c", "http://a.b/c"),
         ] {
             let found = pieces(line);
             let links: Vec<_> =

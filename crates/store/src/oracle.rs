@@ -1,6 +1,6 @@
 //! What must hold for any bytes: shared by the property tests and the fuzz targets.
 
-use mapi::Reader;
+use mapi::{Reader, Wire};
 
 use crate::blob::node::{self as blob, Node};
 use crate::delivery::queue;
@@ -9,6 +9,87 @@ use crate::mailbox::{per_user, read_state};
 use crate::permission::Acl;
 use crate::record::{change, folder, head, hot, mime, node, properties, search, settings, summary};
 use crate::rule::{self, Rule};
+use crate::table::outline::KeptState;
+
+/// A check of the records of one matter, by name: the fuzz target `store_` and this name, and its folder of seeds.
+pub type Check = (&'static str, fn(&[u8]));
+
+/// Those that have a target of their own, beside all records together and the backup.
+pub const CHECKS: &[Check] = &[
+    ("queue", |bytes| drop(queue_entry(bytes))),
+    ("collapse", |bytes| drop(collapse_state(bytes))),
+    ("search", |bytes| drop(criteria(bytes))),
+    ("per_user", |bytes| drop(per_user_information(bytes))),
+    ("permission", |bytes| drop(permissions(bytes))),
+    ("rule", |bytes| drop(kept_rule(bytes))),
+];
+
+/// Runs one check of [`CHECKS`] by its name.
+pub fn check(name: &str, bytes: &[u8]) {
+    match CHECKS.iter().find(|(known, _)| *known == name) {
+        Some((_, check)) => check(bytes),
+        None => panic!("there is no check {name}"),
+    }
+}
+
+/// What is read and written again is the same. None for bytes that are no such thing.
+fn stable<T, E>(
+    bytes: &[u8],
+    read: impl Fn(&[u8]) -> Result<T, E>,
+    write: impl Fn(&T) -> Vec<u8>,
+) -> Option<T> {
+    let first = read(bytes).ok()?;
+    let written = write(&first);
+    let Ok(second) = read(&written) else {
+        panic!("what was written is not readable: {written:02x?}");
+    };
+    // Not the values: a number that is none equals nothing.
+    assert_eq!(write(&second), written, "a second round trip gives other bytes");
+    Some(first)
+}
+
+/// An entry of the queue, and its key.
+fn queue_entry(bytes: &[u8]) -> Option<queue::Entry> {
+    let _ = queue::item_of(bytes);
+    stable(bytes, queue::Entry::read, queue::Entry::to_bytes)
+}
+
+/// What a client keeps of expanded categories, and gives back as it likes.
+fn collapse_state(bytes: &[u8]) -> Option<KeptState> {
+    stable(bytes, KeptState::from_wire, KeptState::to_wire)
+}
+
+/// What a search folder looks for; that its restriction is judged makes no panic either.
+fn criteria(bytes: &[u8]) -> Option<search::CriteriaRecord> {
+    let _ = search::Link::read(&bytes.to_vec().into());
+    let _ = search::Stamp::read(bytes);
+    let read = search::CriteriaRecord::read;
+    let criteria = stable(bytes, read, search::CriteriaRecord::to_bytes)?;
+    let _ = crate::table::check_restriction(&criteria.restriction);
+    Some(criteria)
+}
+
+/// What a user has read in a public folder, as a mailbox keeps it and as the public folders do.
+fn per_user_information(bytes: &[u8]) -> Option<per_user::PerUser> {
+    stable(bytes, read_state::Seen::read, read_state::Seen::to_bytes);
+    stable(bytes, per_user::PerUser::read, per_user::PerUser::to_bytes)
+}
+
+/// A permissions list, which has one form only.
+fn permissions(bytes: &[u8]) -> Option<Acl> {
+    let acl = stable(bytes, Acl::read, Acl::to_bytes)?;
+    assert_eq!(acl.to_bytes(), bytes);
+    Some(acl)
+}
+
+/// A rule, its condition and its actions; and the note that somebody got an answer.
+fn kept_rule(bytes: &[u8]) -> Option<Rule> {
+    let _ = rule::check_answered(bytes);
+    let rule = stable(bytes, |bytes| Rule::read(1, bytes), Rule::to_bytes)?;
+    let (_, _) = (rule.condition(), rule.actions());
+    let _ = rule::record::accept(&rule.properties, true);
+    Some(rule)
+}
 
 /// Any bytes as every record of a mailbox, of the directory and of the blobs: no panic.
 pub fn records(bytes: &[u8]) {
@@ -29,38 +110,17 @@ pub fn backup(bytes: &[u8]) {
 }
 
 fn read_all(bytes: &[u8]) {
+    CHECKS.iter().for_each(|(_, check)| check(bytes));
     let _ = head::Head::read(bytes);
     let _ = head::Head::read_any(bytes);
     let _ = settings::Settings::read(bytes);
-    if let Ok(rule) = Rule::read(1, bytes) {
-        assert_eq!(Rule::read(1, &rule.to_bytes()), Ok(rule));
-    }
-    let _ = rule::check_answered(bytes);
-    if let Ok(acl) = Acl::read(bytes) {
-        assert_eq!(acl.to_bytes(), bytes);
-    }
     let _ = head::Info::read(bytes);
-    if let Ok(entry) = per_user::PerUser::read(bytes) {
-        assert_eq!(per_user::PerUser::read(&entry.to_bytes()), Ok(entry));
-    }
-    if let Ok(seen) = read_state::Seen::read(bytes) {
-        assert_eq!(read_state::Seen::read(&seen.to_bytes()), Ok(seen));
-    }
     let _ = hot::Hot::read(bytes);
     let _ = folder::FolderRecord::read(bytes);
     let _ = change::read(1, bytes);
     if let Ok(summary) = summary::Summary::read(bytes) {
         assert_eq!(summary::Summary::read(&summary.to_bytes()), Ok(summary));
     }
-    if let Ok(entry) = queue::Entry::read(bytes) {
-        assert_eq!(queue::Entry::read(&entry.to_bytes()), Ok(entry));
-    }
-    let _ = queue::item_of(bytes);
-    if let Ok(criteria) = search::CriteriaRecord::read(bytes) {
-        assert_eq!(search::CriteriaRecord::read(&criteria.to_bytes()), Ok(criteria));
-    }
-    let _ = search::Link::read(&bytes.to_vec().into());
-    let _ = search::Stamp::read(bytes);
     let _ = properties::read(&mut Reader::new(bytes));
     let _ = mime::Mime::read(&mut Reader::new(bytes));
     let _ = node::read_all(&[(vec![], bytes.to_vec()), (vec![1], bytes.to_vec())]);
@@ -92,6 +152,38 @@ mod tests {
         fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             super::records(&bytes);
             super::backup(&bytes);
+        }
+    }
+
+    /// A seed is worth something if it gets to the end of its reader.
+    #[test]
+    fn the_seeds_are_what_they_are_named_for() {
+        type Taken = fn(&[u8]) -> bool;
+        let kinds: [(&str, Taken); 6] = [
+            ("queue", |bytes| super::queue_entry(bytes).is_some()),
+            ("collapse", |bytes| super::collapse_state(bytes).is_some()),
+            ("search", |bytes| super::criteria(bytes).is_some()),
+            ("per_user", |bytes| super::per_user_information(bytes).is_some()),
+            ("permission", |bytes| super::permissions(bytes).is_some()),
+            ("rule", |bytes| super::kept_rule(bytes).is_some()),
+        ];
+        assert_eq!(
+            kinds.map(|(name, _)| name)[..],
+            super::CHECKS.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+        );
+        for (name, taken) in kinds {
+            let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/store_");
+            let mut count = 0;
+            for seed in std::fs::read_dir(format!("{seeds}{name}")).unwrap() {
+                let path = seed.unwrap().path();
+                let bytes = std::fs::read(&path).unwrap();
+                assert!(taken(&bytes), "{path:?}");
+                for cut in 0..bytes.len() {
+                    super::check(name, &bytes[..cut]);
+                }
+                count += 1;
+            }
+            assert!(count > 0, "{name}");
         }
     }
 

@@ -8,7 +8,7 @@ mod answer;
 mod deferred;
 mod extended;
 mod forward;
-mod record;
+pub(crate) mod record;
 mod run;
 
 use mapi::server_id::ServerId;

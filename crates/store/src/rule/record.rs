@@ -100,7 +100,7 @@ impl Rule {
 /// Takes what a client says of a rule, if it makes sense.
 ///
 /// Errors: [`StoreError::Invalid`], or why a condition cannot be evaluated.
-pub(super) fn accept(given: &Properties, new: bool) -> Result<()> {
+pub(crate) fn accept(given: &Properties, new: bool) -> Result<()> {
     for (id, value) in given.iter() {
         let known = KNOWN.iter().find(|known| known.id() == id);
         let known = known.ok_or(StoreError::Invalid("a property that no rule has"))?;

@@ -13,7 +13,7 @@ mod find;
 mod follow;
 mod header;
 mod members;
-mod outline;
+pub(crate) mod outline;
 mod plan;
 pub(crate) mod registry;
 mod regroup;

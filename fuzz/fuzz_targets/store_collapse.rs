@@ -1,0 +1,6 @@
+//! Collapse states.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| store::oracle::check("collapse", bytes));

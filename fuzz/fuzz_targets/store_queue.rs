@@ -1,0 +1,6 @@
+//! Entries of the queue.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| store::oracle::check("queue", bytes));

@@ -1,0 +1,6 @@
+//! Rules as they are kept.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| store::oracle::check("rule", bytes));

@@ -1,0 +1,6 @@
+//! Criteria of search folders.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| store::oracle::check("search", bytes));

@@ -233,9 +233,12 @@ pub fn is_modification(data: &NotificationData) -> bool {
     data.flags.contains(NotificationFlags::OBJECT_MODIFIED)
 }
 
-/// Whether both are modifications of the same object.
+/// Whether both are modifications of the same object. What a search folder shows of a message is not the message.
 pub fn is_same_object(known: &NotificationData, other: &NotificationData) -> bool {
-    is_modification(known) && known.folder == other.folder && known.message == other.message
+    let in_search = |data: &NotificationData| data.flags.contains(NotificationFlags::SEARCH_FOLDER);
+    is_modification(known)
+        && (known.folder, known.message) == (other.folder, other.message)
+        && in_search(known) == in_search(other)
 }
 
 /// One modification in the place of two: with the counts that either has, those of the later one first.

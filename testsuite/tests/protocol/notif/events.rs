@@ -6,7 +6,7 @@ use mapi_rop::notification::{ChangedTags, NotificationData, NotificationFlags as
 use mapi_rop::parts::Text;
 use store::folder::{DeleteOptions, NewFolder};
 use store::message::ImportOptions;
-use store::{Mailbox, SpecialFolder, folder, message};
+use store::{Mailbox, SpecialFolder, folder, message, search};
 use testsuite::on_both;
 use testsuite::rig::ME;
 
@@ -30,6 +30,26 @@ fn only(told: Vec<(mapi_rop::Handle, NotificationData)>) -> NotificationData {
 }
 
 on_both! {
+    /// A message that a search folder shows is told of as itself, and as what the search folder shows.
+    /// MS-OXCNOTIF 2.2.1.4.1.2
+    fn a_message_that_a_search_folder_shows_is_told_of_by_itself(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let mailbox = mailbox(rig)?;
+        let id = put(&mailbox, INBOX, "a")?;
+        let new = NewFolder { search: true, display_name: "found".into(), ..NewFolder::default() };
+        let found = folder::create(&mailbox, SpecialFolder::Search.id(), &new)?.id;
+        let restriction = Some(mapi::Restriction::Exist { tag: tags::SUBJECT });
+        let folders = Some(vec![INBOX]);
+        let criteria = search::NewCriteria { restriction, folders, ..Default::default() };
+        search::set(&mailbox, found, &criteria)?;
+        client.register(Types::OBJECT_MODIFIED, WHOLE).expect("a subscription");
+        message::set_read(&mailbox, id, true)?;
+        let flags: Vec<u16> =
+            told(&mut client).into_iter().map(|(_, data)| data.flags.0).collect();
+        assert_eq!(flags, [0x8010, 0xc010]);
+        Ok(())
+    }
+
     /// MS-OXCNOTIF 2.2.1.1: R13
     /// MS-OXCNOTIF 2.2.1.2.1.1: R42
     /// MS-OXCNOTIF 2.2.1.4.1.2: R104, R170, R174

@@ -6,7 +6,7 @@ use mapi_rop::folder::TableFlags;
 use testsuite::raw::{Answer, Client};
 
 use crate::run::{Outcome, Run};
-use crate::store::{FolderKey, INBOX, TOP};
+use crate::store::{FolderKey, INBOX, Message, TOP};
 
 impl Run<'_> {
     /// Asks for what the server gave ids in the whole tree.
@@ -23,21 +23,15 @@ impl Run<'_> {
     }
 
     pub fn compare(&mut self, who: usize) -> Outcome {
-        self.learn(who)
+        self.learn(who)?;
+        self.compare_searches(who)?;
+        self.compare_watches()?;
+        self.compare_mail()?;
+        self.compare_commons()
     }
 
     fn compare_children(&mut self, who: usize, folder: usize) -> Outcome {
-        let rows = self.with_folder(who, self.id(folder), |client, folder| {
-            let table = client.hierarchy(folder, TableFlags::NONE)?;
-            client.set_columns(table, &[tags::FOLDER_ID, tags::DISPLAY_NAME])?;
-            let rows = all_rows(client, table)?;
-            client.release(table);
-            Ok(rows)
-        })?;
-        let rows = rows.map_err(|code| format!("a hierarchy table: {code}"))?;
-        let mut found: Vec<(String, FolderId)> =
-            rows.iter().map(|row| (text(row, 1), FolderId::from_i64(long(row, 0)))).collect();
-        found.sort();
+        let found = self.subfolders(who, folder, TableFlags::NONE)?;
         for at in self.model.children(self.key(folder)) {
             let child = &mut self.model.folders[at];
             if child.id.is_none() {
@@ -51,7 +45,38 @@ impl Run<'_> {
             .map(|child| (child.name.clone(), child.id.unwrap_or(FolderId::NONE)))
             .collect();
         expected.sort();
-        same("subfolders", found, expected)
+        same("subfolders", found, expected)?;
+        let key = self.key(folder);
+        let gone = self.model.gone.iter().filter(|gone| gone.parent == key);
+        let mut expected: Vec<(String, FolderId)> = gone
+            .map(|gone| {
+                (gone.folders[0].name.clone(), gone.folders[0].id.unwrap_or(FolderId::NONE))
+            })
+            .collect();
+        expected.sort();
+        let found = self.subfolders(who, folder, TableFlags::SOFT_DELETES)?;
+        same("soft-deleted subfolders", found, expected)
+    }
+
+    /// Names and ids, sorted.
+    fn subfolders(
+        &mut self,
+        who: usize,
+        folder: usize,
+        flags: TableFlags,
+    ) -> Outcome<Vec<(String, FolderId)>> {
+        let rows = self.with_folder(who, self.id(folder), |client, folder| {
+            let table = client.hierarchy(folder, flags)?;
+            client.set_columns(table, &[tags::FOLDER_ID, tags::DISPLAY_NAME])?;
+            let rows = all_rows(client, table)?;
+            client.release(table);
+            Ok(rows)
+        })?;
+        let rows = rows.map_err(|code| format!("a hierarchy table: {code}"))?;
+        let mut found: Vec<(String, FolderId)> =
+            rows.iter().map(|row| (text(row, 1), FolderId::from_i64(long(row, 0)))).collect();
+        found.sort();
+        Ok(found)
     }
 
     pub fn compare_folder(&mut self, who: usize, folder: usize) -> Outcome {
@@ -81,8 +106,7 @@ impl Run<'_> {
         let (tables, counts) = asked.map_err(|code| format!("a folder's content: {code}"))?;
         for fai in [false, true] {
             self.compare_messages(folder, fai, &tables[usize::from(fai)])?;
-            let deleted = self.model.folders[folder].deleted[usize::from(fai)];
-            same("soft-deleted messages", tables[2 + usize::from(fai)].len(), deleted)?;
+            self.compare_deleted(folder, fai, &tables[2 + usize::from(fai)])?;
         }
         let model = &self.model.folders[folder];
         let subfolders = !self.model.children(model.key).is_empty();
@@ -113,35 +137,14 @@ impl Run<'_> {
             });
             message.id = at.map(|at| new.remove(at).id);
         }
-        let messages = self.model.folders[folder].messages.iter();
-        let mut expected: Vec<Seen> = messages
-            .filter(|message| message.associated == fai)
-            .map(|message| Seen {
-                id: message.id.unwrap_or(MessageId::NONE),
-                subject: message.subject.clone(),
-                importance: message.importance,
-                read: message.read,
-            })
-            .collect();
-        expected.sort();
+        let expected = expected(&self.model.folders[folder].messages, fai);
         same(if fai { "associated messages" } else { "messages" }, found, expected)
     }
 
-    /// Nothing is left of it, and the store is whole.
-    pub fn end(mut self) -> Outcome {
-        for held in std::mem::take(&mut self.held) {
-            self.clients[held.who].release(held.handle);
-        }
-        for client in &mut self.clients {
-            let logon = client.logon;
-            client.release(logon);
-        }
-        // Of each Session Context nothing but itself is left.
-        same("live objects", self.rig.live(), self.clients.len() as u64)?;
-        self.clients.clear();
-        same("panics", self.rig.ledger().panics(), 0)?;
-        let report = store::check::store(&self.rig.store, &Default::default(), &mut |_| {});
-        same("problems of the store", report.map_err(words)?.left_in_words(), Vec::new())
+    fn compare_deleted(&self, folder: usize, fai: bool, rows: &[PropertyRow]) -> Outcome {
+        let mut found: Vec<Seen> = rows.iter().map(seen).collect();
+        found.sort();
+        same("soft-deleted messages", found, expected(&self.model.folders[folder].deleted, fai))
     }
 }
 
@@ -154,13 +157,26 @@ struct Seen {
     id: MessageId,
 }
 
+fn expected(messages: &[Message], fai: bool) -> Vec<Seen> {
+    let messages = messages.iter().filter(|message| message.associated == fai);
+    let mut expected: Vec<Seen> = messages
+        .map(|message| Seen {
+            id: message.id.unwrap_or(MessageId::NONE),
+            subject: message.subject.clone(),
+            importance: message.importance,
+            read: message.read,
+        })
+        .collect();
+    expected.sort();
+    expected
+}
+
 fn seen(row: &PropertyRow) -> Seen {
-    let int = |index| row.value(index).and_then(PropertyValue::as_i32).unwrap_or(-1);
     Seen {
         id: MessageId::from_i64(long(row, 0)),
         subject: text(row, 1),
-        importance: int(2),
-        read: int(3) & 1 != 0,
+        importance: int(row, 2),
+        read: int(row, 3) & 1 != 0,
     }
 }
 
@@ -169,7 +185,11 @@ pub fn text(row: &PropertyRow, index: usize) -> String {
     value.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn long(row: &PropertyRow, index: usize) -> i64 {
+pub fn int(row: &PropertyRow, index: usize) -> i32 {
+    row.value(index).and_then(PropertyValue::as_i32).unwrap_or(-1)
+}
+
+pub fn long(row: &PropertyRow, index: usize) -> i64 {
     row.value(index).and_then(PropertyValue::as_i64).unwrap_or(0)
 }
 

@@ -4,9 +4,20 @@
 //! A run is bounded and the same each time; `COFFER_MODEL_CASES` runs more, `COFFER_MODEL_SEED` others.
 
 mod compare;
+mod contents;
+mod events;
+mod folders;
+mod messages;
 mod operation;
+mod permissions;
+mod public;
+mod rules;
 mod run;
+mod searches;
 mod store;
+mod tables;
+mod want;
+mod watches;
 
 use proptest::collection::vec;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};

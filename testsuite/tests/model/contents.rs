@@ -368,7 +368,7 @@ impl Run<'_> {
         {
             content.blob = original.content.blob;
         }
-        if copy.attachments && !(copy.no_overwrite && !content.attachments.is_empty()) {
+        if copy.attachments && (!copy.no_overwrite || content.attachments.is_empty()) {
             content.attachments = original.content.attachments;
         }
         self.compare_content(who, target, to)

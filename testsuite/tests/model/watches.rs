@@ -146,9 +146,10 @@ impl Run<'_> {
             Of::Search(id) => searches.iter().any(|search| search.id == id),
         };
         // What becomes of the table of a folder that is gone is not said.
-        let (watches, gone) = std::mem::take(&mut self.watches).into_iter().partition(stays);
+        let (watches, gone): (Vec<Watch>, Vec<Watch>) =
+            std::mem::take(&mut self.watches).into_iter().partition(stays);
         self.watches = watches;
-        for watch in Vec::<Watch>::from(gone) {
+        for watch in gone {
             self.clients[watch.who].release(watch.table);
         }
         for who in 0..self.clients.len() {

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use testsuite::raw::{Answer, Client};
 
 use crate::compare::same;
+use crate::contents::Content;
 use crate::events::Event;
 use crate::run::{Outcome, Run, partial};
 use crate::store::Message;
@@ -106,6 +107,8 @@ pub struct Held {
     /// On which the change stands.
     version: u32,
     importance: i32,
+    /// What was in it when it was opened, or saved from here.
+    content: Content,
 }
 
 impl Run<'_> {
@@ -318,8 +321,9 @@ impl Run<'_> {
             Ok(handle)
         };
         let handle = open().map_err(|code| format!("a message opens: {code}"))?;
-        let version = self.model.message(id).expect("a message that was picked").version;
-        self.held.push(Held { who, handle, folder, id, version, importance });
+        let message = self.model.message(id).expect("a message that was picked");
+        let (version, content) = (message.version, message.content.clone());
+        self.held.push(Held { who, handle, folder, id, version, importance, content });
         Ok(())
     }
 
@@ -346,8 +350,10 @@ impl Run<'_> {
             return same("a stale save", answer, Err(ErrorCode::OBJECT_MODIFIED));
         }
         same("a save", answer, Ok(id))?;
+        // A save by force takes no part of what others saved meanwhile.
+        let content = self.held[at].content.clone();
         let saved = self.note_saved(folder, id);
-        saved.importance = importance;
+        (saved.importance, saved.content) = (importance, content);
         self.held[at].version = saved.version;
         Ok(())
     }

@@ -267,6 +267,13 @@ on_both! {
         assert_eq!(flags_of(&mut client, id) & (READ | NOTIFY_READ), 0);
         assert_eq!(number(&mut client, message, tags::MESSAGE_FLAGS).expect("flags") & NOTIFY_READ, 0);
         assert_eq!(receipts(rig)?, ["REPORT.IPM.Note.IPNRN"]);
+        // The same for messages that are not open.
+        let other = asked(rig, false)?;
+        let folder = client.open_folder(INBOX).expect("the inbox");
+        let done = set_flags(&mut client, folder, ReadFlags::GENERATE_RECEIPT_ONLY, &[other]);
+        assert_eq!(done, Ok(false));
+        assert_eq!(flags_of(&mut client, other) & (READ | NOTIFY_READ), 0);
+        assert_eq!(receipts(rig)?, ["REPORT.IPM.Note.IPNRN"; 2]);
         Ok(())
     }
 
@@ -278,7 +285,7 @@ on_both! {
         let pending = NOTIFY_READ | NOTIFY_UNREAD;
         assert_eq!(flags_of(&mut client, id) & (READ | pending), pending);
         let set = |client: &mut Client, flags| {
-            set_flags(client, folder, flags, &[id]).expect("set");
+            assert_eq!(set_flags(client, folder, flags, &[id]), Ok(false));
             flags_of(client, id) & (READ | pending)
         };
         assert_eq!(set(&mut client, ReadFlags::CLEAR_NOTIFY_UNREAD), NOTIFY_READ);
@@ -289,7 +296,7 @@ on_both! {
         assert_ne!(other, id);
         let ids = [other];
         let suppress = ReadFlags(ReadFlags::SUPPRESS_RECEIPT.0 | 0x0a);
-        set_flags(&mut client, folder, suppress, &ids).expect("set");
+        assert_eq!(set_flags(&mut client, folder, suppress, &ids), Ok(false));
         assert_eq!(flags_of(&mut client, other) & (READ | NOTIFY_READ), READ);
         assert!(receipts(rig)?.is_empty());
         Ok(())
@@ -305,7 +312,10 @@ on_both! {
             notify_non_read: true,
             messages: vec![id].into(),
         };
-        client.call(folder, RopRequest::DeleteMessages(body)).expect("deleted");
+        match client.call(folder, RopRequest::DeleteMessages(body)).expect("deleted") {
+            RopResponse::DeleteMessages(answer) => assert!(!answer.partial_completion),
+            other => panic!("{other:?}"),
+        }
         assert_eq!(receipts(rig)?, ["REPORT.IPM.Note.IPNNRN"]);
         Ok(())
     }

@@ -9,6 +9,16 @@ use testsuite::rig::ME;
 
 use super::*;
 
+/// A new message; what making it tells.
+fn created(client: &mut Client, associated: bool) -> (Handle, Option<MessageId>) {
+    let request = CreateMessageRequest { code_page: LOGON_CODE_PAGE, folder: INBOX, associated };
+    let body = RopRequest::CreateMessage(request);
+    match client.call_two(client.logon, Handle::NONE, body).expect("a message") {
+        (RopResponse::CreateMessage(made), message) => (message, made.message.0),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn delete(client: &mut Client, id: MessageId) {
     let folder = client.open_folder(INBOX).expect("the inbox");
     let body = DeleteMessagesRequest {
@@ -83,7 +93,8 @@ on_both! {
         let modes = [(0x00, 0), (0x01, 1), (0x03, 1), (0x80, 0), (0x81, 1), (0x40, 0)];
         for (flags, level) in modes {
             let flags = OpenMessageFlags(flags);
-            let (_, message) = opened(&mut client, logon, INBOX, id, flags).expect("opened");
+            let (answer, message) = opened(&mut client, logon, INBOX, id, flags).expect("opened");
+            assert_eq!(answer.normalized_subject, typed("subject"));
             assert_eq!(number(&mut client, message, tags::ACCESS_LEVEL), Ok(level));
             let set = client.set(message, tags::SUBJECT, "other");
             let expected = if level == 1 { Ok(()) } else { Err(ErrorCode::ACCESS_DENIED) };
@@ -124,15 +135,9 @@ on_both! {
     fn a_new_message_is_normal_or_associated(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         for associated in [false, true] {
-            let request =
-                CreateMessageRequest { code_page: LOGON_CODE_PAGE, folder: INBOX, associated };
-            let answer =
-                client.call_two(client.logon, Handle::NONE, RopRequest::CreateMessage(request));
-            let (RopResponse::CreateMessage(made), message) = answer.expect("a message") else {
-                panic!("the answer of another ROP");
-            };
+            let (message, id) = created(&mut client, associated);
             // It gets its MID when it is saved.
-            assert_eq!(made.message.0, None);
+            assert_eq!(id, None);
             assert_eq!(client.get(message, tags::ASSOCIATED), Ok(associated.into()));
             assert_eq!(client.get(message, tags::MID), Err(ErrorCode::NOT_FOUND));
             let id = client.save(message, SaveFlags::NONE).expect("a save");
@@ -146,7 +151,8 @@ on_both! {
     /// MS-OXCMSG 3.2.5.2: R341, R342, R347, R353, R339
     fn a_new_message_has_what_the_server_initializes(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
-        let message = draft(&mut client);
+        let (message, id) = created(&mut client, false);
+        assert_eq!(id, None);
         let numbers = [
             (tags::IMPORTANCE, 1),
             (tags::SENSITIVITY, 0),

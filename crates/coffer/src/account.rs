@@ -9,6 +9,7 @@ use store::{Account, Grants, NewAccount, Store, StoreError, folder, quota, reten
 use crate::cli::{GrantArgs, QuotaArgs, RetentionArgs};
 use crate::control::Output;
 use crate::password::Secret;
+use crate::public;
 use crate::size;
 
 /// The account of an address, or an error that says what to do.
@@ -16,7 +17,19 @@ pub fn find(store: &Store, address: &str) -> anyhow::Result<Account> {
     let Some(account) = store.account_by_address(address)? else {
         bail!("there is no account {address}; `coffer user list` shows those that there are");
     };
+    if address.eq_ignore_ascii_case(store::directory::public::ADDRESS) {
+        bail!("{address} is no account of a user; see `coffer public --help`");
+    }
     Ok(account)
+}
+
+/// The account of a mailbox that a command looks into; "public" is the store of public folders.
+pub fn owner(store: &Store, address: &str) -> anyhow::Result<Account> {
+    let public = store::directory::public::ADDRESS;
+    match public::address_of(address).eq_ignore_ascii_case(public) {
+        true => public::account(store),
+        false => find(store, address),
+    }
 }
 
 pub fn add(
@@ -54,9 +67,12 @@ pub fn make(
 }
 
 pub fn list(store: &Store, json: bool, out: &mut dyn Output) -> anyhow::Result<()> {
-    let accounts = store.accounts()?;
+    let mut accounts = store.accounts()?;
+    // That of the public folders is nobody's.
+    accounts.retain(|account| account.address != store::directory::public::ADDRESS);
     if json {
-        let list: Vec<_> = accounts.iter().map(describe).collect();
+        let list = accounts.iter().map(|account| describe(store, account));
+        let list = list.collect::<anyhow::Result<Vec<_>>>()?;
         out.line(serde_json::to_string_pretty(&list)?)?;
         return Ok(());
     }
@@ -65,7 +81,8 @@ pub fn list(store: &Store, json: bool, out: &mut dyn Output) -> anyhow::Result<(
     }
     for account in accounts {
         let state = if account.disabled { "  (disabled)" } else { "" };
-        out.line(format!("{:<40} {}{state}", account.address, account.display_name))?;
+        let rank = if store.is_administrator(account.id)? { "  (administrator)" } else { "" };
+        out.line(format!("{:<40} {}{rank}{state}", account.address, account.display_name))?;
     }
     Ok(())
 }
@@ -79,7 +96,7 @@ pub fn show(store: &Store, address: &str, json: bool, out: &mut dyn Output) -> a
     let (send_as, on_behalf) = (with(Grants::SEND_AS)?, with(Grants::SEND_ON_BEHALF)?);
     let usage = quota::usage(&mailbox)?;
     if json {
-        let mut value = describe(&account);
+        let mut value = describe(store, &account)?;
         value["full_access"] = json!(grantees);
         value["send_as"] = json!(send_as);
         value["send_on_behalf"] = json!(on_behalf);
@@ -94,6 +111,9 @@ pub fn show(store: &Store, address: &str, json: bool, out: &mut dyn Output) -> a
     out.line(format!("legacy DN    {}", account.legacy_dn))?;
     out.line(format!("mailbox      {}", account.mailbox_guid))?;
     out.line(format!("disabled     {}", if account.disabled { "yes" } else { "no" }))?;
+    if store.is_administrator(account.id)? {
+        out.line("rank         administrator")?;
+    }
     out.line(format!("Inbox        {} messages, {} unread", inbox.contents, inbox.unread))?;
     out.line(format!("holds        {}", words_of(&usage)))?;
     let days = retention::days(&mailbox);
@@ -139,7 +159,7 @@ fn describe_usage(usage: &Usage) -> serde_json::Value {
 }
 
 pub fn quota(store: &Store, args: &QuotaArgs, out: &mut dyn Output) -> anyhow::Result<()> {
-    let account = find(store, &args.address)?;
+    let account = owner(store, &args.address)?;
     let mailbox = store.mailbox(account.mailbox)?;
     let given = [args.warn, args.prohibit_send, args.prohibit_receive];
     if args.default {
@@ -195,6 +215,19 @@ pub fn set_disabled(
     Ok(())
 }
 
+pub fn set_administrator(
+    store: &Store,
+    address: &str,
+    administrator: bool,
+    out: &mut dyn Output,
+) -> anyhow::Result<()> {
+    let account = find(store, address)?;
+    store.set_administrator(account.id, administrator)?;
+    let is = if administrator { "an administrator" } else { "no administrator" };
+    out.line(format!("{} is {is}, from the next logon on", account.address))?;
+    Ok(())
+}
+
 pub fn remove(store: &Store, address: &str, out: &mut dyn Output) -> anyhow::Result<()> {
     let account = find(store, address)?;
     store.remove_account(account.id)?;
@@ -244,7 +277,7 @@ pub fn revoke(store: &Store, args: &GrantArgs, out: &mut dyn Output) -> anyhow::
 }
 
 pub fn retention(store: &Store, args: &RetentionArgs, out: &mut dyn Output) -> anyhow::Result<()> {
-    let account = find(store, &args.address)?;
+    let account = owner(store, &args.address)?;
     let mailbox = store.mailbox(account.mailbox)?;
     if args.default || args.days.is_some() {
         retention::set_days(&mailbox, args.days)?;
@@ -264,12 +297,13 @@ fn grantees(store: &Store, account: &Account, grant: Grants) -> anyhow::Result<V
     Ok(ids.filter_map(|id| Some(store.account(id).ok()?.address)).collect())
 }
 
-fn describe(account: &Account) -> serde_json::Value {
-    json!({
+fn describe(store: &Store, account: &Account) -> anyhow::Result<serde_json::Value> {
+    Ok(json!({
         "address": account.address,
         "display_name": account.display_name,
         "legacy_dn": account.legacy_dn,
         "mailbox_guid": account.mailbox_guid.to_string(),
         "disabled": account.disabled,
-    })
+        "administrator": store.is_administrator(account.id)?,
+    }))
 }

@@ -13,7 +13,7 @@ use crate::control::{Event, Output};
 
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub struct CheckArgs {
-    /// Only the mailbox of this account.
+    /// Only the mailbox of this account; "public" for public folders.
     #[arg(long, value_name = "ADDRESS")]
     pub mailbox: Option<String>,
     /// Mend what can be mended, and say what is lost. Take a backup before, if you have none: a backup
@@ -38,7 +38,7 @@ pub fn run(store: &Store, args: &CheckArgs, out: &mut dyn Output) -> anyhow::Res
     };
     let report = match &args.mailbox {
         Some(address) => {
-            let number = account::find(store, address)?.mailbox;
+            let number = account::owner(store, address)?.mailbox;
             check::mailbox_by_number(store, number, &options, &mut tell)
         }
         None => check::store(store, &options, &mut tell),

@@ -77,6 +77,9 @@ pub enum Command {
     /// Who else may open a mailbox, how much it may hold, and how long it keeps what was deleted.
     #[command(subcommand)]
     Mailbox(MailboxCommand),
+    /// Make, delete and list public folders, and say who may do what in them.
+    #[command(subcommand)]
+    Public(crate::public::PublicCommand),
     /// Carry EML, mbox, Maildir, MSG and PST files into a mailbox.
     Import(ImportArgs),
     /// Write a mailbox out as EML files or mbox files.
@@ -190,6 +193,10 @@ pub enum UserCommand {
     Disable { address: String },
     /// Let a disabled account log on again.
     Enable { address: String },
+    /// Make an account an administrator: it may open every mailbox and rule over public folders.
+    Promote { address: String },
+    /// Make an administrator an account like others.
+    Demote { address: String },
     /// Remove an account and its mailbox for good.
     Remove {
         address: String,
@@ -259,7 +266,7 @@ pub struct QuotaArgs {
 
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub struct RecoverArgs {
-    /// The account whose mailbox it is.
+    /// The account whose mailbox it is; "public" for public folders.
     #[arg(long, value_name = "ADDRESS")]
     pub mailbox: String,
     /// Bring back all that can be.
@@ -283,7 +290,7 @@ pub struct RecoverArgs {
 pub struct WhyArgs {
     /// Who wants to do it.
     pub user: String,
-    /// Whose mailbox it is.
+    /// Whose mailbox it is; "public" for public folders.
     pub mailbox: String,
     /// The folder's path, such as "Inbox/Work", or its id.
     pub folder: String,

@@ -13,10 +13,12 @@ use crate::cli::{
 use crate::control::Output;
 use crate::manifest::ManifestArgs;
 use crate::password::Secret;
+use crate::public::PublicCommand;
 use crate::restore::RestoreArgs;
 use crate::top::Served;
 use crate::{
-    account, backup, check, export, import, maintain, manifest, recover, restore, show, top, why,
+    account, backup, check, export, import, maintain, manifest, public, recover, restore, show,
+    top, why,
 };
 
 /// A command with everything that it needs; passwords have been asked for and paths are absolute.
@@ -44,9 +46,14 @@ pub enum Request {
         address: String,
         disabled: bool,
     },
+    UserAdministrator {
+        address: String,
+        administrator: bool,
+    },
     UserRemove {
         address: String,
     },
+    Public(PublicCommand),
     Mailbox(MailboxCommand),
     Import(ImportArgs),
     Export(ExportArgs),
@@ -88,7 +95,11 @@ pub fn run(
         Request::UserDisable { address, disabled } => {
             account::set_disabled(store, &address, disabled, out)
         }
+        Request::UserAdministrator { address, administrator } => {
+            account::set_administrator(store, &address, administrator, out)
+        }
         Request::UserRemove { address } => account::remove(store, &address, out),
+        Request::Public(command) => public::run(store, &command, out),
         Request::Mailbox(MailboxCommand::Grant(args)) => account::grant(store, &args, out),
         Request::Mailbox(MailboxCommand::Revoke(args)) => account::revoke(store, &args, out),
         Request::Mailbox(MailboxCommand::Retention(args)) => account::retention(store, &args, out),

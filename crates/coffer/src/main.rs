@@ -15,6 +15,7 @@ mod manifest;
 mod open;
 mod owners;
 mod password;
+mod public;
 mod recover;
 mod restore;
 mod serve;
@@ -63,6 +64,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&data, &args)?,
         Command::User(command) => user(&data, command)?,
         Command::Mailbox(command) => ask(&data, Request::Mailbox(command))?,
+        Command::Public(command) => ask(&data, Request::Public(command))?,
         Command::Import(mut args) => {
             args.paths = args.paths.into_iter().map(absolute).collect::<anyhow::Result<_>>()?;
             ask(&data, Request::Import(args))?
@@ -113,6 +115,12 @@ fn user(data: &Path, command: UserCommand) -> anyhow::Result<u8> {
         }
         UserCommand::Enable { address } => {
             (Request::UserDisable { address, disabled: false }, None)
+        }
+        UserCommand::Promote { address } => {
+            (Request::UserAdministrator { address, administrator: true }, None)
+        }
+        UserCommand::Demote { address } => {
+            (Request::UserAdministrator { address, administrator: false }, None)
         }
         UserCommand::Remove { address, yes } => {
             if !yes && !confirmed(&address)? {

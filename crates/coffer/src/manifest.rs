@@ -16,7 +16,7 @@ use crate::terminal::Terminal;
 
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub struct ManifestArgs {
-    /// Only this account's mailbox; all mailboxes if not given.
+    /// Only this account's mailbox ("public" for public folders); all mailboxes if not given.
     #[arg(long, value_name = "ADDRESS")]
     pub mailbox: Option<String>,
     /// Leave ids, change numbers and counters out, so that a copy under new ids has the same hashes.
@@ -52,7 +52,7 @@ pub fn run(store: &Store, args: &ManifestArgs, out: &mut dyn Output) -> anyhow::
     let options = Options { ids: !args.without_ids, deleted: !args.without_deleted };
     let mut total = Total::default();
     let accounts = match &args.mailbox {
-        Some(address) => vec![crate::account::find(store, address)?],
+        Some(address) => vec![crate::account::owner(store, address)?],
         None => {
             for line in manifest::accounts(store, options)? {
                 total.add(&line);

@@ -16,7 +16,7 @@ use crate::show::parse_id;
 const MAX_AT_ONCE: usize = 1_000_000;
 
 pub fn run(store: &Store, args: &RecoverArgs, out: &mut dyn Output) -> anyhow::Result<u8> {
-    let account = crate::account::find(store, &args.mailbox)?;
+    let account = crate::account::owner(store, &args.mailbox)?;
     let mailbox = store.mailbox(account.mailbox)?;
     let since = match &args.since {
         Some(text) => parse_time(text)?,

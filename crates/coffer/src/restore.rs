@@ -12,6 +12,7 @@ use store::{Account, Mailbox, NewAccount, Store};
 use crate::backup::watched;
 use crate::command::Request;
 use crate::control::{self, Event, Output};
+use crate::public;
 use crate::show::parse_id;
 use crate::terminal::Terminal;
 
@@ -25,7 +26,8 @@ pub struct RestoreArgs {
     #[arg(conflicts_with = "mailbox")]
     pub to: Option<PathBuf>,
     /// Restore this account's mailbox into the data directory: with its account, passwords and ids where the
-    /// account is gone, else into a folder "Restored ..." of the mailbox that is there.
+    /// account is gone, else into a folder "Restored ..." of the mailbox that is there. "public" for public
+    /// folders.
     #[arg(long, value_name = "ADDRESS")]
     pub mailbox: Option<String>,
     /// Only this folder of the mailbox with all below it: a path such as "Inbox/Work", or an id.
@@ -81,7 +83,8 @@ fn whole(args: &RestoreArgs, to: &Path, out: &mut dyn Output) -> anyhow::Result<
 
 /// Restores a mailbox or a part of one into a store.
 pub fn run(store: &Store, args: &RestoreArgs, out: &mut dyn Output) -> anyhow::Result<u8> {
-    let Some(address) = &args.mailbox else { bail!("name a mailbox with --mailbox") };
+    let Some(address) = args.mailbox.as_deref() else { bail!("name a mailbox with --mailbox") };
+    let address = public::address_of(address);
     let repository = Repository::open(&args.repository)?;
     let opened = backup::open(&repository, args.at.as_deref(), args.skip_damaged)?;
     let (before, saved) = backup::find_mailbox(&opened, address)?;
@@ -94,7 +97,7 @@ pub fn run(store: &Store, args: &RestoreArgs, out: &mut dyn Output) -> anyhow::R
         .collect();
     warn(out, "could not be read when it was backed up", &missing)?;
     let whole_mailbox = args.folder.is_none() && args.message.is_none();
-    let to = args.into.as_ref().unwrap_or(address);
+    let to = args.into.as_deref().map_or(address, public::address_of);
     let clean = match store.account_by_address(to)? {
         Some(account) => carry(store, &opened, &before, &account, args, args.in_place, out)?,
         None if !whole_mailbox => bail!(
@@ -104,7 +107,7 @@ pub fn run(store: &Store, args: &RestoreArgs, out: &mut dyn Output) -> anyhow::R
         None if to.eq_ignore_ascii_case(address) => adopt(store, &repository, &opened, args, out)?,
         None => {
             let new = NewAccount {
-                address: to.clone(),
+                address: to.to_owned(),
                 display_name: before.display_name.clone(),
                 password: None,
             };

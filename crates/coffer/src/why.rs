@@ -12,7 +12,7 @@ use crate::control::Output;
 
 pub fn run(store: &Store, args: &WhyArgs, out: &mut dyn Output) -> anyhow::Result<u8> {
     let user = crate::account::find(store, &args.user)?;
-    let owner = crate::account::find(store, &args.mailbox)?;
+    let owner = crate::account::owner(store, &args.mailbox)?;
     let mailbox = store.mailbox(owner.mailbox)?;
     let folder = crate::recover::find_folder(&mailbox, &args.folder)?;
     let name = store::folder::info(&mailbox, folder)

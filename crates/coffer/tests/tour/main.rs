@@ -5,6 +5,7 @@ mod check;
 mod corpus;
 mod differences;
 mod program;
+mod public;
 mod readback;
 mod samples;
 #[path = "../../../formats/tests/seen/mod.rs"]

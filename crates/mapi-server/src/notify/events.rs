@@ -54,6 +54,14 @@ impl<'a> Facts<'a> {
         self.folders.insert(id, facts);
         Ok(facts)
     }
+
+    /// Messages of a folder that the one who is told has not read.
+    fn unread(&self, id: FolderId, now: FolderFacts) -> Result<u32, StoreError> {
+        match self.mailbox.is_public() {
+            true => folder::unread(self.mailbox, id),
+            false => Ok(now.unread),
+        }
+    }
 }
 
 impl Facts<'_> {
@@ -202,9 +210,10 @@ fn counts(
         return Ok(None);
     }
     let Some(now) = facts.folder(folder)? else { return Ok(None) };
+    let unread = unread.then(|| facts.unread(folder, now)).transpose()?;
     let kind = NotificationFlags::OBJECT_MODIFIED;
     let data = NotificationData::folder(kind, folder, now.parent, None, None)
-        .with_counts(total.then_some(now.contents), unread.then_some(now.unread));
+        .with_counts(total.then_some(now.contents), unread);
     Ok(Some(Happening { kind, folders: vec![folder], messages: Vec::new(), data }))
 }
 
@@ -224,7 +233,7 @@ pub fn anything(
     }
     let data = NotificationData::folder(kind, folder, FolderId::NONE, None, None);
     Ok(match facts.folder(folder)? {
-        Some(now) => data.with_counts(Some(now.contents), Some(now.unread)),
+        Some(now) => data.with_counts(Some(now.contents), Some(facts.unread(folder, now)?)),
         None => data,
     })
 }

@@ -149,7 +149,7 @@ impl<'a> FolderView<'a> {
             },
             tags::CONTENT_COUNT => count(r.contents),
             tags::CONTENT_UNREAD_COUNT => {
-                let own = read_state::unread(self.mailbox, self.reader, self.id)?;
+                let own = read_state::unread(self.mailbox, self.reader, self.id, r.kind)?;
                 count(own.unwrap_or(r.unread))
             }
             tags::ASSOCIATED_CONTENT_COUNT => count(r.associated),

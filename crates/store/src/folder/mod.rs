@@ -7,6 +7,7 @@ use mapi::{ChangeNumber, ErrorCode, FileTime, FolderId, PropertyProblem, Propert
 use crate::engine::{Direction, KeyRange, Reader, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
+use crate::mailbox::read_state;
 use crate::mailbox::store_properties::problem;
 use crate::mailbox::writer::{self, Tx};
 use crate::record::folder::{FolderRecord, FolderState};
@@ -218,6 +219,15 @@ pub(crate) fn insert(
 /// Errors: [`StoreError::NotFound`].
 pub fn info(mailbox: &Mailbox, id: FolderId) -> Result<FolderInfo> {
     Ok(to_info(id, readable(mailbox, mailbox.reader(), id)?))
+}
+
+/// Messages that a folder shows and the one who asks has not read. In public folders they are counted.
+///
+/// Errors: [`StoreError::NotFound`].
+pub fn unread(mailbox: &Mailbox, id: FolderId) -> Result<u32> {
+    let record = readable(mailbox, mailbox.reader(), id)?;
+    let own = read_state::unread(mailbox, mailbox.reader(), id, record.kind)?;
+    Ok(own.unwrap_or(record.unread))
 }
 
 /// The child of that name, case-insensitively.

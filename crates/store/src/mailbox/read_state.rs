@@ -7,9 +7,11 @@ use std::ops::ControlFlow;
 use mapi::{ChangeNumber, FileTime, FolderId, Guid, IdSet, Reader as Bytes, Wire, WireError};
 
 use super::writer::Tx;
-use crate::engine::{Direction, KeyRange, Reader, Space};
+use crate::engine::{Direction, KeyRange, Reader, Space, Value};
+use crate::folder::FolderKind;
 use crate::keys::{self, Kind};
 use crate::record::hot::Hot;
+use crate::record::search::Link;
 use crate::record::summary::Packed;
 use crate::record::{parts, version};
 use crate::table::Contents;
@@ -34,6 +36,8 @@ pub(crate) struct Seen {
 const VERSION: u8 = 1;
 /// Bytes of a set at most. One of every second message of a million is shorter.
 pub(crate) const MAX_SET: usize = 256 << 10;
+/// Folders whose sets are held at a time where a search folder is counted.
+const MAX_FOLDERS: usize = 64;
 
 impl Seen {
     pub(crate) fn read(bytes: &[u8]) -> Result<Seen, WireError> {
@@ -75,20 +79,47 @@ pub(crate) fn has_read(mailbox: &Mailbox, reader: &dyn Reader, hot: &Hot) -> Res
     }
 }
 
-/// How many messages of a folder the one who asks has not read; None where the folder's record tells.
+/// How many messages that a folder shows the one who asks has not read; None where the folder's record tells.
+/// Messages of a search folder are read in the folders in which they are.
 pub(crate) fn unread(
     mailbox: &Mailbox,
     reader: &dyn Reader,
     folder: FolderId,
+    kind: FolderKind,
 ) -> Result<Option<u32>> {
-    let Some(seen) = seen(mailbox, reader, folder)? else { return Ok(None) };
-    let prefix = mailbox.key(Kind::Summary, &[&keys::fid(folder), &[Contents::Normal.to_byte()]]);
+    let Some(viewer) = mailbox.viewer() else { return Ok(None) };
+    let prefix = match kind {
+        FolderKind::Search => mailbox.key(Kind::Link, &[&keys::fid(folder)]),
+        FolderKind::Root | FolderKind::Generic => {
+            mailbox.key(Kind::Summary, &[&keys::fid(folder), &[Contents::Normal.to_byte()]])
+        }
+    };
+    let mut known = Vec::new();
+    let mut has_read = |value: Value| -> Result<bool> {
+        let (home, summary) = match kind {
+            FolderKind::Search => Link::read(&value).map(|link| (link.home, link.summary))?,
+            FolderKind::Root | FolderKind::Generic => (folder, value),
+        };
+        let at = match known.iter().position(|(id, _)| *id == home) {
+            Some(at) => at,
+            None => {
+                if known.len() == MAX_FOLDERS {
+                    known.clear();
+                }
+                known.push((home, load(mailbox, reader, home, viewer)?.0));
+                known.len() - 1
+            }
+        };
+        known[at].1.has(mailbox, Packed::new(summary)?.change())
+    };
     let mut unread = 0;
     let mut failed = None;
     let range = KeyRange::prefix(prefix);
-    reader.visit(Space::Mailbox, &range, Direction::Forward, &mut |_, value| {
-        let read = Packed::new(value).map_err(StoreError::from);
-        match read.and_then(|summary| seen.has(mailbox, summary.change())) {
+    reader.visit(
+        Space::Mailbox,
+        &range,
+        Direction::Forward,
+        &mut |_, value| match has_read(value) {
             Ok(read) => {
                 unread += u32::from(!read);
                 ControlFlow::Continue(())
@@ -97,8 +128,8 @@ pub(crate) fn unread(
                 failed = Some(error);
                 ControlFlow::Break(())
             }
-        }
-    })?;
+        },
+    )?;
     failed.map_or(Ok(Some(unread)), Err)
 }
 

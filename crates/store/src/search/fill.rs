@@ -110,7 +110,7 @@ fn judge(
         let number = keys::id_number(id.replica, id.counter);
         let verdict = summary(id, value).and_then(|(home, summary)| {
             let sequence = Packed::new(summary.clone())?.sequence();
-            let context = Context::new(mailbox, mailbox.reader(), home);
+            let context = Context::for_all(mailbox, mailbox.reader(), home);
             let row = MessageRow::new(&context, Contents::Normal, id, summary)?;
             Ok((sequence, evaluate::matches(&search.criteria.restriction, &row)?))
         });

@@ -144,7 +144,7 @@ pub(super) fn moves(
             Some(shown) if paths.of(tx, shown.home)?.is_some() => Some(shown),
             _ => None,
         };
-        let context = shown.as_ref().map(|s| Context::new(tx.mailbox, &overlay, s.home));
+        let context = shown.as_ref().map(|s| Context::for_all(tx.mailbox, &overlay, s.home));
         let row = match (&context, &shown) {
             (Some(context), Some(shown)) => {
                 let row =

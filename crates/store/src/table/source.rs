@@ -1,7 +1,7 @@
 //! Where the values of a row come from: what is computed for the row, the summary, and only then the
 //! message's own records.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 use mapi::{
@@ -34,8 +34,14 @@ pub(crate) struct Context<'a> {
     pub(crate) folder: FolderId,
     folder_name: OnceCell<Option<String>>,
     is_search: OnceCell<bool>,
-    seen: OnceCell<Option<read_state::Seen>>,
+    /// What the one who asks has read, by folder: the rows of a search folder are of many.
+    seen: RefCell<Vec<(FolderId, Arc<read_state::Seen>)>>,
+    /// Read state is that of the messages themselves, whoever asks.
+    for_all: bool,
 }
+
+/// Folders of which a context remembers what was read.
+const MAX_SEEN: usize = 16;
 
 impl<'a> Context<'a> {
     pub(crate) fn new(mailbox: &'a Mailbox, reader: &'a dyn Reader, folder: FolderId) -> Self {
@@ -45,8 +51,14 @@ impl<'a> Context<'a> {
             folder,
             folder_name: OnceCell::new(),
             is_search: OnceCell::new(),
-            seen: OnceCell::new(),
+            seen: RefCell::new(Vec::new()),
+            for_all: false,
         }
+    }
+
+    /// As [`new`](Self::new), for what all users of a mailbox share, such as what a search folder shows.
+    pub(crate) fn for_all(mailbox: &'a Mailbox, reader: &'a dyn Reader, folder: FolderId) -> Self {
+        Context { for_all: true, ..Context::new(mailbox, reader, folder) }
     }
 
     /// Whether the rows of a kind are links to messages of other folders.
@@ -62,16 +74,23 @@ impl<'a> Context<'a> {
         Ok(*self.is_search.get_or_init(|| search))
     }
 
-    /// What the one who asks has read in the folder, where that is his own matter.
-    fn seen(&self) -> Result<Option<&read_state::Seen>> {
-        if self.mailbox.viewer().is_none() {
+    /// What the one who asks has read in a folder, where that is his own matter.
+    fn seen(&self, home: FolderId) -> Result<Option<Arc<read_state::Seen>>> {
+        if self.for_all || self.mailbox.viewer().is_none() {
             return Ok(None);
         }
-        if let Some(seen) = self.seen.get() {
-            return Ok(seen.as_ref());
+        let mut known = self.seen.borrow_mut();
+        if let Some((_, seen)) = known.iter().find(|(folder, _)| *folder == home) {
+            return Ok(Some(Arc::clone(seen)));
         }
-        let seen = read_state::seen(self.mailbox, self.reader, self.folder)?;
-        Ok(self.seen.get_or_init(|| seen).as_ref())
+        let Some(seen) = read_state::seen(self.mailbox, self.reader, home)?.map(Arc::new) else {
+            return Ok(None);
+        };
+        if known.len() == MAX_SEEN {
+            known.remove(0);
+        }
+        known.push((home, Arc::clone(&seen)));
+        Ok(Some(seen))
     }
 
     fn folder_name(&self) -> Result<Option<String>> {
@@ -188,7 +207,7 @@ impl<'a> MessageRow<'a> {
     /// PidTagMessageFlags, as the one who asks sees them.
     fn flags(&self) -> Result<u32> {
         let all = self.summary.flags();
-        let Some(seen) = self.context.seen()? else { return Ok(all) };
+        let Some(seen) = self.context.seen(self.home)? else { return Ok(all) };
         let read = seen.has(self.context.mailbox, self.summary.change())?;
         Ok(all & !flags::READ | if read { flags::READ } else { 0 })
     }
@@ -280,7 +299,7 @@ impl RowSource for MessageRow<'_> {
     }
 
     fn is_unread(&self) -> Result<bool> {
-        Ok(self.summary.flags() & flags::READ == 0)
+        Ok(self.flags()? & flags::READ == 0)
     }
 }
 

@@ -64,6 +64,10 @@ pub fn create_folder(
     let parent = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
     let search = match request.folder_type {
         FolderType::Generic => false,
+        // MS-OXCFOLD R49601, R10660202
+        FolderType::Search if call.mailbox()?.is_public() => {
+            return Err(ErrorCode::NOT_SUPPORTED.into());
+        }
         FolderType::Search => true,
         // MS-OXCFOLD R487
         FolderType::Unknown(_) => return Err(ErrorCode::INVALID_PARAMETER.into()),
@@ -146,7 +150,8 @@ pub fn empty_folder(
         associated: request.want_delete_associated,
     };
     let mailbox = call.mailbox()?;
-    match folder::Work::emptying(&mailbox, id, options) {
+    // [MS-OXOMSG] 2.2.1.29: no field of the request says that nobody is to be told of what went unread.
+    match folder::Work::emptying_told(&mailbox, id, options) {
         // MS-OXCFOLD R1249
         Err(StoreError::SearchFolder) => Err(ErrorCode::NOT_SUPPORTED.into()),
         work => Ok(Work::folders(work?, Arc::clone(&mailbox), mailbox)),

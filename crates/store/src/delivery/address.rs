@@ -4,7 +4,7 @@ use mapi::entry_id::{AddressBookEntryId, EntryId, OneOffTexts};
 use mapi::{PropertyTag, PropertyValue, Wire, tags};
 
 use super::queue::Reason;
-use crate::directory::domain_is_known;
+use crate::directory::{domain_is_known, is_public};
 use crate::value::Properties;
 use crate::{Account, Result, Store};
 
@@ -16,8 +16,19 @@ pub(crate) const TO: i32 = 1;
 pub(crate) const CC: i32 = 2;
 pub(crate) const BCC: i32 = 3;
 
-/// The account behind a recipient or a sender, or why there is none.
+/// The account behind a recipient or a sender, or why there is none. Nothing is delivered to public folders.
 pub(crate) fn resolve(
+    store: &Store,
+    properties: &Properties,
+    tags: &AddressTags,
+) -> Result<Result<Account, Reason>> {
+    Ok(match find(store, properties, tags)? {
+        Ok(account) if is_public(&account) => Err(Reason::Unknown),
+        found => found,
+    })
+}
+
+fn find(
     store: &Store,
     properties: &Properties,
     tags: &AddressTags,

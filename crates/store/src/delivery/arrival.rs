@@ -197,11 +197,14 @@ fn arrive<'a>(
         all |= flags::FROM_ME;
     }
     // [MS-OXCMSG] 2.2.1.6: the sender wants to be told.
-    let asked = |tag| properties.inline(tag).and_then(PropertyValue::as_bool) == Some(true);
-    if asked(tags::READ_RECEIPT_REQUESTED) && !envelope.silent {
+    let asked = |tag| properties.inline(tag).and_then(PropertyValue::as_bool);
+    let read = asked(tags::READ_RECEIPT_REQUESTED) == Some(true);
+    if read && !envelope.silent {
         all |= flags::NOTIFY_READ;
     }
-    if asked(tags::NON_RECEIPT_NOTIFICATION_REQUESTED) && !envelope.silent {
+    // Who wants to know that it was read wants to know that it never will be, unless he says that he does not
+    // ([MS-OXOMSG] 2.2.1.29, MS-OXCFOLD R1148).
+    if asked(tags::NON_RECEIPT_NOTIFICATION_REQUESTED).unwrap_or(read) && !envelope.silent {
         all |= flags::NOTIFY_UNREAD;
     }
     let class = properties.inline(tags::MESSAGE_CLASS).and_then(PropertyValue::as_text);

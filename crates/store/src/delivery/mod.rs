@@ -19,11 +19,12 @@ mod work;
 
 pub use address::recipient_of;
 pub use arrival::{Arrival, Arrived, Envelope, MAX_HOPS, Outgoing, deliver_content};
+pub(crate) use queue::Entry;
 pub use queue::{Outcome, Reason, State};
 pub(crate) use spooler::submit_flags;
 pub use spooler::{Locked, announce, finish, lock, send_now, unlock};
-pub(crate) use submit::take_all_back;
 pub use submit::{MAX_RECIPIENTS, Submission, abort, send, submit};
+pub(crate) use submit::{own_message, send_own, take_all_back};
 pub(crate) use work::Deliveries;
 pub use work::{Waiting, deliver_due, deliver_now, resume, start, waiting};
 

@@ -35,6 +35,10 @@ enum Step {
         walk: Walk,
         act: Act,
     },
+    /// Tells of the messages of a folder, and of those below it, that go with it.
+    Tell {
+        folder: FolderId,
+    },
     /// Takes a folder away. Without `must`, one that may not go stays, and the work is not whole.
     Delete {
         folder: FolderId,
@@ -59,7 +63,9 @@ enum Step {
 
 #[derive(Clone, Copy)]
 enum Act {
-    Delete { hard: bool },
+    /// Senders hear of what went unread, if they asked for it.
+    Delete { hard: bool, tell: bool },
+    Tell,
     Copy(FolderId),
     Move(FolderId),
 }
@@ -72,6 +78,21 @@ impl Work {
     ///
     /// Errors: [`StoreError::SearchFolder`]: what a search folder shows is not in it (MS-OXCFOLD R1249).
     pub fn emptying(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<Work> {
+        Work::empty(mailbox, id, options, false)
+    }
+
+    /// As [`emptying`](Self::emptying); senders who asked for it hear of messages that go without having been read
+    /// ([MS-OXOMSG] 2.2.1.29).
+    pub fn emptying_told(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<Work> {
+        Work::empty(mailbox, id, options, true)
+    }
+
+    fn empty(
+        mailbox: &Mailbox,
+        id: FolderId,
+        options: DeleteOptions,
+        tell: bool,
+    ) -> Result<Work> {
         let record = record(mailbox, mailbox.reader(), id)?;
         if record.kind == FolderKind::Search {
             return Err(StoreError::SearchFolder);
@@ -86,6 +107,10 @@ impl Work {
             for folder in children {
                 work.total += if options.hard { tasks_below(mailbox, folder)? } else { 1 };
                 work.steps.push(Step::Delete { folder, options, must: false });
+                if tell {
+                    work.total += tasks_below(mailbox, folder)?;
+                    work.steps.push(Step::Tell { folder });
+                }
             }
         }
         let deleted = options.hard;
@@ -98,7 +123,8 @@ impl Work {
         for (contents, wanted, count) in kinds {
             if wanted {
                 work.total += u64::from(count);
-                work.messages(mailbox, id, contents, Act::Delete { hard: options.hard })?;
+                let tell = tell && contents == Contents::Normal;
+                work.messages(mailbox, id, contents, Act::Delete { hard: options.hard, tell })?;
             }
         }
         Ok(work)
@@ -258,7 +284,11 @@ impl Work {
             Step::Messages { folder, mut walk, act } => {
                 let ids = walk.next(source, left.min(BATCH))?;
                 match act {
-                    Act::Delete { hard } => {
+                    Act::Tell => message::tell_unread(source, folder, &ids)?,
+                    Act::Delete { hard, tell } => {
+                        if tell {
+                            message::tell_unread(source, folder, &ids)?;
+                        }
                         self.partial |= message::delete(source, folder, &ids, hard)? > 0;
                     }
                     Act::Copy(to) => {
@@ -272,6 +302,17 @@ impl Work {
                     self.steps.push(Step::Messages { folder, walk, act });
                 }
                 Ok(ids.len())
+            }
+            Step::Tell { folder } => {
+                let record = any(source, source.reader(), folder)?;
+                // What a search folder shows stays elsewhere.
+                if record.is_some_and(|record| record.kind != FolderKind::Search) {
+                    for folder in child_ids(source, source.reader(), folder)? {
+                        self.steps.push(Step::Tell { folder });
+                    }
+                    self.messages(source, folder, Contents::Normal, Act::Tell)?;
+                }
+                Ok(1)
             }
             Step::Delete { folder, options, must } => {
                 let _trees = source.trees.lock();

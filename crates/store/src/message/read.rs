@@ -104,8 +104,12 @@ pub fn mark(
 }
 
 /// Tells the senders who want to know it that messages of a folder go without having been read: called before
-/// these are deleted ([MS-OXCFOLD] 2.2.1.11.1 NotifyNonRead).
+/// these are deleted ([MS-OXCFOLD] 2.2.1.11.1 NotifyNonRead, [MS-OXOMSG] 2.2.1.29). Nobody is told of public
+/// folders: who reads them is nobody's recipient.
 pub fn tell_unread(mailbox: &Mailbox, folder: FolderId, ids: &[MessageId]) -> Result<()> {
+    if mailbox.is_public() {
+        return Ok(());
+    }
     let mut sent = false;
     for batch in ids.chunks(BATCH) {
         let receipts = receipts(mailbox, Some(folder), batch, Receipt::NotRead)?;
@@ -199,7 +203,8 @@ fn mark_one(
     }
     if let Some(ready) = ready.filter(|_| hot.flags & flags::NOTIFY_READ != 0) {
         receipt::send(tx, ready)?;
-        hot.flags &= !flags::NOTIFY_READ;
+        // Nobody hears of the same message that it was read and that it was not.
+        hot.flags &= !(flags::NOTIFY_READ | flags::NOTIFY_UNREAD);
     }
     if marking.clear_nonread {
         hot.flags &= !flags::NOTIFY_UNREAD;

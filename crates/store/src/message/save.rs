@@ -15,7 +15,7 @@ use crate::record::hot::Hot;
 use crate::record::summary::Summary;
 use crate::record::{node, parts};
 use crate::table::Contents;
-use crate::{Mailbox, Result, StoreError, large};
+use crate::{Mailbox, Result, StoreError, large, rule};
 
 /// How a save deals with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,15 +47,33 @@ pub fn save(mailbox: &Mailbox, message: &mut Message, options: SaveOptions) -> R
     if ready.base.is_none() {
         ready.flags |= flags::UNMODIFIED;
     }
+    let posted = rule::look(mailbox, &mut ready)?;
     let saved = writer::write(mailbox, |tx| {
         let mut saved = ready.clone();
         let now = tx.now;
         saved.body.properties.set(tags::LAST_MODIFICATION_TIME, now);
-        write(tx, &mut saved, options.force)?;
+        match posted.as_ref().is_some_and(|posted| !posted.stays) {
+            true => vanish(tx, &mut saved)?,
+            false => write(tx, &mut saved, options.force)?,
+        }
+        posted.iter().try_for_each(|posted| posted.write(tx))?;
         Ok(saved)
     })?;
+    if let Some(posted) = posted {
+        posted.start(mailbox);
+    }
     *message = saved;
     Ok(Saved { id: message.id, change: message.base, uid: message.uid })
+}
+
+/// A message that a rule deletes as it is posted: it has an id and a change, and is not there.
+fn vanish(tx: &mut Tx<'_>, message: &mut Message) -> Result<()> {
+    tx.folder(message.folder)?;
+    if message.id.is_none() {
+        message.id = tx.next_message()?;
+    }
+    message.base = tx.next_change()?;
+    Ok(())
 }
 
 /// All that can be done outside the writer's section: computed properties settled, large values written.

@@ -8,6 +8,7 @@ mod answer;
 mod deferred;
 mod extended;
 mod forward;
+mod post;
 pub(crate) mod record;
 mod run;
 
@@ -16,6 +17,7 @@ use mapi::{FolderId, MessageId, PropertyValue, Wire, tags};
 
 pub(crate) use self::deferred::complete;
 pub use self::extended::{EXTENDED_CLASS, SIZE_LIMIT as EXTENDED_SIZE_LIMIT};
+pub(crate) use self::post::{Posted, look};
 pub use self::record::{
     ENABLED, ERROR, EXIT_LEVEL, KEEP_OOF_HISTORY, ONLY_WHEN_OOF, PARSE_ERROR, Rule,
     SKIP_IF_SCL_IS_SAFE, type_of,
@@ -83,6 +85,9 @@ pub fn modify(mailbox: &Mailbox, id: FolderId, replace: bool, changes: &[Change]
             Change::Modify(_, properties) => record::accept(properties, false)?,
             Change::Remove(_) => {}
         }
+    }
+    if mailbox.is_public() {
+        changes.iter().try_for_each(post::accept)?;
     }
     writer::write(mailbox, |tx| {
         tx.folder(id)?;

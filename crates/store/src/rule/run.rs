@@ -12,7 +12,7 @@ use super::deferred::{self, Cause, Deferred};
 use super::record::{
     ENABLED, ERROR, EXIT_LEVEL, KEEP_OOF_HISTORY, OF_SERVER, ONLY_WHEN_OOF, PARSE_ERROR, Rule,
 };
-use super::{MAX_BYTES, Note, answer, extended, forward};
+use super::{MAX_BYTES, Note, answer, extended, forward, post};
 use crate::delivery::{Arrival, Outgoing, Reason};
 use crate::engine::Space;
 use crate::folder::FolderKind;
@@ -104,7 +104,10 @@ fn rules(mailbox: &Mailbox, id: FolderId) -> Result<Vec<Ready>> {
         bytes <= MAX_BYTES
     };
     let mut rules: Vec<Ready> = standard.iter().filter(within).map(Ready::of).collect();
-    rules.extend(extended::read(mailbox, id)?);
+    // Extended rules are no rules of public folders (MS-OXORULE R638).
+    if !mailbox.is_public() {
+        rules.extend(extended::read(mailbox, id)?);
+    }
     rules.retain(|rule| rule.has(ENABLED));
     rules.sort_by_key(|rule| (rule.sequence, rule.id));
     Ok(rules)
@@ -209,6 +212,9 @@ impl Run<'_> {
 
     fn act(&mut self, block: &ActionBlock) -> Result<Step> {
         Ok(match &block.action {
+            action if self.mailbox.is_public() && post::is_barred(action) => {
+                Step::Failed(Cause::Executing)
+            }
             Action::Move(to) => match self.destination(to)? {
                 Place::Here(to) => {
                     // Its rules come first (R512).
@@ -313,7 +319,10 @@ impl Run<'_> {
         if rule.has(OF_SERVER) || self.notes.iter().any(told) {
             return Ok(());
         }
-        self.others.push(deferred::error_message(self.mailbox, folder, rule, cause, action)?);
+        // The store of public folders has no folder for such messages.
+        if !self.mailbox.is_public() {
+            self.others.push(deferred::error_message(self.mailbox, folder, rule, cause, action)?);
+        }
         let extended = rule.extended;
         self.notes.push(Note::Failed { folder, rule: rule.id, extended, bits });
         Ok(())

@@ -4,9 +4,10 @@
 use mapi_rop::folder::{DeleteMessagesRequest, EmptyFolderRequest};
 use mapi_rop::message::OpenMessageFlags;
 use testsuite::on_both;
-use testsuite::rig::ME;
+use testsuite::rig::{ME, Rig, STRANGER};
 
 use super::*;
+use crate::omsg;
 
 const NOT_FOUND: ErrorCode = ErrorCode(0x8004_010f);
 const ACCESS_DENIED: ErrorCode = ErrorCode(0x8007_0005);
@@ -87,7 +88,71 @@ fn full(client: &mut Client) -> (Made, Made) {
     (made, below)
 }
 
+/// A message from STRANGER that asks for a receipt and for nothing else, delivered to ME's Inbox.
+fn asked(rig: &Rig, subject: &str) -> Result<MessageId> {
+    let mut client = rig.client(STRANGER)?;
+    let message = omsg::draft(&mut client, subject, &[(omsg::TO, ME)])?;
+    client.set(message, tags::READ_RECEIPT_REQUESTED, true)?;
+    omsg::send(&mut client, message)?;
+    store::delivery::deliver_due(&rig.store)?;
+    let found = omsg::messages(rig, ME, INBOX)?;
+    Ok(found.last().ok_or("nothing was delivered")?.id)
+}
+
+/// What STRANGER was told, by subject.
+fn told(rig: &Rig) -> Result<Vec<String>> {
+    while store::delivery::waiting(&rig.store)?.ready > 0 {
+        store::delivery::deliver_due(&rig.store)?;
+    }
+    let found = omsg::messages(rig, STRANGER, INBOX)?;
+    let class = |message: &store::message::Message| omsg::text(message, tags::MESSAGE_CLASS);
+    assert!(found.iter().all(|message| class(message) == "REPORT.IPM.Note.IPNNRN"));
+    Ok(omsg::subjects(&found))
+}
+
 on_both! {
+    /// MS-OXCFOLD 3.2.5.11: R1148
+    /// MS-OXCFOLD 3.2.5.12: R115603
+    fn who_asked_for_a_receipt_hears_of_what_is_deleted_unread(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let inbox = client.open_folder(INBOX).expect("the Inbox");
+        let first = asked(rig, "one")?;
+        assert_eq!(delete_messages(&mut client, inbox, &[first], false), Ok(false));
+        assert_eq!(told(rig)?, ["Not read: one"]);
+        let second = asked(rig, "two")?;
+        assert_eq!(delete_messages(&mut client, inbox, &[second], true), Ok(false));
+        assert_eq!(told(rig)?, ["Not read: one", "Not read: two"]);
+        // What was deleted softly goes for good without another word.
+        assert_eq!(delete_messages(&mut client, inbox, &[first], true), Ok(false));
+        assert_eq!(told(rig)?.len(), 2);
+        Ok(())
+    }
+
+    /// MS-OXOMSG 2.2.1.29
+    fn who_asked_for_a_receipt_hears_of_a_folder_that_is_emptied(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let mailbox = omsg::mailbox(rig, ME)?;
+        for (hard, names) in [(false, ["a", "b", "c"]), (true, ["d", "e", "f"])] {
+            let made = folder(&mut client, INBOX, &format!("full {hard}"));
+            let below = folder(&mut client, made.id, "below");
+            for (name, to) in names.iter().zip([made.id, below.id, made.id]) {
+                let id = asked(rig, name)?;
+                let moved = store::message::move_to(&mailbox, INBOX, &[id], &mailbox, to)?;
+                if *name == names[2] {
+                    // Who has read it was told so, or did not want to tell.
+                    let id = moved[0].ok_or("not moved")?;
+                    store::message::set_read(&mailbox, id, true)?;
+                }
+            }
+            assert_eq!(empty(&mut client, made.handle, hard, false), Ok(false));
+            assert_eq!(count(&mut client, made.handle, TableFlags::NONE), 0);
+        }
+        let mut told = told(rig)?;
+        told.sort();
+        assert_eq!(told, ["Not read: a", "Not read: b", "Not read: d", "Not read: e"]);
+        Ok(())
+    }
+
     /// MS-OXCFOLD 2.2.1.3: R75, R76, R94402
     /// MS-OXCFOLD 2.2.1.3.1: R93
     /// MS-OXCFOLD 2.2.1.3.2: R97

@@ -39,6 +39,11 @@ impl Random {
 
 const SUBJECT: &str = "letter ";
 
+/// Who gets the letters that are sent: accounts of the crash tests' store.
+pub const READERS: [&str; 2] = ["reader-one@example.test", "reader-two@example.test"];
+/// The bit of a number by which it is that of a letter that is sent.
+const SENT: u64 = 1 << 62;
+
 impl Letter {
     /// Small ones, some with large bodies, some with attachments beyond a chunk of 64 kB.
     pub fn new(number: u64) -> Letter {
@@ -78,17 +83,37 @@ impl Letter {
         body.split(' ').next()?.strip_prefix('v')?.parse().ok()
     }
 
-    fn recipient(&self) -> String {
-        format!("reader{}@example.test", self.number)
+    /// A letter that is sent to the readers.
+    pub fn to_readers(number: u64) -> Letter {
+        Letter::new(number | SENT)
+    }
+
+    fn recipients(&self) -> Vec<String> {
+        match self.number & SENT {
+            0 => vec![format!("reader{}@example.test", self.number)],
+            _ => READERS.map(str::to_owned).to_vec(),
+        }
     }
 
     /// Saves the letter as a MAPI program does, and returns when that was acknowledged.
     pub fn save(&self, folder: &Folder) -> Result<mapi::MessageId> {
+        Ok(self.write(folder)?.save()?)
+    }
+
+    /// Sends the letter, which goes to Sent Items then; returns when that was acknowledged.
+    pub fn send(&self, outbox: &Folder) -> Result {
+        Ok(self.write(outbox)?.submit()?)
+    }
+
+    /// The letter as a message that is not saved yet.
+    fn write(&self, folder: &Folder) -> Result<Message> {
         let message = folder.create_message()?;
         message.set(tags::MESSAGE_CLASS, "IPM.Note")?;
         message.set(tags::SUBJECT, self.subject())?;
         message.set(tags::BODY, self.body.as_str())?;
-        message.add_recipient(RecipientKind::To, &self.recipient(), "Reader")?;
+        for recipient in self.recipients() {
+            message.add_recipient(RecipientKind::To, &recipient, "Reader")?;
+        }
         if !self.attached.is_empty() {
             let attachment = message.create_attachment()?;
             attachment.set(tags::ATTACH_METHOD, 1_i32)?;
@@ -96,7 +121,7 @@ impl Letter {
             attachment.set(tags::ATTACH_DATA_BINARY, self.attached.as_slice())?;
             attachment.save()?;
         }
-        Ok(message.save()?)
+        Ok(message)
     }
 
     /// Saves the letter with its attachment written piece by piece through a stream.
@@ -105,7 +130,9 @@ impl Letter {
         message.set(tags::MESSAGE_CLASS, "IPM.Note")?;
         message.set(tags::SUBJECT, self.subject())?;
         message.set(tags::BODY, self.body.as_str())?;
-        message.add_recipient(RecipientKind::To, &self.recipient(), "Reader")?;
+        for recipient in self.recipients() {
+            message.add_recipient(RecipientKind::To, &recipient, "Reader")?;
+        }
         let attachment = message.create_attachment()?;
         attachment.set(tags::ATTACH_METHOD, 1_i32)?;
         attachment.set(tags::ATTACH_LONG_FILENAME, "enclosed.bin")?;
@@ -128,7 +155,7 @@ impl Letter {
         recipient.set(tags::RECIPIENT_TYPE, 1_i32);
         recipient.set(tags::DISPLAY_NAME, "Reader");
         recipient.set(tags::ADDRESS_TYPE, "SMTP");
-        recipient.set(tags::EMAIL_ADDRESS, self.recipient());
+        recipient.set(tags::EMAIL_ADDRESS, self.recipients().remove(0));
         let mut attachments = Vec::new();
         if !self.attached.is_empty() {
             let mut properties = PropertyBag::new();
@@ -155,7 +182,8 @@ impl Letter {
             return Ok(Some(format!("a body of {} instead of {}", body.len(), self.body.len())));
         }
         let recipients = message.recipients()?;
-        if recipients.len() != 1 || recipients[0].address != self.recipient() {
+        let addresses: Vec<&String> = recipients.iter().map(|one| &one.address).collect();
+        if addresses != self.recipients().iter().collect::<Vec<_>>() {
             return Ok(Some(format!("the recipients {recipients:?}")));
         }
         let table = message.attachment_table()?.with_columns(&[tags::ATTACH_NUMBER])?;

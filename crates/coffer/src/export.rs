@@ -1,5 +1,6 @@
 //! `coffer export`: a mailbox as EML files or mbox files, with the same counts as an import.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use formats::detect::{Format, HEAD, detect};
 use formats::flags::MailFlags;
 use formats::{mbox, mime};
 use mapi::generated::tags;
@@ -163,6 +165,7 @@ impl Writer {
                     *made = true;
                 }
                 let path = dir.join(format!("{id}.eml"));
+                let bytes = as_file(bytes, content);
                 fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))
             }
             Writer::Mbox { path, file } => {
@@ -190,6 +193,21 @@ impl Writer {
             file.into_inner().map_err(|e| e.into_error())?.sync_all()?;
         }
         Ok(())
+    }
+}
+
+/// A message as a file of its own: it begins with a field by which it is known for a message, since a file without
+/// any is no message to an import. One that came without fields is written anew, its text as it was.
+fn as_file<'a>(bytes: &'a [u8], content: &mapi::MessageContent) -> Cow<'a, [u8]> {
+    let is_message =
+        |bytes: &[u8]| matches!(detect(&bytes[..bytes.len().min(HEAD)]), Ok(Format::Eml));
+    if is_message(bytes) {
+        return bytes.into();
+    }
+    let anew = mime::write(&mapi::MessageContent { mime: None, ..content.clone() });
+    match is_message(&anew) {
+        true => anew.into(),
+        false => [b"MIME-Version: 1.0\r\n", &anew[..]].concat().into(),
     }
 }
 
@@ -234,6 +252,21 @@ fn free_name(name: &str, taken: &mut HashSet<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_begins_with_a_field() {
+        for text in ["\nno field at all\n", "prose: and more\nprose\n", "prose\n"] {
+            let content = mime::read(text.as_bytes()).unwrap();
+            let bytes = mime::write(&content);
+            let file = as_file(&bytes, &content);
+            assert_eq!(detect(&file), Ok(Format::Eml), "{text:?}: {}", file.escape_ascii());
+            let again = mime::read(&file).unwrap().properties.text(tags::BODY).unwrap_or_default();
+            let before = content.properties.text(tags::BODY).unwrap_or_default();
+            assert_eq!(again.trim_end(), before.trim_end(), "{text:?}");
+        }
+        let known = b"Subject: a\n\nb";
+        assert!(matches!(as_file(known, &mime::read(known).unwrap()), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn names_of_files_are_safe_and_differ() {

@@ -1,5 +1,7 @@
 //! Logon and what belongs to the store as a whole ([MS-OXCROPS] 2.2.3).
 
+use std::fmt;
+
 use mapi::row::PropertyRow;
 use mapi::text::String8;
 use mapi::wire::{Counted, Reader, SizedBytes, Wire, WireError, WireWith};
@@ -49,7 +51,7 @@ rop_struct! {
         pub store_state: u32,
         /// The distinguished name of the mailbox, ASCII with its terminating null; see
         /// [`LogonRequest::mailbox`].
-        pub essdn: SizedBytes<u16>,
+        pub essdn: Essdn,
     }
 
     /// [MS-OXCROPS] 2.2.3.1.2
@@ -193,6 +195,43 @@ rop_struct! {
     pub struct ReadPerUserInformationResponse {
         pub has_finished: bool,
         pub data: SizedBytes<u16>,
+    }
+}
+
+/// A distinguished name behind its size. In a trace it is text.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Essdn(pub SizedBytes<u16>);
+
+impl fmt::Debug for Essdn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.strip_suffix(&[0]).unwrap_or(&self.0[..]);
+        match name.is_ascii() {
+            true => String::from_utf8_lossy(name).fmt(f),
+            // Whatever else it is.
+            false => self.0.fmt(f),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Essdn {
+    fn from(bytes: Vec<u8>) -> Self {
+        Essdn(bytes.into())
+    }
+}
+
+impl std::ops::Deref for Essdn {
+    type Target = Vec<u8>;
+    fn deref(&self) -> &Vec<u8> {
+        &self.0
+    }
+}
+
+impl Wire for Essdn {
+    fn read(r: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Essdn(Wire::read(r)?))
+    }
+    fn write(&self, w: &mut Vec<u8>) {
+        self.0.write(w);
     }
 }
 

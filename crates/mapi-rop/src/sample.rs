@@ -153,6 +153,12 @@ impl<N, T: Sample> Sample for Counted<N, T> {
     }
 }
 
+impl Sample for crate::logon::Essdn {
+    fn sample(source: &mut Source<'_>) -> Self {
+        crate::logon::Essdn(Sample::sample(source))
+    }
+}
+
 impl<N> Sample for SizedBytes<N> {
     fn sample(source: &mut Source<'_>) -> Self {
         source.some(Source::byte).into()

@@ -105,7 +105,7 @@ impl Write for Shortened<'_> {
 mod tests {
     use super::*;
     use crate::handle::{HandleIndex, LogonId};
-    use crate::logon::GetReceiveFolderRequest;
+    use crate::logon::{GetReceiveFolderRequest, LogonRequest};
     use crate::rops::RopRequest;
     use crate::stream::WriteStreamRequest;
 
@@ -123,6 +123,20 @@ mod tests {
         let body = RopRequest::GetReceiveFolder(request);
         let line = Request::new(LogonId(0), HandleIndex(2), body).to_string();
         assert!(line.len() < LINE + 100 && line.ends_with("xxx..."), "{line}");
+    }
+
+    #[test]
+    fn a_logon_names_its_mailbox() {
+        let dn = "/o=Coffer/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=me";
+        let line = |logon: LogonRequest| {
+            Request::new(LogonId(0), HandleIndex(0), RopRequest::Logon(logon)).to_string()
+        };
+        let text = line(LogonRequest::mailbox_of(dn));
+        assert!(text.contains(&format!("essdn: {dn:?}")), "{text}");
+        let text = line(LogonRequest::public());
+        assert!(text.contains("essdn: \"\""), "{text}");
+        let other = LogonRequest { essdn: vec![0xff, 1].into(), ..LogonRequest::public() };
+        assert!(line(other).contains("essdn: [255, 1]"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use mapi::{FolderId, MessageId};
 
 use crate::engine::{Batch, Direction, KeyRange, Reader, Space};
+use crate::mailbox::read_state;
 use crate::mailbox::writer::Tx;
 use crate::{Mailbox, MailboxNumber, Result, Store, StoreError, folder, keys, search};
 
@@ -70,8 +71,12 @@ pub(crate) fn folder_removals(mailbox: &Mailbox) -> Result<Vec<FolderId>> {
 
 /// Finishes what a crash or a stop interrupted.
 pub(crate) fn resume(store: &Store) -> Result<()> {
-    for mailbox in mailbox_removals(store)? {
-        pass_over_damage(&mailbox_job(mailbox), remove_mailbox(store, mailbox))?;
+    let broken = mailbox_removals(store)?;
+    for mailbox in &broken {
+        pass_over_damage(&mailbox_job(*mailbox), remove_mailbox(store, *mailbox))?;
+    }
+    if let Some(last) = broken.last() {
+        pass_over_damage(&mailbox_job(*last), read_state::forget_users(store, None))?;
     }
     each_folder(store, SETTLING, folder::settle)?;
     each_folder(store, FOLDER, folder::remove_detached)?;

@@ -201,8 +201,22 @@ impl Walk<'_> {
             for entry in receive::all(self.mailbox)? {
                 add(&mut hash, &receive::to_bytes(&entry));
             }
+            self.records(&mut hash, Kind::PerUser, &[])?;
         }
         Ok(hash.finalize().to_hex().to_string())
+    }
+
+    /// Records of a kind as they are kept, with what their keys say.
+    fn records(&self, hash: &mut Hasher, kind: Kind, of: &[u8]) -> Result<()> {
+        let prefix = self.mailbox.key(kind, &[of]);
+        let from = prefix.len();
+        let range = KeyRange::prefix(prefix);
+        let mut visit = |key: crate::engine::Key, value: crate::engine::Value| {
+            add(hash, key.get(from..).unwrap_or_default());
+            add(hash, &value);
+            ControlFlow::Continue(())
+        };
+        Ok(self.reader.visit(Space::Mailbox, &range, Direction::Forward, &mut visit)?)
     }
 
     fn folder(
@@ -229,6 +243,10 @@ impl Walk<'_> {
             hash.update(&record.uid_validity.to_le_bytes());
             hash.update(&record.uid_next.to_le_bytes());
             hash.update(&record.sequence.to_le_bytes());
+            // Who may do what in it, its rules, and what users of public folders have read.
+            for kind in [Kind::Permissions, Kind::Rule, Kind::Seen] {
+                self.records(&mut hash, kind, &keys::fid(id))?;
+            }
         }
         let hash = hash.finalize().to_hex().to_string();
         let line = Line { kind: LineKind::Folder, hash, path: path.into(), id: MessageId::NONE };

@@ -7,19 +7,37 @@ use store::Store;
 use super::USER;
 use super::model::{Model, State};
 use crate::Result;
-use crate::letter::Letter;
+use crate::letter::{Letter, READERS};
 
 /// The folder that every mailbox has; the others are beside it.
 pub const INBOX: &str = "Inbox";
 
-/// What the folders of the crash tests hold. Every message is read whole.
+/// What was sent, and where each reader has it.
+pub const SENT: &str = "Sent";
+
+/// How a folder of a reader stands among those of a model: what arrived, and what his rule made of it.
+pub fn reader_folders(address: &str) -> [String; 2] {
+    ["Inbox", "Drafts"].map(|name| format!("{address}:{name}"))
+}
+
+/// What the folders of the crash tests hold. Every message is read whole. What waits to be sent is sent before.
 ///
-/// Errors: also what is there by half.
+/// Errors: also what is there by half, or twice.
 pub fn read_all(store: &Store) -> Result<Model> {
+    store::delivery::deliver_due(store)?;
+    while store::delivery::waiting(store)?.ready > 0 {
+        // A thread of the store has it in hand.
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        store::delivery::deliver_due(store)?;
+    }
     let session = Session::logon(Profile::new(Loopback::open(store.clone(), USER)?))?;
     let mailbox = session.open_default_msg_store()?;
     let mut found = Model::default();
     read_folder(&mailbox.inbox()?, INBOX, &mut found)?;
+    read_folder(&mailbox.sent_items()?, SENT, &mut found)?;
+    if mailbox.outbox()?.contents_table()?.row_count()? > 0 {
+        return Err("something is left in the Outbox".into());
+    }
     let subtree = mailbox.ipm_subtree()?;
     let table = subtree.hierarchy_table()?.with_columns(&[tags::DISPLAY_NAME, tags::FOLDER_ID])?;
     for row in table.rows() {
@@ -35,9 +53,24 @@ pub fn read_all(store: &Store) -> Result<Model> {
     }
     drop(table);
     session.logoff()?;
-    let others = store.accounts()?.into_iter().filter(|account| account.address != USER);
+    for address in READERS.iter().filter(|address| has_account(store, address)) {
+        let session = Session::logon(Profile::new(Loopback::open(store.clone(), address)?))?;
+        let mailbox = session.open_default_msg_store()?;
+        let names = reader_folders(address);
+        for (folder, name) in [mailbox.inbox()?, mailbox.drafts()?].iter().zip(names) {
+            read_folder(folder, &name, &mut found)?;
+        }
+        session.logoff()?;
+    }
+    let known = |address: &str| address == USER || READERS.contains(&address);
+    let others = store.accounts()?.into_iter().filter(|account| !known(&account.address));
     found.folders.extend(others.map(|account| account_name(&account.address)));
     Ok(found)
+}
+
+/// A store of an older format, or one that was cut off as it was made, may have none of them yet.
+fn has_account(store: &Store, address: &str) -> bool {
+    store.account_by_address(address).is_ok_and(|account| account.is_some())
 }
 
 fn read_folder(folder: &Folder, name: &str, found: &mut Model) -> Result {

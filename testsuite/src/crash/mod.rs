@@ -13,10 +13,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use mapi::FileTime;
-use store::{NewAccount, Store, StoreOptions};
+use mapi::rule_action::{Action, ActionBlock, Destination, RuleActions};
+use mapi::server_id::ServerId;
+use mapi::{FileTime, MessageId, PropertyValue, Restriction, Wire, tags};
+use store::{NewAccount, Properties, SpecialFolder, Store, StoreOptions, rule};
 
 use crate::Result;
+use crate::letter::READERS;
 
 pub const USER: &str = "crash@example.test";
 pub const PASSWORD: &str = "correct horse";
@@ -58,6 +61,32 @@ pub fn make_account(store: &Store, password: Option<&str>) -> Result {
             password: password.map(str::to_owned),
         })?;
     }
+    READERS.iter().try_for_each(|address| make_reader(store, address))
+}
+
+/// Who gets letters, and has a rule that copies them.
+fn make_reader(store: &Store, address: &str) -> Result {
+    let new = NewAccount { address: address.to_owned(), ..NewAccount::default() };
+    let account = match store.account_by_address(address)? {
+        Some(account) => account,
+        None => store.create_account(&new)?,
+    };
+    let mailbox = store.mailbox(account.mailbox)?;
+    let inbox = SpecialFolder::Inbox.id();
+    if !rule::list(&mailbox, inbox)?.is_empty() {
+        return Ok(());
+    }
+    let (folder, message) = (SpecialFolder::Drafts.id(), MessageId::NONE);
+    let folder = ServerId::Own { folder, message, instance: 0 }.to_wire();
+    let action = Action::Copy(Destination { in_this_store: 1, store: vec![0], folder });
+    let actions = RuleActions(vec![ActionBlock { flavor: 0, flags: 0, action }]).to_bytes();
+    let condition = Restriction::Exist { tag: tags::SUBJECT }.to_wire();
+    let mut copies = Properties::new();
+    copies.set(tags::RULE_STATE, rule::ENABLED as i32);
+    copies.set(tags::RULE_PROVIDER, "Crash");
+    copies.set(tags::RULE_CONDITION, PropertyValue::Restriction(condition));
+    copies.set(tags::RULE_ACTIONS, PropertyValue::RuleAction(actions));
+    rule::modify(&mailbox, inbox, false, &[rule::Change::Add(copies)])?;
     Ok(())
 }
 

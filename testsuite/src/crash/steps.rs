@@ -19,8 +19,9 @@ use crate::forget::{Control, Fault};
 use crate::letter::Letter;
 
 /// All of them.
-pub const OPERATIONS: [&str; 26] = [
+pub const OPERATIONS: [&str; 27] = [
     "save",
+    "send",
     "save-large",
     "stream",
     "edit",
@@ -204,6 +205,7 @@ fn operate(
     };
     match operation {
         "save" => worker.save(),
+        "send" => worker.send(),
         "save-large" => {
             let letter = large_letter(100);
             let state = State { version: 0, read: true };

@@ -13,10 +13,10 @@ use store::message::ImportOptions;
 use store::{Mailbox, Store};
 
 use super::USER;
-use super::found::INBOX;
+use super::found::{INBOX, SENT, reader_folders};
 use super::model::{Effect, Group, Key, Model, State, intention};
 use crate::Result;
-use crate::letter::{Letter, Random};
+use crate::letter::{Letter, READERS, Random};
 
 /// What only a process with the store can do.
 #[derive(Clone)]
@@ -105,14 +105,16 @@ impl Worker {
             let folder = self.mailbox.ipm_subtree()?.open_or_create_folder(name)?;
             self.folders.insert(name.clone(), Arc::new(folder));
         }
-        let letters = model.letters.iter();
+        let own = |(_, folder): &&Key| self.folders.contains_key(folder);
+        let letters = model.letters.iter().filter(|(key, _)| own(key));
         self.letters = letters.map(|(key, state)| (key.clone(), (*state, None))).collect();
         Ok(())
     }
 
     fn one_change(&mut self) -> Result {
         match self.random.below(100) {
-            0..35 => self.save(),
+            0..28 => self.save(),
+            28..35 => self.send(),
             35..45 => self.import(),
             45..57 => self.edit(),
             57..67 => self.mark(),
@@ -143,6 +145,8 @@ impl Worker {
         work(self).map_err(|error| format!("{doing}: {error}"))?;
         for effect in groups.iter().flatten() {
             match effect {
+                // What was sent is others' to work with.
+                Effect::Put((_, folder), _) if !self.folders.contains_key(folder) => {}
                 Effect::Put(key, state) => {
                     let id = self.letters.get(key).and_then(|(_, id)| *id);
                     self.letters.insert(key.clone(), (*state, id));
@@ -221,6 +225,18 @@ impl Worker {
             known.1 = saved;
         }
         Ok(())
+    }
+
+    /// To all readers. When it was acknowledged, each of them gets it once, and so does Sent Items; if not, all of
+    /// them do, or none.
+    pub fn send(&mut self) -> Result {
+        let letter = Letter::to_readers(self.next.fetch_add(1, Ordering::Relaxed));
+        let put =
+            |folder: String, read| Effect::Put((letter.number, folder), State { version: 0, read });
+        let arrived = READERS.iter().flat_map(|address| reader_folders(address));
+        let mut group: Group = arrived.map(|folder| put(folder, false)).collect();
+        group.push(put(SENT.to_owned(), true));
+        self.change("send", vec![group], |worker| letter.send(&worker.mailbox.outbox()?))
     }
 
     /// Groups of one to six: a group is acknowledged when all of it is durable.

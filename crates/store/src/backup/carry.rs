@@ -1,7 +1,7 @@
 //! Carrying a mailbox, a folder or a message of a snapshot into a mailbox that is there. What comes back is a
 //! copy under new ids; nothing that is there is touched.
 
-use mapi::{FolderId, MessageId};
+use mapi::{FolderId, Guid, MessageId};
 
 use super::error::{BackupError, Result};
 use super::reader::Opened;
@@ -9,6 +9,9 @@ use super::{Progress, Watch};
 use crate::engine::{Direction, KeyRange, Space};
 use crate::folder::{self, NewFolder};
 use crate::keys::{self, Kind};
+use crate::mailbox::read_state::{self, Seen};
+use crate::mailbox::writer;
+use crate::permission::{self, Member};
 use crate::table::Contents;
 use crate::{Mailbox, SpecialFolder, StoreError, message};
 
@@ -64,6 +67,11 @@ pub fn carry(
     options: CarryOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Carried> {
+    if options.in_place && source.is_public() != target.is_public() {
+        return Err(BackupError::Refused(
+            "public folders and a mailbox have no folders in common; leave out --in-place".into(),
+        ));
+    }
     let mut carry = Carry { source, target, options, watch, done: Carried::default() };
     let top = match options.in_place {
         true => None,
@@ -108,6 +116,7 @@ impl Carry<'_, '_> {
         let Some(top) = top else {
             return self.tree(root, root, "");
         };
+        self.permissions(SpecialFolder::IpmSubtree.id(), top)?;
         self.tree(SpecialFolder::IpmSubtree.id(), top, "")?;
         // Views and other settings lie beside what people see as their folders.
         let mut others = None;
@@ -157,8 +166,13 @@ impl Carry<'_, '_> {
             }
         };
         let path = self.done.place.clone();
+        if top.is_some() {
+            self.permissions(found.folder, to)?;
+        }
         // One that was named is wanted, soft-deleted or not.
-        self.copy(id, found.folder, to, found.associated, &path)
+        let copy = self.copy(id, found.folder, to, found.associated, &path)?;
+        let users = self.users_of(found.folder, &path)?;
+        self.read_state(to, &users, &copy.map(|copy| (id, copy)).into_iter().collect::<Vec<_>>())
     }
 
     /// The folder of the target that stands where a folder of the source stood; those that are missing are
@@ -194,6 +208,73 @@ impl Carry<'_, '_> {
         }
     }
 
+    /// Whether both are the store of public folders, in which folders say who may do what, and users what they
+    /// have read.
+    fn is_public(&self) -> bool {
+        self.source.is_public() && self.target.is_public()
+    }
+
+    /// Gives a folder that was made the permissions of the one in the backup: nobody sees what comes back who did
+    /// not see it then. Who is not here any more gets none.
+    fn permissions(&self, id: FolderId, to: FolderId) -> Result<()> {
+        if !self.is_public() {
+            return Ok(());
+        }
+        let mut acl = permission::list(self.source, id)
+            .map_err(|error| damaged(format!("the permissions of the folder {id}"), error))?
+            .unwrap_or_default();
+        let members: Vec<Guid> = acl.accounts().map(|(guid, _)| guid).collect();
+        for guid in members {
+            if self.target.store().account_by_mailbox_guid(guid)?.is_none() {
+                acl.remove(Member::Account(guid));
+            }
+        }
+        Ok(permission::replace(self.target, to, acl)?)
+    }
+
+    /// What users had read of messages, who are there still, they have read of the copies.
+    fn read_state(
+        &self,
+        to: FolderId,
+        users: &[(Guid, Seen)],
+        copies: &[(MessageId, MessageId)],
+    ) -> Result<()> {
+        let hot = |mailbox: &Mailbox, id| message::read_hot(mailbox, mailbox.reader(), id);
+        for (user, seen) in users {
+            let mut changes = Vec::new();
+            for (old, new) in copies {
+                if let (Some(old), Some(new)) = (hot(self.source, *old)?, hot(self.target, *new)?)
+                    && seen.has(self.source, old.change)?
+                {
+                    changes.push((new.change, true));
+                }
+            }
+            if !changes.is_empty() {
+                writer::write(self.target, |tx| read_state::mark(tx, *user, to, &changes))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What users who are here had read in a folder.
+    fn users_of(&self, id: FolderId, path: &str) -> Result<Vec<(Guid, Seen)>> {
+        if !self.is_public() {
+            return Ok(Vec::new());
+        }
+        let mut users =
+            read_state::of_all(self.source, self.source.reader(), id).map_err(|error| {
+                damaged(format!("what users have read in the folder {path}"), error)
+            })?;
+        let store = self.target.store();
+        let mut known = Vec::new();
+        for (user, _) in &users {
+            known.push(store.account_by_mailbox_guid(*user)?.is_some());
+        }
+        let mut known = known.into_iter();
+        users.retain(|_| known.next() == Some(true));
+        Ok(users)
+    }
+
     /// The messages of a folder and the folders below it, into a folder.
     fn tree(&mut self, id: FolderId, to: FolderId, path: &str) -> Result<()> {
         for class in 0..4 {
@@ -217,16 +298,20 @@ impl Carry<'_, '_> {
     ) -> Result<()> {
         let prefix = self.source.key(Kind::Summary, &[&keys::fid(id), &[contents.to_byte()]]);
         let mut range = KeyRange::prefix(prefix);
+        let users = self.users_of(id, path)?;
         loop {
             let page = self.source.reader().keys(Space::Mailbox, &range, Direction::Forward, 256);
             let page = page.map_err(|error| damaged(format!("the folder {path}"), error.into()))?;
             let Some(last) = page.last() else { return Ok(()) };
             range = range.beyond(last, Direction::Forward);
+            let mut copies = Vec::new();
             for key in &page {
                 let Some((replica, counter)) = keys::tail_id(key) else { continue };
                 let message = MessageId::new(replica, counter);
-                self.copy(message, id, to, contents.is_associated(), path)?;
+                let copy = self.copy(message, id, to, contents.is_associated(), path)?;
+                copies.extend(copy.map(|copy| (message, copy)));
             }
+            self.read_state(to, &users, &copies)?;
         }
     }
 
@@ -237,15 +322,20 @@ impl Carry<'_, '_> {
         to: FolderId,
         associated: bool,
         path: &str,
-    ) -> Result<()> {
+    ) -> Result<Option<MessageId>> {
         self.look(path)?;
         if self.options.in_place && self.is_there(id)? {
             self.done.present += 1;
-            return Ok(());
+            return Ok(None);
         }
         match message::copy_across(self.source, from, id, self.target, to) {
-            Ok(Some(_)) if associated => self.done.associated += 1,
-            Ok(Some(_)) => self.done.messages += 1,
+            Ok(Some(copy)) => {
+                match associated {
+                    true => self.done.associated += 1,
+                    false => self.done.messages += 1,
+                }
+                return Ok(Some(copy));
+            }
             Ok(None) => self.refuse(format!("message {id} of {path}: it is in another folder")),
             Err(
                 error @ (StoreError::TooBig { .. }
@@ -255,7 +345,7 @@ impl Carry<'_, '_> {
             ) => self.refuse(format!("message {id} of {path}: {error}")),
             Err(error) => self.pass_over(format!("message {id} of {path}"), error.into())?,
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether the message is still in the mailbox that it was backed up from. A message that was moved has
@@ -277,6 +367,7 @@ impl Carry<'_, '_> {
             return Ok(found);
         }
         let made = folder::copy_empty(self.source, id, self.target, parent, None)?;
+        self.permissions(id, made)?;
         self.done.folders += 1;
         Ok(made)
     }

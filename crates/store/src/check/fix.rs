@@ -60,6 +60,10 @@ pub(super) enum Fix {
     Detached {
         id: FolderId,
     },
+    /// What one user has read in a folder, or what a mailbox keeps of a public folder: goes if it is still bad.
+    PerUser {
+        name: Vec<u8>,
+    },
     /// Makes a search folder whole: its criteria and what it shows.
     Search {
         id: FolderId,

@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 use crate::Result;
 use crate::engine::{Space, Value};
 use crate::keys::Kind;
-use crate::mailbox::{names, per_user, read_state, receive};
+use crate::mailbox::{names, receive};
 use crate::permission::Acl;
-use crate::record::{change, folder, head, hot, node, parts, search, settings, summary};
+use crate::record::{change, folder, head, hot, node, search, settings, summary};
 use crate::rule::{self, Rule};
 
 /// A kind of record.
@@ -61,12 +61,8 @@ pub(super) const ROWS: &[Row] = &[
     row(Kind::Deleted, "deleted", 16..=16, |_, v| exactly(v, 8)),
     row(Kind::SourceKey, "source key", 16..=16, |_, v| exactly(v, 9)),
     row(Kind::ImportKey, "import key", 16..=16, |_, v| exactly(v, 12)),
-    row(Kind::PerUser, "per-user information", 26..=26, |_, v| {
-        whole(v, |v| per_user::PerUser::read(v).map(drop))
-    }),
-    row(Kind::Seen, "read state", 26..=26, |_, v| {
-        whole(v, |v| read_state::Seen::read(v).map(drop))
-    }),
+    row(Kind::PerUser, "per-user information", 26..=26, |_, _| Ok(())),
+    row(Kind::Seen, "read state", 26..=26, |_, _| Ok(())),
     Row {
         byte: crate::blob::MARKER,
         name: "marker",
@@ -74,14 +70,6 @@ pub(super) const ROWS: &[Row] = &[
         value: |_, v| exactly(v, 0),
     },
 ];
-
-/// A record that has one part only; longer ones are read where they are used.
-fn whole(value: &[u8], read: fn(&[u8]) -> std::result::Result<(), mapi::WireError>) -> Result<()> {
-    match value.first() {
-        Some(1) if value.len() < parts::PART => Ok(read(value)?),
-        _ => Ok(()),
-    }
-}
 
 fn exactly(value: &[u8], bytes: usize) -> Result<()> {
     match value.len() == bytes {

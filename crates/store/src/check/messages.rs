@@ -8,10 +8,11 @@ use super::fix::Fix;
 use super::pass::{Pass, read_as};
 use super::problem::{Problem, What};
 use super::report::Progress;
+use crate::delivery::queue;
 use crate::engine::{KeyRange, Scanned, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::read_state;
-use crate::message::{MessageBody, summary_flags};
+use crate::message::{MessageBody, flags, summary_flags};
 use crate::record::hot::Hot;
 use crate::record::node;
 use crate::record::summary::{Summary, Text};
@@ -153,6 +154,12 @@ impl Pass<'_> {
         }
         if hot.change.is_none() || hot.uid == 0 || hot.sequence == 0 {
             wrong.push((What::State, "it has no change number, UID or sequence".into()));
+        }
+        if hot.flags & flags::SUBMITTED != 0 && !hot.contents.is_deleted() {
+            let entry = queue::key((self.number, id));
+            if !self.reader.contains(Space::Queue, &entry)? {
+                wrong.push((What::Unqueued, String::new()));
+            }
         }
         if hot.contents.is_deleted() {
             let key = keys::deleted_message(self.number, hot.deleted, id);

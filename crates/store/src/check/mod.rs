@@ -18,6 +18,7 @@ mod indices;
 mod kinds;
 mod messages;
 mod pass;
+mod per_user;
 mod problem;
 mod repair;
 mod report;

@@ -178,6 +178,7 @@ impl<'a> Pass<'a> {
         self.hierarchy()?;
         self.deleted_folders()?;
         self.of_folders()?;
+        self.per_user()?;
         self.messages()?;
         self.summaries()?;
         self.searches()?;

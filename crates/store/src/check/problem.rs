@@ -92,6 +92,10 @@ kinds! {
         "removed: the folder is its owner's alone; nobody gets rights by a repair";
     Rule, "rule", Data, "a rule of a folder, or whom it answered, is damaged or of no folder",
         "removed: what cannot be read is not run";
+    PerUser, "per-user", Data, "what a client keeps of a public folder is damaged",
+        "removed: the client keeps it anew";
+    ReadState, "read-state", Data, "what a user has read in a public folder is damaged, or of no folder or account",
+        "removed: to him the messages are unread";
     OrphanFolder, "orphan-folder", Data, "a folder whose parent does not exist",
         "put under \"Lost and found\"";
     FolderCycle, "folder-cycle", Data, "folders that contain each other",
@@ -129,6 +133,8 @@ kinds! {
     StrayDeleted, "stray-deleted", Derived, "an entry of something that was not soft-deleted then",
         "removed";
     State, "state", Data, "the state of a message makes no sense", "set right";
+    Unqueued, "unqueued", Data, "a message is marked as submitted, and nothing is going to send it",
+        "unsent again: its sender may send it once more";
     UnknownId, "unknown-id", Data, "a property id or replica in use that the mailbox does not know",
         "gets a made-up name or GUID";
     Mime, "mime", Data, "the original Internet message does not fit its message", "dropped";

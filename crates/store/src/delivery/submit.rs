@@ -196,6 +196,8 @@ pub(crate) fn own_message(mailbox: &Mailbox, body: MessageBody) -> Result<Messag
     };
     let properties = &mut message.body.properties;
     let now = mailbox.store().now();
+    // What a client said of its own copy is nothing of this one's.
+    properties.remove(tags::MESSAGE_FLAGS);
     properties.set(tags::DELETE_AFTER_SUBMIT, true);
     if let Some(owner) = mailbox.store().account_by_mailbox(mailbox.number())? {
         if !address::is_named(properties, &SENDER) {

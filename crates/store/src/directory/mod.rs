@@ -20,7 +20,7 @@ pub(crate) use self::record::read_any;
 use self::record::{Counters, Site};
 use crate::engine::{Batch, Direction, KeyRange, Reader, Space};
 use crate::keys::{self, Kind};
-use crate::mailbox::special;
+use crate::mailbox::{read_state, special};
 use crate::record::head::Info;
 use crate::{MailboxNumber, Result, Store, StoreError, jobs};
 
@@ -202,6 +202,7 @@ impl Store {
             Ok((account.mailbox, account.mailbox_guid))
         })?;
         crate::permission::forget(self, guid)?;
+        read_state::forget_users(self, Some(guid))?;
         close_to_writers(self, mailbox)?;
         jobs::remove_mailbox(self, mailbox)
     }
@@ -213,6 +214,9 @@ impl Store {
         for mailbox in &broken {
             close_to_writers(self, *mailbox)?;
             jobs::remove_mailbox(self, *mailbox)?;
+        }
+        if !broken.is_empty() {
+            read_state::forget_users(self, None)?;
         }
         Ok(broken.len())
     }

@@ -2,11 +2,12 @@
 //! everybody has a set of change numbers for each folder: the messages that he has read, as they were then. A
 //! message that is changed has another number, and is unread again. All code asks here.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use mapi::{ChangeNumber, FileTime, FolderId, Guid, IdSet, Reader as Bytes, Wire, WireError};
 
-use super::writer::Tx;
+use super::writer::{self, Tx};
 use crate::engine::{Direction, KeyRange, Reader, Space, Value};
 use crate::folder::FolderKind;
 use crate::keys::{self, Kind};
@@ -15,7 +16,7 @@ use crate::record::search::Link;
 use crate::record::summary::Packed;
 use crate::record::{parts, version};
 use crate::table::Contents;
-use crate::{Mailbox, Result, StoreError};
+use crate::{Mailbox, Result, Store, StoreError};
 
 /// The bit of a message in a mailbox.
 pub(crate) fn is_read(hot: &Hot) -> bool {
@@ -38,6 +39,8 @@ const VERSION: u8 = 1;
 pub(crate) const MAX_SET: usize = 256 << 10;
 /// Folders whose sets are held at a time where a search folder is counted.
 const MAX_FOLDERS: usize = 64;
+/// Keys that are looked at, and records that go, at a time.
+const PAGE: usize = 1024;
 
 impl Seen {
     pub(crate) fn read(bytes: &[u8]) -> Result<Seen, WireError> {
@@ -148,7 +151,7 @@ pub(crate) fn mark(
             false => seen.set.remove(replica, change.counter),
         }
     }
-    store(tx, viewer, folder, seen, old_parts)
+    put(tx, viewer, folder, seen, old_parts)
 }
 
 /// Replaces what one has read in a folder ([MS-OXCSTOR] 3.2.5.13.3).
@@ -159,10 +162,10 @@ pub(crate) fn replace(
     set: IdSet<Guid>,
 ) -> Result<()> {
     let (_, old_parts) = load(tx.mailbox, tx.reader(), folder, viewer)?;
-    store(tx, viewer, folder, Seen { set, ..Seen::default() }, old_parts)
+    put(tx, viewer, folder, Seen { set, ..Seen::default() }, old_parts)
 }
 
-fn store(
+fn put(
     tx: &mut Tx<'_>,
     viewer: Guid,
     folder: FolderId,
@@ -197,6 +200,62 @@ fn load(
 
 fn key(mailbox: &Mailbox, folder: FolderId, viewer: Guid) -> Vec<u8> {
     mailbox.key(Kind::Seen, &[&keys::fid(folder), &viewer.0])
+}
+
+/// What everybody has read in a folder, by mailbox GUID. Who reads all of it is who copies the folder.
+pub(crate) fn of_all(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    folder: FolderId,
+) -> Result<Vec<(Guid, Seen)>> {
+    let range = KeyRange::prefix(mailbox.key(Kind::Seen, &[&keys::fid(folder)]));
+    let mut users: Vec<Guid> = Vec::new();
+    for key in reader.keys(Space::Mailbox, &range, Direction::Forward, usize::MAX)? {
+        let user = user_of(&key).filter(|user| users.last() != Some(user));
+        users.extend(user);
+    }
+    users.into_iter().map(|user| Ok((user, load(mailbox, reader, folder, user)?.0))).collect()
+}
+
+/// Whose record a key of the kind `51` is of.
+fn user_of(key: &[u8]) -> Option<Guid> {
+    Some(Guid(key.get(17..33)?.try_into().ok()?))
+}
+
+/// Removes what the owners of removed mailboxes have read: their GUIDs mean nothing any more. `gone` names one of
+/// them; with None everybody is looked for who is not there.
+pub(crate) fn forget_users(store: &Store, gone: Option<Guid>) -> Result<()> {
+    let Some(public) = store.public_folders()? else { return Ok(()) };
+    let mailbox = store.mailbox(public.mailbox)?;
+    let mut range = KeyRange::prefix(mailbox.key(Kind::Seen, &[]));
+    let mut known = HashMap::new();
+    loop {
+        let page = mailbox.reader().keys(Space::Mailbox, &range, Direction::Forward, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        range = range.beyond(last, Direction::Forward);
+        let mut stray = Vec::new();
+        for key in &page {
+            let Some(user) = user_of(key) else { continue };
+            let is_gone = match (gone, known.get(&user)) {
+                (Some(gone), _) => user == gone,
+                (None, Some(is_gone)) => *is_gone,
+                (None, None) => {
+                    let is_gone = store.account_by_mailbox_guid(user)?.is_none();
+                    known.insert(user, is_gone);
+                    is_gone
+                }
+            };
+            if is_gone {
+                stray.push(key.to_vec());
+            }
+        }
+        if !stray.is_empty() {
+            writer::reclaim(&mailbox, |tx| {
+                stray.iter().for_each(|key| tx.delete(key.clone()));
+                Ok(())
+            })?;
+        }
+    }
 }
 
 /// The records of all users for a folder that goes for good.

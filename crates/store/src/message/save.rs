@@ -89,7 +89,8 @@ pub(crate) fn prepare(mailbox: &Mailbox, message: &mut Message) -> Result<()> {
         // After the first save they are the server's (MS-OXCMSG R31, R516).
         if message.base.is_none() {
             message.read = set as u32 & flags::READ != 0;
-            message.flags = set as u32 & !flags::COMPUTED;
+            // Submitted is what RopSubmitMessage makes of it.
+            message.flags = set as u32 & !flags::COMPUTED & !flags::SUBMITTED;
         }
     }
     // What is computed is not kept; a source key and a change list are, since they may come from elsewhere.

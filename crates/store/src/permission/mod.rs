@@ -160,6 +160,17 @@ pub fn modify(mailbox: &Mailbox, id: FolderId, mode: Mode, changes: &[Change]) -
     })
 }
 
+/// Puts a list in the place of the one that there is, as a restore does.
+///
+/// Errors: [`StoreError::NotFound`] without the folder.
+pub(crate) fn replace(mailbox: &Mailbox, id: FolderId, acl: Acl) -> Result<()> {
+    writer::write(mailbox, |tx| {
+        tx.folder(id)?;
+        let before = read(tx.mailbox, tx.reader(), id)?;
+        store(tx, id, before, acl.clone())
+    })
+}
+
 fn apply(acl: &mut Acl, mode: Mode, calendar: bool, changes: &[Change]) {
     let free_busy = mode.free_busy && calendar;
     if free_busy {

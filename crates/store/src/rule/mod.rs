@@ -17,7 +17,7 @@ use mapi::{FolderId, MessageId, PropertyValue, Wire, tags};
 
 pub(crate) use self::deferred::complete;
 pub use self::extended::{EXTENDED_CLASS, SIZE_LIMIT as EXTENDED_SIZE_LIMIT};
-pub(crate) use self::post::{Posted, look};
+pub(crate) use self::post::look;
 pub use self::record::{
     ENABLED, ERROR, EXIT_LEVEL, KEEP_OOF_HISTORY, ONLY_WHEN_OOF, PARSE_ERROR, Rule,
     SKIP_IF_SCL_IS_SAFE, type_of,

@@ -4,6 +4,7 @@
 mod common;
 mod damage;
 mod parts;
+mod public;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -7,6 +7,8 @@ mod damage;
 mod directory;
 mod fixture;
 mod online;
+mod public;
+mod queue;
 mod random;
 mod rules;
 

@@ -4,13 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use mapi::rule_action::{Action, ActionBlock, Destination, RecipientBlock, RuleActions};
+use mapi::server_id::ServerId;
 use mapi::{
-    AttachedContent, AttachmentContent, FileTime, MessageContent, PropertyName, RecipientContent,
-    names, tags,
+    AttachedContent, AttachmentContent, FileTime, FolderId, MessageContent, MessageId,
+    PropertyName, PropertyValue, RecipientContent, Restriction, TaggedValue, Wire, names, tags,
 };
 use store::check::{self, Options, Report};
 use store::engine::{Engine, MemoryEngine};
-use store::{Account, Mailbox, NewAccount, Store, StoreOptions};
+use store::rule::Change;
+use store::{Account, Mailbox, NewAccount, Properties, Store, StoreOptions};
 
 /// Options with a clock that moves by a second with each question.
 pub fn options() -> StoreOptions {
@@ -79,6 +82,37 @@ pub fn rich() -> MessageContent {
     content.attachments.push(attached(AttachedContent::Ole(vec![9; 20_000])));
     content.mime = Some(b"Subject: everything\r\n\r\nHello".repeat(2_000));
     content
+}
+
+/// An enabled rule on every message with a subject.
+pub fn rule(actions: Vec<Action>) -> Change {
+    let block = |action| ActionBlock { flavor: 0, flags: 0, action };
+    let actions = RuleActions(actions.into_iter().map(block).collect()).to_bytes();
+    let condition = Restriction::Exist { tag: tags::SUBJECT };
+    let mut rule = Properties::new();
+    rule.set(tags::RULE_SEQUENCE, 1);
+    rule.set(tags::RULE_STATE, store::rule::ENABLED as i32);
+    rule.set(tags::RULE_PROVIDER, "Test");
+    rule.set(tags::RULE_CONDITION, PropertyValue::Restriction(condition.to_wire()));
+    rule.set(tags::RULE_ACTIONS, PropertyValue::RuleAction(actions));
+    Change::Add(rule)
+}
+
+/// An action that copies to a folder of the same mailbox.
+pub fn copy_to(folder: FolderId) -> Action {
+    let id = ServerId::Own { folder, message: MessageId::NONE, instance: 0 };
+    Action::Copy(Destination { in_this_store: 1, store: vec![0], folder: id.to_wire() })
+}
+
+/// An action that forwards to an address.
+pub fn forward_to(address: &str) -> Action {
+    let values = vec![
+        TaggedValue::new(tags::DISPLAY_NAME, address),
+        TaggedValue::new(tags::ADDRESS_TYPE, "SMTP"),
+        TaggedValue::new(tags::EMAIL_ADDRESS, address),
+        TaggedValue::new(tags::RECIPIENT_TYPE, 1),
+    ];
+    Action::Forward(vec![RecipientBlock { reserved: 0, values }])
 }
 
 /// Everything in the mailbox's store is whole; gives what was looked at in the mailbox.

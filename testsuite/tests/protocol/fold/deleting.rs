@@ -89,7 +89,7 @@ fn full(client: &mut Client) -> (Made, Made) {
 }
 
 /// A message from STRANGER that asks for a receipt and for nothing else, delivered to ME's Inbox.
-fn asked(rig: &Rig, subject: &str) -> Result<MessageId> {
+fn asked(rig: &Rig, subject: &str) -> testsuite::Result<MessageId> {
     let mut client = rig.client(STRANGER)?;
     let message = omsg::draft(&mut client, subject, &[(omsg::TO, ME)])?;
     client.set(message, tags::READ_RECEIPT_REQUESTED, true)?;
@@ -100,7 +100,7 @@ fn asked(rig: &Rig, subject: &str) -> Result<MessageId> {
 }
 
 /// What STRANGER was told, by subject.
-fn told(rig: &Rig) -> Result<Vec<String>> {
+fn told(rig: &Rig) -> testsuite::Result<Vec<String>> {
     while store::delivery::waiting(&rig.store)?.ready > 0 {
         store::delivery::deliver_due(&rig.store)?;
     }

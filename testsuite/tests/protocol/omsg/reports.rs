@@ -116,14 +116,23 @@ on_both! {
         Ok(())
     }
 
+    /// Who wants to know that it was read wants to know that it never will be, too.
     /// MS-OXOMSG 2.2.1
+    /// MS-OXOMSG 2.2.1.29
     fn who_wants_a_read_receipt_says_so_in_what_arrives(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let message = draft(&mut client, "read me", &[(TO, STRANGER)])?;
         client.set(message, tags::READ_RECEIPT_REQUESTED, true)?;
         send(&mut client, message)?;
         let got = messages(rig, STRANGER, INBOX)?;
-        assert_eq!(got[0].flags, flags::UNMODIFIED | flags::NOTIFY_READ);
+        let both = flags::NOTIFY_READ | flags::NOTIFY_UNREAD;
+        assert_eq!(got[0].flags, flags::UNMODIFIED | both);
+        let message = draft(&mut client, "read me", &[(TO, STRANGER)])?;
+        client.set(message, tags::READ_RECEIPT_REQUESTED, true)?;
+        client.set(message, tags::NON_RECEIPT_NOTIFICATION_REQUESTED, false)?;
+        send(&mut client, message)?;
+        let got = messages(rig, STRANGER, INBOX)?;
+        assert_eq!(got[1].flags, flags::UNMODIFIED | flags::NOTIFY_READ);
         Ok(())
     }
 }

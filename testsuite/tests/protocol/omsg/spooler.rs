@@ -103,6 +103,46 @@ on_both! {
         Ok(())
     }
 
+    /// What waits for a spooler is found where messages are sent from, and what is locked says so.
+    /// MS-OXOMSG 2.2.5.2
+    /// MS-OXCMSG 2.2.1.6: R520
+    fn what_waits_for_a_spooler_is_found_in_the_transport_folder(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        client.post(OUTBOX, &[mapi::TaggedValue::new(tags::SUBJECT, "a draft")])?;
+        set_spooler(&mut client)?;
+        let (_, id) = for_the_spooler(&mut client)?;
+        let waiting = |client: &mut Client| -> Answer<Vec<(i64, i32)>> {
+            let RopResponse::GetTransportFolder(transport) =
+                client.call(client.logon, RopRequest::GetTransportFolder(Empty))?
+            else {
+                panic!("another answer");
+            };
+            let folder = client.open_folder(transport.folder)?;
+            let table = client.contents(folder, mapi_rop::folder::TableFlags::NONE)?;
+            client.set_columns(table, &[tags::MID, tags::MESSAGE_FLAGS, tags::SUBMIT_FLAGS])?;
+            let rows = client.query_rows(table, 100)?.rows;
+            client.release(table);
+            client.release(folder);
+            let submitted = |row: &&mapi::PropertyRow| match row.value(1) {
+                Some(PropertyValue::Integer32(flags)) => flags & 0x04 != 0,
+                other => panic!("{other:?}"),
+            };
+            let locked = |row: &mapi::PropertyRow| match (row.value(0), row.value(2)) {
+                (Some(PropertyValue::Integer64(id)), Some(PropertyValue::Integer32(locked))) => {
+                    (*id, *locked)
+                }
+                other => panic!("{other:?}"),
+            };
+            Ok(rows.iter().filter(submitted).map(locked).collect())
+        };
+        assert_eq!(waiting(&mut client)?, [(id.to_i64(), 0)]);
+        lock(&mut client, id, LockState::Lock)?;
+        assert_eq!(waiting(&mut client)?, [(id.to_i64(), 1)]);
+        lock(&mut client, id, LockState::Finished)?;
+        assert_eq!(waiting(&mut client)?, []);
+        Ok(())
+    }
+
     /// MS-OXOMSG 2.2.5.2
     fn the_transport_folder_takes_messages(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;

@@ -5,6 +5,7 @@ mod deferred;
 mod extended;
 mod list;
 mod oof;
+mod public;
 mod replies;
 
 use mapi::restriction::{FuzzyLevel, Restriction};

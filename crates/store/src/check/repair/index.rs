@@ -10,6 +10,7 @@ use crate::check::cursor::collect;
 use crate::check::indices::is_referred_to;
 use crate::check::kinds;
 use crate::check::pass::PLAUSIBLE;
+use crate::check::per_user;
 use crate::engine::{KeyRange, Scanned, Space, Value};
 use crate::keys::{self, Kind};
 use crate::mailbox::receive::{self, ReceiveFolder};
@@ -253,6 +254,24 @@ pub(super) fn bad(mailbox: &Mailbox, key: &[u8]) -> Result<Mended> {
         tx.delete(key.to_vec());
         let name = row.map_or("unknown", |row| row.name);
         Ok(Mended::lost(vec![format!("a record of the kind {name}")]))
+    })
+}
+
+/// Removes what one user has read in a folder, or what a mailbox keeps of a public folder, if it is still bad.
+pub(super) fn per_user(mailbox: &Mailbox, name: &[u8]) -> Result<Mended> {
+    writer::write(mailbox, |tx| {
+        let public = tx.mailbox.is_public();
+        let fault = per_user::fault(tx.reader(), tx.mailbox.number(), public, name)?;
+        if fault.is_none() {
+            return Ok(Mended::Fine);
+        }
+        for (key, _) in collect(tx.reader(), Space::Mailbox, KeyRange::prefix(name))? {
+            tx.delete(key.to_vec());
+        }
+        Ok(Mended::lost(match name.get(8) == Some(&(Kind::Seen as u8)) {
+            true => vec!["what a user had read in a folder".into()],
+            false => vec!["what a client kept of a public folder".into()],
+        }))
     })
 }
 

@@ -10,6 +10,7 @@ use crate::check::body::gather;
 use crate::check::cursor::{Cursor, collect};
 use crate::check::messages::{expected_summary, says_the_same};
 use crate::check::pass::PLAUSIBLE;
+use crate::delivery::queue;
 use crate::engine::{KeyRange, Reader, Scanned, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
@@ -100,7 +101,7 @@ fn mend(tx: &mut Tx<'_>, id: MessageId, bad: &Bad) -> Result<(Mended, Vec<u64>)>
         lost.push(format!("{bytes} bytes that it once had, such as an attachment"));
     }
     hot.size = body.size();
-    let renewed = settle_state(tx, &mut hot)? | before.is_none() | edited;
+    let renewed = settle_state(tx, id, &mut hot)? | before.is_none() | edited;
     let moved = !has_folder(tx, hot.folder)?;
     if moved {
         if before.is_some() {
@@ -223,7 +224,7 @@ fn hot_of(tx: &Tx<'_>, shown: Option<&Shown>, lost: &mut Vec<String>) -> Hot {
 }
 
 /// Sets right what makes no sense in a state; whether anything did not.
-fn settle_state(tx: &mut Tx<'_>, hot: &mut Hot) -> Result<bool> {
+fn settle_state(tx: &mut Tx<'_>, id: MessageId, hot: &mut Hot) -> Result<bool> {
     let head = tx.last_numbers();
     let before = *hot;
     let far = |change: ChangeNumber| {
@@ -239,6 +240,11 @@ fn settle_state(tx: &mut Tx<'_>, hot: &mut Hot) -> Result<bool> {
         (true, 0) => hot.deleted = tx.now,
         (false, 1..) => hot.deleted = FileTime(0),
         _ => {}
+    }
+    // Nothing would ever send it, and nobody could change it.
+    let entry = queue::key((tx.mailbox.number(), id));
+    if hot.flags & flags::SUBMITTED != 0 && !tx.reader().contains(Space::Queue, &entry)? {
+        hot.flags &= !flags::SUBMITTED;
     }
     if hot.uid == 0 && has_folder(tx, hot.folder)? {
         let record = tx.find_folder(hot.folder)?.ok_or(StoreError::NotFound("folder"))?;

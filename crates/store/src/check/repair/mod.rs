@@ -151,6 +151,7 @@ impl<'a> Mender<'a> {
             Fix::DeletedFolder { key } => folder::deleted_entry(mailbox, key, touched),
             Fix::Settle { top } => folder::follow(mailbox, *top, touched),
             Fix::Detached { id } => folder::detached(mailbox, *id, touched),
+            Fix::PerUser { name } => index::per_user(mailbox, name),
             Fix::Search { id } => search::whole(mailbox, *id, touched),
             Fix::Count { id } => folder::count(mailbox, *id),
             Fix::Message { id } => message::whole(mailbox, *id, blobs, touched),

@@ -64,7 +64,10 @@ enum Step {
 #[derive(Clone, Copy)]
 enum Act {
     /// Senders hear of what went unread, if they asked for it.
-    Delete { hard: bool, tell: bool },
+    Delete {
+        hard: bool,
+        tell: bool,
+    },
     Tell,
     Copy(FolderId),
     Move(FolderId),
@@ -87,12 +90,7 @@ impl Work {
         Work::empty(mailbox, id, options, true)
     }
 
-    fn empty(
-        mailbox: &Mailbox,
-        id: FolderId,
-        options: DeleteOptions,
-        tell: bool,
-    ) -> Result<Work> {
+    fn empty(mailbox: &Mailbox, id: FolderId, options: DeleteOptions, tell: bool) -> Result<Work> {
         let record = record(mailbox, mailbox.reader(), id)?;
         if record.kind == FolderKind::Search {
             return Err(StoreError::SearchFolder);

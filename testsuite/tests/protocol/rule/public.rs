@@ -67,6 +67,14 @@ fn post(client: &mut Client, folder: FolderId, subject: &str) -> Answer<MessageI
     client.post(folder, &[TaggedValue::new(tags::SUBJECT, subject)])
 }
 
+/// Until the queue is empty: a thread of the store may have a message in hand.
+fn deliver_all(rig: &Rig) -> Result {
+    while store::delivery::waiting(&rig.store)? != Default::default() {
+        store::delivery::deliver_due(&rig.store)?;
+    }
+    Ok(())
+}
+
 on_both! {
     /// MS-OXORULE 3.2.5.1: R787, R549
     /// MS-OXORULE 6: R930
@@ -112,7 +120,7 @@ on_both! {
         let (mut client, folder, _) = with_rules(rig, rules)?;
         let mut other = client_of(rig, STRANGER)?;
         post(&mut other, folder, "cats")?;
-        store::delivery::deliver_due(&rig.store)?;
+        deliver_all(rig)?;
         let got = found(rig, DELEGATE, INBOX)?;
         assert_eq!(got.len(), 1);
         assert!(text(&got[0], tags::SUBJECT).contains("cats"));
@@ -195,7 +203,7 @@ on_both! {
         let address = store::directory::public::ADDRESS;
         let message = omsg::draft(&mut client, "hello", &[(TO, address)])?;
         omsg::send(&mut client, message)?;
-        store::delivery::deliver_due(&rig.store)?;
+        deliver_all(rig)?;
         let told = found(rig, STRANGER, INBOX)?;
         assert_eq!(omsg::subjects(&told), ["Undeliverable: hello"]);
         assert_eq!(store::delivery::waiting(&rig.store)?, Default::default());

@@ -96,5 +96,5 @@ fn rights_in_public_folders_and_administrators() {
     assert!(!ok(&["user", "list"]).contains("administrator"));
     let (status, _) = place.run_at(&data, &["user", "enable", "public-folders@coffer.invalid"]);
     assert_eq!(status, 1, "nobody logs on as the public folders");
-    assert_eq!(end(running.child), 0);
+    assert_eq!(end(running), 0);
 }

@@ -211,12 +211,12 @@ impl Walk<'_> {
         let prefix = self.mailbox.key(kind, &[of]);
         let from = prefix.len();
         let range = KeyRange::prefix(prefix);
-        let mut visit = |key: crate::engine::Key, value: crate::engine::Value| {
+        self.reader.visit(Space::Mailbox, &range, Direction::Forward, &mut |key, value| {
             add(hash, key.get(from..).unwrap_or_default());
-            add(hash, &value);
+            add(hash, value);
             ControlFlow::Continue(())
-        };
-        Ok(self.reader.visit(Space::Mailbox, &range, Direction::Forward, &mut visit)?)
+        })?;
+        Ok(())
     }
 
     fn folder(

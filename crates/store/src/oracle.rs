@@ -61,7 +61,7 @@ fn collapse_state(bytes: &[u8]) -> Option<KeptState> {
 
 /// What a search folder looks for; that its restriction is judged makes no panic either.
 fn criteria(bytes: &[u8]) -> Option<search::CriteriaRecord> {
-    let _ = search::Link::read(&bytes.to_vec().into());
+    let _ = search::Link::read(bytes);
     let _ = search::Stamp::read(bytes);
     let read = search::CriteriaRecord::read;
     let criteria = stable(bytes, read, search::CriteriaRecord::to_bytes)?;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use mapi::{FileTime, FolderId, MessageId, PropertyValue, tags};
 
-use crate::engine::{Direction, KeyRange, Reader, Space};
+use crate::engine::{self, KeyRange, Reader, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::special::SpecialFolder;
 use crate::{Mailbox, Result, StoreError, folder, message, retention};
@@ -59,12 +59,11 @@ pub fn list(
     let reader = &*mailbox.store.engine().snapshot()?;
     let mut paths = Paths::default();
     for kind in [Kind::DeletedFolder, Kind::DeletedMessage] {
-        let mut failure = None;
         let mut range = KeyRange::prefix(mailbox.key(kind, &[]));
         range.from = mailbox.key(kind, &[&since.0.to_be_bytes()]);
-        reader.visit(Space::Mailbox, &range, Direction::Forward, &mut |key, _| {
-            let Some((replica, counter)) = keys::tail_id(&key) else {
-                return ControlFlow::Continue(());
+        engine::try_visit(reader, Space::Mailbox, &range, |key, _| {
+            let Some((replica, counter)) = keys::tail_id(key) else {
+                return Ok(ControlFlow::Continue(()));
             };
             let found = match kind {
                 Kind::DeletedFolder => {
@@ -72,18 +71,11 @@ pub fn list(
                 }
                 _ => of_message(mailbox, reader, &mut paths, MessageId::new(replica, counter)),
             };
-            let next = found.and_then(|found| match found {
+            match found? {
                 Some(found) => each(found),
                 None => Ok(ControlFlow::Continue(())),
-            });
-            next.unwrap_or_else(|error| {
-                failure = Some(error);
-                ControlFlow::Break(())
-            })
+            }
         })?;
-        if let Some(error) = failure {
-            return Err(error);
-        }
     }
     Ok(())
 }

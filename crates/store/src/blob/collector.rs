@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::MARKER;
 use super::node::{self, Kind, MARK, Node};
 use crate::engine::{
-    Batch, Direction, Engine, Error, Key, KeyRange, Outcome, Result, Space, Value,
+    Batch, Direction, Engine, Error, Key, KeyRange, Outcome, Result, Space, Value, try_visit,
 };
 
 /// What one pass of the collector found and did.
@@ -96,11 +96,12 @@ impl Pass<'_> {
     fn read_marks(&self, part: impl Fn(&[u8]) -> KeyRange) -> Result<Marks> {
         let mut marks = Marks::new();
         for kind in Kind::ALL {
-            visit(self.engine, Space::Blobs, &part(&[MARK, kind as u8]), &mut |key, since| {
+            let range = part(&[MARK, kind as u8]);
+            self.engine.visit(Space::Blobs, &range, Direction::Forward, &mut |key, since| {
                 if let Some(node) = Node::from_key(&key[1..]) {
-                    marks.insert(node, since);
+                    marks.insert(node, Value::copy_from_slice(since));
                 }
-                Ok(())
+                ControlFlow::Continue(())
             })?;
         }
         Ok(marks)
@@ -136,11 +137,12 @@ impl Pass<'_> {
             }
         }
         let manifests = KeyRange::prefix([Kind::Manifest as u8]);
-        visit(self.engine, Space::Blobs, &manifests, &mut |key, value| {
-            let Some(manifest) = Node::from_key(&key) else { return Ok(()) };
-            let children = node::manifest_children(&manifest, &value)?;
-            live.extend(children.filter(|child| wanted(&child.hash)));
-            Ok(())
+        try_visit(self.engine, Space::Blobs, &manifests, |key, value| {
+            if let Some(manifest) = Node::from_key(key) {
+                let children = node::manifest_children(&manifest, value)?;
+                live.extend(children.filter(|child| wanted(&child.hash)));
+            }
+            Ok::<_, Error>(ControlFlow::Continue(()))
         })?;
         Ok(live)
     }
@@ -236,22 +238,4 @@ fn visit_keys(
         range = range.beyond(last, Direction::Forward);
         page.into_iter().for_each(&mut each);
     }
-}
-
-/// As [`Reader::visit`](crate::engine::Reader::visit), for a visitor that can fail.
-fn visit(
-    reader: &dyn Engine,
-    space: Space,
-    range: &KeyRange,
-    each: &mut dyn FnMut(Key, Value) -> Result<()>,
-) -> Result<()> {
-    let mut failure: Option<Error> = None;
-    reader.visit(space, range, Direction::Forward, &mut |key, value| match each(key, value) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            failure = Some(error);
-            ControlFlow::Break(())
-        }
-    })?;
-    failure.map_or(Ok(()), Err)
 }

@@ -82,7 +82,7 @@ fn exactly(value: &[u8], bytes: usize) -> Result<()> {
 }
 
 fn link(_: &[u8], value: &[u8]) -> Result<()> {
-    let link = search::Link::read(&Value::copy_from_slice(value))?;
+    let link = search::Link::read(value)?;
     Ok(summary::Summary::read(&link.summary).map(drop)?)
 }
 

@@ -11,6 +11,7 @@ use crate::engine::{Direction, KeyRange, Reader, Scanned, Space};
 use crate::folder::{FolderKind, MAX_DEPTH};
 use crate::keys::{self, Kind};
 use crate::message::read_hot;
+use crate::record::Stored;
 use crate::record::folder::FolderState;
 use crate::record::search::{CriteriaRecord, Link, Stamp};
 use crate::search::{Search, SearchState, weight};
@@ -122,7 +123,7 @@ impl Pass<'_> {
         let normal = Contents::Normal.to_byte();
         let own = keys::summary(self.number, link.home, normal, message);
         match self.reader.get(Space::Mailbox, &own) {
-            Ok(Some(summary)) if summary == link.summary => {}
+            Ok(Some(summary)) if summary[..] == link.summary[..] => {}
             // A summary that is damaged is met with its message.
             Ok(Some(_) | None) => return Ok(false),
             Err(crate::engine::Error::Corrupt { .. }) => return Ok(true),
@@ -159,7 +160,7 @@ impl Pass<'_> {
         search: &Search,
         home: FolderId,
         message: MessageId,
-        summary: crate::engine::Value,
+        summary: Stored<'_>,
     ) -> Result<Option<bool>> {
         let Some(mailbox) = self.mailbox.as_deref() else { return Ok(None) };
         match evaluated(mailbox, self.reader, search, home, message, summary) {
@@ -190,7 +191,7 @@ impl Pass<'_> {
                     };
                     let id = MessageId::new(replica, counter);
                     let link = keys::link(self.number, search.folder, id);
-                    if self.matches(search, home, id, value.clone())? == Some(true)
+                    if self.matches(search, home, id, value.into())? == Some(true)
                         && !self.reader.contains(Space::Mailbox, &link)?
                         && self.is_message(home, id)?
                     {
@@ -219,7 +220,7 @@ fn evaluated(
     search: &Search,
     home: FolderId,
     message: MessageId,
-    summary: crate::engine::Value,
+    summary: Stored<'_>,
 ) -> Result<bool> {
     let context = Context::new(mailbox, reader, home);
     let row = MessageRow::new(&context, Contents::Normal, message, summary)?;

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Direction, Error, Gauges, Key, KeyRange, KeyValue, Result, Space, Value};
+use super::{Direction, Error, Gauges, Key, KeyRange, KeyValue, Page, Result, Space, Value};
 
 /// Writes of one group of batches, sealed, one for each key.
 pub(super) type Writes = BTreeMap<(Space, Key), Option<Value>>;
@@ -37,6 +37,17 @@ pub(super) trait Backend: Send + Sync + 'static {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<KeyValue>>;
+
+    /// As [`Reader::scan_page`](super::Reader::scan_page); the range is not empty.
+    fn scan_page(
+        &self,
+        at: Option<&Self::Snapshot>,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        room: usize,
+        page: &mut Page,
+    ) -> Result<bool>;
 
     fn snapshot(&self) -> Result<Self::Snapshot>;
 

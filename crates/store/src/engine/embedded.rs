@@ -27,7 +27,7 @@ use super::power_loss::Recorder;
 use super::room::Room;
 use super::{
     Basis, Batch, Direction, Engine, Epoch, Error, Gauges, Key, KeyRange, KeyValue, MailboxNumber,
-    Options, Reader, Result, Space, Ticket, Value, journal,
+    Options, Page, Reader, Result, Space, Ticket, Value, journal,
 };
 
 /// The engine in a data directory.
@@ -242,15 +242,14 @@ impl FjallBackend {
         })
     }
 
+    /// What `read` makes of the pairs of a range, in a state.
     fn range<T>(
         &self,
         at: Option<&FjallSnapshot>,
         space: Space,
         range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-        read: impl Fn(fjall::Guard) -> fjall::Result<T>,
-    ) -> Result<Vec<T>> {
+        read: impl FnOnce(fjall::Iter) -> fjall::Result<T>,
+    ) -> Result<T> {
         self.at(at, |open| {
             let snapshot = at.map_or_else(|| open.newest(), |at| at.snapshot.clone());
             let keyspace = open.space(space);
@@ -258,12 +257,7 @@ impl FjallBackend {
                 Some(to) => snapshot.range(keyspace, &range.from[..]..&to[..]),
                 None => snapshot.range(keyspace, &range.from[..]..),
             };
-            let read =
-                |pair| read(pair).map_err(|error| self.read_error(space, &range.from, error));
-            match direction {
-                Direction::Forward => pairs.take(limit).map(read).collect(),
-                Direction::Reverse => pairs.rev().take(limit).map(read).collect(),
-            }
+            read(pairs).map_err(|error| self.read_error(space, &range.from, error))
         })
     }
 
@@ -403,9 +397,28 @@ impl Backend for FjallBackend {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<KeyValue>> {
-        self.range(at, space, range, direction, limit, |pair| {
+        let read = |pair: fjall::Guard| -> fjall::Result<KeyValue> {
             let (key, value) = pair.into_inner()?;
             Ok((own(key), own(value)))
+        };
+        self.range(at, space, range, |pairs| match direction {
+            Direction::Forward => pairs.take(limit).map(read).collect(),
+            Direction::Reverse => pairs.rev().take(limit).map(read).collect(),
+        })
+    }
+
+    fn scan_page(
+        &self,
+        at: Option<&FjallSnapshot>,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        room: usize,
+        page: &mut Page,
+    ) -> Result<bool> {
+        self.range(at, space, range, |pairs| match direction {
+            Direction::Forward => page.fill(room, pairs.map(fjall::Guard::into_inner)),
+            Direction::Reverse => page.fill(room, pairs.rev().map(fjall::Guard::into_inner)),
         })
     }
 
@@ -417,7 +430,11 @@ impl Backend for FjallBackend {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Key>> {
-        self.range(at, space, range, direction, limit, |pair| Ok(own(pair.key()?)))
+        let read = |pair: fjall::Guard| pair.key().map(own);
+        self.range(at, space, range, |pairs| match direction {
+            Direction::Forward => pairs.take(limit).map(read).collect(),
+            Direction::Reverse => pairs.rev().take(limit).map(read).collect(),
+        })
     }
 
     fn snapshot(&self) -> Result<FjallSnapshot> {

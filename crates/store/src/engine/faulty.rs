@@ -1,14 +1,15 @@
 //! An engine whose calls can be made to fail, for tests and for `coffer soak --fault`.
 
 use std::io;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::delegate::delegate_reader;
 use super::ticket::Completion;
 use super::{
-    Basis, Batch, Direction, Engine, Epoch, Error, Gauges, Key, KeyRange, KeyValue, MailboxNumber,
-    Outcome, Reader, Result, Space, Ticket, Value,
+    Basis, Batch, Engine, Epoch, Error, Gauges, MailboxNumber, Outcome, Reader, Result, Ticket,
 };
 
 /// How a call fails.
@@ -81,127 +82,39 @@ impl Faults {
 
 /// Another engine whose calls fail when [`Faults`] says so. A call that fails does nothing: what the
 /// trait promises of failed batches holds.
-pub struct FaultyEngine {
-    inner: Arc<dyn Engine>,
+pub type FaultyEngine = Faulty<Arc<dyn Engine>>;
+
+/// An engine or a reader of it whose calls can be made to fail.
+pub struct Faulty<R> {
+    inner: R,
     faults: Faults,
 }
 
 impl FaultyEngine {
     pub fn new(inner: Arc<dyn Engine>, faults: Faults) -> FaultyEngine {
-        FaultyEngine { inner, faults }
+        Faulty { inner, faults }
     }
 }
 
-/// Reads that fail like the engine's.
-struct FaultyReader<R> {
-    inner: R,
-    faults: Faults,
-}
-
-impl<R: AsReader> Reader for FaultyReader<R> {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
+impl<R: Deref> Faulty<R> {
+    /// What answers a read, if the read does not fail.
+    fn read(&self) -> Result<&R::Target> {
         self.faults.io("read from")?;
-        self.inner.reader().get(space, key)
-    }
-
-    fn multi_get(&self, space: Space, keys: &[&[u8]]) -> Result<Vec<Option<Value>>> {
-        self.faults.io("read from")?;
-        self.inner.reader().multi_get(space, keys)
-    }
-
-    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
-        self.faults.io("read from")?;
-        self.inner.reader().contains(space, key)
-    }
-
-    fn keys(
-        &self,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<Key>> {
-        self.faults.io("scan")?;
-        self.inner.reader().keys(space, range, direction, limit)
-    }
-
-    fn scan(
-        &self,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<KeyValue>> {
-        self.faults.io("scan")?;
-        self.inner.reader().scan(space, range, direction, limit)
+        Ok(&self.inner)
     }
 }
 
-/// What reads go to.
-trait AsReader {
-    fn reader(&self) -> &dyn Reader;
-}
-
-impl AsReader for Box<dyn Reader + Send + Sync> {
-    fn reader(&self) -> &dyn Reader {
-        &**self
-    }
-}
-
-impl AsReader for Box<dyn Reader + '_> {
-    fn reader(&self) -> &dyn Reader {
-        &**self
-    }
-}
-
-impl Reader for FaultyEngine {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
-        self.faults.io("read from")?;
-        self.inner.get(space, key)
-    }
-
-    fn multi_get(&self, space: Space, keys: &[&[u8]]) -> Result<Vec<Option<Value>>> {
-        self.faults.io("read from")?;
-        self.inner.multi_get(space, keys)
-    }
-
-    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
-        self.faults.io("read from")?;
-        self.inner.contains(space, key)
-    }
-
-    fn keys(
-        &self,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<Key>> {
-        self.faults.io("scan")?;
-        self.inner.keys(space, range, direction, limit)
-    }
-
-    fn scan(
-        &self,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<KeyValue>> {
-        self.faults.io("scan")?;
-        self.inner.scan(space, range, direction, limit)
-    }
-}
+delegate_reader!(impl[R: Deref<Target: Reader>] Faulty<R>, |this| this.read()?);
 
 impl Engine for FaultyEngine {
     fn snapshot(&self) -> Result<Box<dyn Reader + Send + Sync>> {
         self.faults.io("take a snapshot of")?;
         let inner = self.inner.snapshot()?;
-        Ok(Box::new(FaultyReader { inner, faults: self.faults.clone() }))
+        Ok(Box::new(Faulty { inner, faults: self.faults.clone() }))
     }
 
     fn latest(&self) -> Box<dyn Reader + '_> {
-        Box::new(FaultyReader { inner: self.inner.latest(), faults: self.faults.clone() })
+        Box::new(Faulty { inner: self.inner.latest(), faults: self.faults.clone() })
     }
 
     fn basis(&self) -> Basis {
@@ -253,7 +166,7 @@ fn ended(result: Result<Outcome>) -> Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::MemoryEngine;
+    use crate::engine::{MemoryEngine, Space};
 
     fn put(key: &[u8]) -> Batch {
         let mut batch = Batch::new();

@@ -12,14 +12,15 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::backend::{Backend, WriteFailure, Writes};
 use super::batch::{Check, Write};
+use super::delegate::delegate_reader;
 use super::pending::{self, Pending};
+use super::reads::At;
 use super::room::Room;
 use super::ticket::Completion;
 use super::{
-    Basis, Batch, Direction, Engine, Epoch, Error, Gauges, Key, KeyRange, KeyValue, MAX_BATCH,
-    MailboxNumber, Outcome, Reader, Result, Scanned, Space, Ticket, Value,
+    Basis, Batch, Direction, Engine, Epoch, Error, Gauges, KeyRange, KeyValue, MAX_BATCH,
+    MailboxNumber, Outcome, Reader, Result, Scanned, Space, Ticket, Value, seal,
 };
-use super::{damage, seal};
 
 /// The largest group that is written at once, in bytes, if no single batch is larger.
 const MAX_GROUP: usize = MAX_BATCH;
@@ -112,43 +113,7 @@ impl<B: Backend> GroupCommit<B> {
     }
 }
 
-impl<B: Backend> Reader for GroupCommit<B> {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
-        self.shared.get(None, space, key)
-    }
-
-    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
-        self.shared.backend.contains(None, space, key)
-    }
-
-    fn keys(
-        &self,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<Key>> {
-        self.shared.keys(None, space, range, direction, limit)
-    }
-
-    fn scan(
-        &self,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<KeyValue>> {
-        self.shared.scan(None, space, range, direction, limit)
-    }
-
-    fn scan_each(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Scanned>> {
-        self.shared.scan_each(None, space, range, limit)
-    }
-
-    fn get_unverified(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
-        self.shared.get_unverified(None, space, key)
-    }
-}
+delegate_reader!(impl[B: Backend] GroupCommit<B>, |this| this.shared.at(None));
 
 impl<B: Backend> Engine for GroupCommit<B> {
     fn snapshot(&self) -> Result<Box<dyn Reader + Send + Sync>> {
@@ -239,44 +204,7 @@ struct Frozen<B: Backend> {
     shared: Arc<Shared<B>>,
 }
 
-impl<B: Backend> Reader for Frozen<B> {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
-        self.shared.get(Some(&self.snapshot), space, key)
-    }
-
-    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
-        self.shared.backend.contains(Some(&self.snapshot), space, key)
-    }
-
-    fn keys(
-        &self,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<Key>> {
-        self.shared.keys(Some(&self.snapshot), space, range, direction, limit)
-    }
-
-    fn scan(
-        &self,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<KeyValue>> {
-        let at = Some(&self.snapshot);
-        self.shared.scan(at, space, range, direction, limit)
-    }
-
-    fn scan_each(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Scanned>> {
-        self.shared.scan_each(Some(&self.snapshot), space, range, limit)
-    }
-
-    fn get_unverified(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
-        self.shared.get_unverified(Some(&self.snapshot), space, key)
-    }
-}
+delegate_reader!(impl[B: Backend] Frozen<B>, |this| this.shared.at(Some(&this.snapshot)));
 
 /// The durable state with the pending writes laid over it.
 struct Latest<'a, B>(&'a Shared<B>);
@@ -287,7 +215,7 @@ impl<B: Backend> Reader for Latest<'_, B> {
         let pending = self.0.state.lock().pending.get(space, key);
         match pending {
             Some(value) => Ok(value),
-            None => self.0.get(None, space, key),
+            None => self.0.at(None).get(space, key),
         }
     }
 
@@ -295,7 +223,7 @@ impl<B: Backend> Reader for Latest<'_, B> {
         let pending = self.0.state.lock().pending.get(space, key);
         match pending {
             Some(value) => Ok(value.is_some()),
-            None => self.0.backend.contains(None, space, key),
+            None => self.0.at(None).contains(space, key),
         }
     }
 
@@ -308,14 +236,14 @@ impl<B: Backend> Reader for Latest<'_, B> {
     ) -> Result<Vec<KeyValue>> {
         let pending = self.0.state.lock().pending.range(space, range);
         let wanted = limit.saturating_add(pending.len());
-        let durable = self.0.scan(None, space, range, direction, wanted)?;
+        let durable = self.0.at(None).scan(space, range, direction, wanted)?;
         Ok(pending::merge(durable, pending, direction, limit))
     }
 
     fn scan_each(&self, space: Space, range: &KeyRange, limit: usize) -> Result<Vec<Scanned>> {
         let pending = self.0.state.lock().pending.range(space, range);
         let wanted = limit.saturating_add(pending.len());
-        let durable = self.0.scan_each(None, space, range, wanted)?;
+        let durable = self.0.at(None).scan_each(space, range, wanted)?;
         let pending = pending.into_iter().map(|(key, value)| (key, value.map(Ok))).collect();
         Ok(pending::merge(durable, pending, Direction::Forward, limit))
     }
@@ -324,71 +252,15 @@ impl<B: Backend> Reader for Latest<'_, B> {
         let pending = self.0.state.lock().pending.get(space, key);
         match pending {
             Some(value) => Ok(value),
-            None => self.0.get_unverified(None, space, key),
+            None => self.0.at(None).get_unverified(space, key),
         }
     }
 }
 
 impl<B: Backend> Shared<B> {
-    fn get(&self, at: Option<&B::Snapshot>, space: Space, key: &[u8]) -> Result<Option<Value>> {
-        match self.backend.get(at, space, key)? {
-            Some(sealed) => Ok(Some(seal::open(space, key, sealed)?)),
-            None => Ok(None),
-        }
-    }
-
-    fn scan(
-        &self,
-        at: Option<&B::Snapshot>,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<KeyValue>> {
-        if range.is_empty() || limit == 0 {
-            return Ok(Vec::new());
-        }
-        let mut pairs = self.backend.scan(at, space, range, direction, limit)?;
-        for (key, value) in &mut pairs {
-            *value = seal::open(space, key, std::mem::take(value))?;
-        }
-        Ok(pairs)
-    }
-
-    fn scan_each(
-        &self,
-        at: Option<&B::Snapshot>,
-        space: Space,
-        range: &KeyRange,
-        limit: usize,
-    ) -> Result<Vec<Scanned>> {
-        if range.is_empty() || limit == 0 {
-            return Ok(Vec::new());
-        }
-        damage::scan(&self.backend, at, space, range, limit)
-    }
-
-    fn get_unverified(
-        &self,
-        at: Option<&B::Snapshot>,
-        space: Space,
-        key: &[u8],
-    ) -> Result<Option<Value>> {
-        Ok(self.backend.get(at, space, key)?.map(|sealed| seal::strip(&sealed)))
-    }
-
-    fn keys(
-        &self,
-        at: Option<&B::Snapshot>,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<Key>> {
-        if range.is_empty() || limit == 0 {
-            return Ok(Vec::new());
-        }
-        self.backend.keys(at, space, range, direction, limit)
+    /// Reads of a snapshot, or of the newest durable state.
+    fn at<'a>(&'a self, snapshot: Option<&'a B::Snapshot>) -> At<'a, B> {
+        At { backend: &self.backend, snapshot }
     }
 
     fn enqueue(&self, batch: Batch) -> Result<Ticket> {
@@ -657,7 +529,7 @@ impl<B: Backend> Shared<B> {
             |space: Space, key: &[u8]| match before.get(&(space, Value::copy_from_slice(key))) {
                 Some(Some(sealed)) => seal::open(space, key, sealed.clone()).map(Some),
                 Some(None) => Ok(None),
-                None => self.get(None, space, key),
+                None => self.at(None).get(space, key),
             };
         let present =
             |space: Space, key: &[u8]| match before.get(&(space, Value::copy_from_slice(key))) {

@@ -11,7 +11,7 @@ use super::group::GroupCommit;
 use super::room::Room;
 use super::{
     Basis, Batch, Direction, Engine, Epoch, Error, Gauges, Key, KeyRange, KeyValue, MailboxNumber,
-    Options, Reader, Result, Space, Ticket, Value,
+    Options, Page, Reader, Result, Space, Ticket, Value,
 };
 
 /// An engine that keeps everything in memory, apart what is durable from what is not.
@@ -193,6 +193,23 @@ impl Disk {
         }
     }
 
+    /// What a snapshot, or without one the newest state, has in a range.
+    fn range<'a>(
+        &'a self,
+        at: Option<&MemorySnapshot>,
+        space: Space,
+        range: &'a KeyRange,
+    ) -> impl DoubleEndedIterator<Item = (&'a Key, &'a Value)> {
+        let at = at.map_or(self.version, |at| at.version);
+        let to = match &range.to {
+            Some(to) => Bound::Excluded(&to[..]),
+            None => Bound::Unbounded,
+        };
+        self.spaces[space as usize]
+            .range::<[u8], _>((Bound::Included(&range.from[..]), to))
+            .filter_map(move |(key, versions)| Some((key, visible(versions, at)?)))
+    }
+
     fn durable_copy(&self) -> Disk {
         Disk {
             spaces: self.spaces.clone(),
@@ -251,18 +268,28 @@ impl Backend for MemoryBackend {
         limit: usize,
     ) -> Result<Vec<KeyValue>> {
         let disk = self.disk.lock();
-        let at = at.map_or(disk.version, |at| at.version);
-        let to = match &range.to {
-            Some(to) => Bound::Excluded(&to[..]),
-            None => Bound::Unbounded,
-        };
-        let pairs = disk.spaces[space as usize]
-            .range::<[u8], _>((Bound::Included(&range.from[..]), to))
-            .filter_map(|(key, versions)| Some((key.clone(), visible(versions, at)?.clone())));
+        let pairs = disk.range(at, space, range).map(|(key, value)| (key.clone(), value.clone()));
         Ok(match direction {
             Direction::Forward => pairs.take(limit).collect(),
             Direction::Reverse => pairs.rev().take(limit).collect(),
         })
+    }
+
+    fn scan_page(
+        &self,
+        at: Option<&MemorySnapshot>,
+        space: Space,
+        range: &KeyRange,
+        direction: Direction,
+        room: usize,
+        page: &mut Page,
+    ) -> Result<bool> {
+        let disk = self.disk.lock();
+        let pairs = disk.range(at, space, range).map(Ok);
+        match direction {
+            Direction::Forward => page.fill(room, pairs),
+            Direction::Reverse => page.fill(room, pairs.rev()),
+        }
     }
 
     fn contains(&self, at: Option<&MemorySnapshot>, space: Space, key: &[u8]) -> Result<bool> {

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{
-    Basis, Batch, Direction, Engine, Epoch, Error, Gauges, Key, KeyRange, KeyValue, MailboxNumber,
-    Reader, Result, Space, Ticket, Value,
-};
+use super::delegate::delegate_reader;
+use super::{Basis, Batch, Engine, Epoch, Error, Gauges, MailboxNumber, Reader, Result, Ticket};
 
 /// Reads as its reader does, and answers [`Error::ReadOnly`] to every write. What is read must not change.
 pub struct ReadOnly<R>(Arc<R>);
@@ -16,35 +14,7 @@ impl<R: Reader + Send + Sync + 'static> ReadOnly<R> {
     }
 }
 
-impl<R: Reader> Reader for ReadOnly<R> {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>> {
-        self.0.get(space, key)
-    }
-
-    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
-        self.0.contains(space, key)
-    }
-
-    fn keys(
-        &self,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<Key>> {
-        self.0.keys(space, range, direction, limit)
-    }
-
-    fn scan(
-        &self,
-        space: Space,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<KeyValue>> {
-        self.0.scan(space, range, direction, limit)
-    }
-}
+delegate_reader!(impl[R: Reader] ReadOnly<R>, |this| this.0);
 
 impl<R: Reader + Send + Sync + 'static> Engine for ReadOnly<R> {
     fn snapshot(&self) -> Result<Box<dyn Reader + Send + Sync>> {

@@ -20,6 +20,12 @@ pub(super) fn seal(space: Space, key: &[u8], plain: &[u8]) -> Value {
 
 /// The plain value of a sealed one.
 pub(super) fn open(space: Space, key: &[u8], sealed: Value) -> Result<Value> {
+    let len = check(space, key, &sealed)?.len();
+    Ok(sealed.slice(..len))
+}
+
+/// As [`open`], in place.
+pub(super) fn check<'a>(space: Space, key: &[u8], sealed: &'a [u8]) -> Result<&'a [u8]> {
     let corrupt = |reason| Error::Corrupt { space, key: key.to_vec(), reason };
     let Some((plain, sum)) = sealed.split_last_chunk::<LEN>() else {
         return Err(corrupt("it is shorter than its checksum"));
@@ -27,8 +33,7 @@ pub(super) fn open(space: Space, key: &[u8], sealed: Value) -> Result<Value> {
     if checksum(space, key, plain) != u64::from_le_bytes(*sum) {
         return Err(corrupt("its checksum does not match"));
     }
-    let len = plain.len();
-    Ok(sealed.slice(..len))
+    Ok(plain)
 }
 
 /// The plain value of a sealed one, whether or not its checksum matches; nothing if it is too short

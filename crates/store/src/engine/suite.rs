@@ -131,9 +131,35 @@ fn scans_in_both_directions_with_limits(engine: &Arc<dyn Engine>) {
         };
         assert_eq!(seen, expected);
     }
+    let readers: [&dyn Reader; 3] = [&**engine, &*engine.snapshot().unwrap(), &*engine.latest()];
+    for (reader, direction) in
+        readers.into_iter().flat_map(|r| [(r, Direction::Forward), (r, Direction::Reverse)])
+    {
+        // Pairs of eight bytes, or of sixteen as they are stored.
+        let mut page = Page::default();
+        assert!(reader.scan_page(Space::Mailbox, &range, direction, 100, &mut page).unwrap());
+        let of = |page: &Page| page.iter().map(|(key, _)| key.to_vec()).collect::<Vec<_>>();
+        let count = of(&page).len();
+        assert!(count == 13 || count == 7, "{count}");
+        let expected = numbers(direction, count).into_iter().map(|n| n.to_be_bytes().to_vec());
+        assert!(of(&page).into_iter().eq(expected));
+        for (key, value) in page.iter() {
+            let number = u32::from_be_bytes(key.try_into().unwrap());
+            assert_eq!(value, number.to_le_bytes());
+        }
+        // The rest goes behind what the page holds.
+        let rest = range.beyond(page.last_key().unwrap(), direction);
+        let room = usize::MAX;
+        assert!(!reader.scan_page(Space::Mailbox, &rest, direction, room, &mut page).unwrap());
+        assert_eq!(of(&page).len(), 800);
+        page.clear();
+        assert!((page.bytes(), page.last_key()) == (0, None));
+    }
     let empty = KeyRange::new(*b"b", *b"a");
     let pairs = engine.scan(Space::Mailbox, &empty, Direction::Forward, 10);
     assert_eq!(pairs.unwrap(), []);
+    let mut page = Page::default();
+    assert!(!engine.scan_page(Space::Mailbox, &empty, Direction::Forward, 9, &mut page).unwrap());
 }
 
 fn refuses_a_batch_whose_checks_fail(engine: &Arc<dyn Engine>) {

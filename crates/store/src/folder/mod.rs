@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use mapi::{ChangeNumber, ErrorCode, FileTime, FolderId, PropertyProblem, PropertyTag, tags};
 
-use crate::engine::{Direction, KeyRange, Reader, Space};
+use crate::engine::{self, Direction, KeyRange, Reader, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::read_state;
@@ -436,7 +436,7 @@ pub(crate) fn child_ids(
         &KeyRange::prefix(prefix),
         Direction::Forward,
         &mut |_, value| {
-            ids.extend(keys::tail_id(&value).map(|(r, c)| FolderId::new(r, c)));
+            ids.extend(keys::tail_id(value).map(|(r, c)| FolderId::new(r, c)));
             ControlFlow::Continue(())
         },
     )?;
@@ -529,23 +529,14 @@ fn is_stored_by_record(tag: PropertyTag) -> bool {
 pub(crate) fn message_count(mailbox: &Mailbox) -> Result<u64> {
     let mut count = 0;
     let range = KeyRange::prefix(mailbox.key(Kind::Folder, &[]));
-    let mut failed = None;
-    mailbox.reader().visit(Space::Mailbox, &range, Direction::Forward, &mut |_, value| {
-        match FolderRecord::read(&value) {
-            Ok(record)
-                if record.state == FolderState::Present && record.kind != FolderKind::Search =>
-            {
-                count += u64::from(record.contents);
-            }
-            Ok(_) => {}
-            Err(error) => {
-                failed = Some(error);
-                return ControlFlow::Break(());
-            }
+    engine::try_visit(mailbox.reader(), Space::Mailbox, &range, |_, value| {
+        let record = FolderRecord::read(value)?;
+        if record.state == FolderState::Present && record.kind != FolderKind::Search {
+            count += u64::from(record.contents);
         }
-        ControlFlow::Continue(())
+        Ok::<_, StoreError>(ControlFlow::Continue(()))
     })?;
-    failed.map_or(Ok(count), |error| Err(error.into()))
+    Ok(count)
 }
 
 pub(crate) fn split_computed(

@@ -217,7 +217,7 @@ pub(crate) fn deleted_child_ids(
     let range = KeyRange::prefix(mailbox.key(Kind::DeletedChild, &[&keys::fid(parent)]));
     let mut ids = Vec::new();
     reader.visit(Space::Mailbox, &range, Direction::Forward, &mut |key, _| {
-        ids.extend(keys::tail_id(&key).map(|(r, c)| FolderId::new(r, c)));
+        ids.extend(keys::tail_id(key).map(|(r, c)| FolderId::new(r, c)));
         ControlFlow::Continue(())
     })?;
     Ok(ids)

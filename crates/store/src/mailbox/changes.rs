@@ -229,7 +229,7 @@ pub fn deleted(mailbox: &Mailbox, folder: FolderId) -> Result<Vec<DeletedRange>>
         &KeyRange::prefix(prefix),
         Direction::Forward,
         &mut |key, value| {
-            ranges.extend(deleted_range(&key, &value));
+            ranges.extend(deleted_range(key, value));
             std::ops::ControlFlow::Continue(())
         },
     )?;

@@ -125,7 +125,7 @@ fn load_replicas(mailbox: &Mailbox, reader: &dyn Reader) -> Result<BTreeMap<u16,
         Direction::Forward,
         &mut |key, value| {
             let id = key.get(9..11).map(|b| u16::from_be_bytes([b[0], b[1]]));
-            let guid = <[u8; 16]>::try_from(&value[..]).ok();
+            let guid = <[u8; 16]>::try_from(value).ok();
             if let (Some(id), Some(guid)) = (id, guid) {
                 replicas.insert(id, Guid(guid));
             }

@@ -8,7 +8,7 @@ use mapi::names::{PS_INTERNET_HEADERS, PS_MAPI};
 use mapi::{PropertyName, PropertyNameKind, Reader as WireReader, WString, Wire};
 
 use super::writer;
-use crate::engine::{Direction, KeyRange, Reader, Space};
+use crate::engine::{self, KeyRange, Reader, Space};
 use crate::keys::Kind;
 use crate::{Mailbox, Result, StoreError};
 
@@ -160,26 +160,11 @@ fn check(name: &PropertyName) -> Result<()> {
 fn read(mailbox: &Mailbox, reader: &dyn Reader) -> Result<NameMap> {
     let prefix = mailbox.key(Kind::Name, &[]);
     let mut map = NameMap::default();
-    let mut failure = None;
-    reader.visit(
-        Space::Mailbox,
-        &KeyRange::prefix(prefix),
-        Direction::Forward,
-        &mut |_, value| match from_bytes(&value) {
-            Ok(name) => {
-                map.add(name);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(map),
-    }
+    engine::try_visit(reader, Space::Mailbox, &KeyRange::prefix(prefix), |_, value| {
+        map.add(from_bytes(value)?);
+        Ok::<_, StoreError>(ControlFlow::Continue(()))
+    })?;
+    Ok(map)
 }
 
 const BY_ID: u8 = 0;

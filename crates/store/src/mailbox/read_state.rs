@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use mapi::{ChangeNumber, FileTime, FolderId, Guid, IdSet, Reader as Bytes, Wire, WireError};
 
 use super::writer::{self, Tx};
-use crate::engine::{Direction, KeyRange, Reader, Space, Value};
+use crate::engine::{self, Direction, KeyRange, Reader, Space};
 use crate::folder::FolderKind;
 use crate::keys::{self, Kind};
 use crate::record::hot::Hot;
@@ -98,10 +98,10 @@ pub(crate) fn unread(
         }
     };
     let mut known = Vec::new();
-    let mut has_read = |value: Value| -> Result<bool> {
+    let mut has_read = |stored: &[u8]| -> Result<bool> {
         let (home, summary) = match kind {
-            FolderKind::Search => Link::read(&value).map(|link| (link.home, link.summary))?,
-            FolderKind::Root | FolderKind::Generic => (folder, value),
+            FolderKind::Search => Link::read(stored).map(|link| (link.home, link.summary))?,
+            FolderKind::Root | FolderKind::Generic => (folder, stored.into()),
         };
         let at = match known.iter().position(|(id, _)| *id == home) {
             Some(at) => at,
@@ -116,24 +116,12 @@ pub(crate) fn unread(
         known[at].1.has(mailbox, Packed::new(summary)?.change())
     };
     let mut unread = 0;
-    let mut failed = None;
     let range = KeyRange::prefix(prefix);
-    reader.visit(
-        Space::Mailbox,
-        &range,
-        Direction::Forward,
-        &mut |_, value| match has_read(value) {
-            Ok(read) => {
-                unread += u32::from(!read);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    failed.map_or(Ok(Some(unread)), Err)
+    engine::try_visit(reader, Space::Mailbox, &range, |_, value| {
+        unread += u32::from(!has_read(value)?);
+        Ok::<_, StoreError>(ControlFlow::Continue(()))
+    })?;
+    Ok(Some(unread))
 }
 
 /// Notes what the one who asks has read or not; whether that is another state than before.

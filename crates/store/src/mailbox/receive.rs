@@ -88,7 +88,7 @@ pub fn all(mailbox: &Mailbox) -> Result<Vec<ReceiveFolder>> {
         &KeyRange::prefix(prefix),
         Direction::Forward,
         &mut |_, value| {
-            entries.push(from_bytes(&value));
+            entries.push(from_bytes(value));
             ControlFlow::Continue(())
         },
     )?;

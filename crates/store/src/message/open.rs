@@ -65,13 +65,13 @@ impl Nodes {
             &KeyRange::prefix(node::prefix(mailbox.number(), id)),
             Direction::Forward,
             &mut |key, value| {
-                let Some((path, part)) = node::parse_key(&key) else {
+                let Some((path, part)) = node::parse_key(key) else {
                     failure = Some(StoreError::Corrupt("a node with a damaged key".into()));
                     return std::ops::ControlFlow::Break(());
                 };
                 match nodes.records.last_mut() {
                     Some((last, bytes)) if *last == path && part > 0 => {
-                        bytes.extend_from_slice(&value);
+                        bytes.extend_from_slice(value);
                         *nodes.parts.last_mut().expect("one for each record") += 1;
                     }
                     _ => {

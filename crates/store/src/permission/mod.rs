@@ -125,7 +125,7 @@ pub fn grants_anything(mailbox: &Mailbox, account: Guid) -> Result<bool> {
     let range = KeyRange::prefix(mailbox.key(Kind::Permissions, &[]));
     let mut damaged = None;
     mailbox.reader().visit(Space::Mailbox, &range, Direction::Forward, &mut |_, value| {
-        match Acl::read(&value) {
+        match Acl::read(value) {
             Ok(acl) => found = acl.grants_to(account),
             Err(error) => damaged = Some(error),
         }
@@ -263,8 +263,8 @@ pub(crate) fn forget(store: &Store, account: Guid) -> Result<()> {
         let range = KeyRange::prefix(keys::key(number, Kind::Permissions, &[]));
         store.engine().visit(Space::Mailbox, &range, Direction::Forward, &mut |key, value| {
             // A damaged list is left to `coffer check`.
-            if Acl::read(&value).is_ok_and(|acl| acl.has(Member::Account(account))) {
-                folders.extend(keys::tail_id(&key).map(|(r, c)| FolderId::new(r, c)));
+            if Acl::read(value).is_ok_and(|acl| acl.has(Member::Account(account))) {
+                folders.extend(keys::tail_id(key).map(|(r, c)| FolderId::new(r, c)));
             }
             ControlFlow::Continue(())
         })?;

@@ -14,7 +14,57 @@ pub(crate) mod search;
 pub(crate) mod settings;
 pub(crate) mod summary;
 
+use std::ops::Deref;
+
 use mapi::{Reader, WireError};
+
+use crate::engine::Value;
+
+/// The bytes of a record: lent by a scan, or the reader's own.
+#[derive(Debug, Clone)]
+pub(crate) enum Stored<'a> {
+    Lent(&'a [u8]),
+    Own(Value),
+}
+
+impl Stored<'_> {
+    /// What stands from a place on; nothing if there is no such place.
+    pub(crate) fn behind(self, at: usize) -> Self {
+        match self {
+            Stored::Lent(bytes) => Stored::Lent(bytes.get(at..).unwrap_or_default()),
+            Stored::Own(bytes) => Stored::Own(bytes.slice(at.min(bytes.len())..)),
+        }
+    }
+}
+
+impl Deref for Stored<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Stored::Lent(bytes) => bytes,
+            Stored::Own(bytes) => bytes,
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Stored<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Stored::Lent(bytes)
+    }
+}
+
+impl<'a> From<&'a Value> for Stored<'a> {
+    fn from(bytes: &'a Value) -> Self {
+        Stored::Lent(bytes)
+    }
+}
+
+impl From<Value> for Stored<'_> {
+    fn from(bytes: Value) -> Self {
+        Stored::Own(bytes)
+    }
+}
 
 /// Reads the version byte and refuses versions that this program does not know.
 pub(crate) fn version(r: &mut Reader<'_>, known: u8) -> Result<u8, WireError> {

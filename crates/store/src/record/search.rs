@@ -2,7 +2,7 @@
 
 use mapi::{FolderId, Reader, Restriction, Wire, WireError};
 
-use crate::engine::Value;
+use crate::record::Stored;
 use crate::search::SearchState;
 
 /// The criteria of a search folder (kind `16`).
@@ -70,23 +70,26 @@ impl CriteriaRecord {
 
 /// A link: a message that a search folder shows (kind `17`). It keeps a copy of the message's summary, so that
 /// a table over the search folder reads as little as one over any other folder.
-pub(crate) struct Link {
+pub(crate) struct Link<'a> {
     /// The folder of the message.
     pub(crate) home: FolderId,
-    pub(crate) summary: Value,
+    pub(crate) summary: Stored<'a>,
 }
 
 /// Bytes before the summary.
 const LINK_HEAD: usize = 9;
 
-impl Link {
-    pub(crate) fn read(bytes: &Value) -> Result<Link, WireError> {
-        let mut r = Reader::new(bytes);
+impl<'a> Link<'a> {
+    pub(crate) fn read(bytes: impl Into<Stored<'a>>) -> Result<Self, WireError> {
+        let bytes = bytes.into();
+        let mut r = Reader::new(&bytes);
         super::version(&mut r, VERSION)?;
         let home = FolderId::read(&mut r)?;
-        Ok(Link { home, summary: bytes.slice(LINK_HEAD..) })
+        Ok(Link { home, summary: bytes.behind(LINK_HEAD) })
     }
+}
 
+impl Link<'_> {
     pub(crate) fn to_bytes(home: FolderId, summary: &[u8]) -> Vec<u8> {
         let mut w = Vec::with_capacity(LINK_HEAD + summary.len());
         w.push(VERSION);
@@ -144,10 +147,10 @@ mod tests {
 
     #[test]
     fn a_link_holds_the_summary() {
-        let bytes = Value::from(Link::to_bytes(FolderId::own(5), b"summary"));
-        let link = Link::read(&bytes).unwrap();
+        let bytes = Link::to_bytes(FolderId::own(5), b"summary");
+        let link = Link::read(&bytes[..]).unwrap();
         assert_eq!((link.home, &link.summary[..]), (FolderId::own(5), &b"summary"[..]));
-        assert!(Link::read(&bytes.slice(..8)).is_err());
+        assert!(Link::read(&bytes[..8]).is_err());
         let stamp = Stamp::fresh();
         assert_eq!(Stamp::read(&stamp.to_bytes()).unwrap().0, stamp.0);
     }

@@ -2,12 +2,10 @@
 //!
 //! Texts are cut to fit; a cut text is marked, and whoever needs the whole one reads the properties.
 
-use std::cell::OnceCell;
-
 use mapi::{ChangeNumber, PropertyTag, PropertyValue, Reader, WString, Wire, WireError, tags};
 
-use crate::engine::Value;
 use crate::message::MessageBody;
+use crate::record::Stored;
 use crate::record::hot::Hot;
 
 pub(crate) const MAX: usize = 256;
@@ -187,11 +185,7 @@ impl Summary {
         for (bit, slot) in texts.into_iter().enumerate() {
             let len = usize::from(u8::read(&mut r)?);
             let bytes = r.bytes(len, "a text of a summary")?;
-            let text = WString::from_bytes(bytes);
-            // What is no text would become longer when it is read, beyond what its size can say.
-            if text.as_bytes() != bytes {
-                return Err(r.bad("a text of a summary in WTF-8", len as u64, len));
-            }
+            let text = read_text(&mut r, bytes)?;
             *slot = match (present >> (8 + bit) & 1 != 0, cut >> bit & 1 != 0) {
                 (false, _) => Text::Absent,
                 (true, false) => Text::Whole(text),
@@ -276,10 +270,8 @@ impl Summary {
             MESSAGE_CLASS => self.class.known(),
             SUBJECT => self.subject.known(),
             NORMALIZED_SUBJECT => match &self.subject {
-                Text::Whole(text) if self.prefix_units > 0 => {
-                    let units = text.to_utf16();
-                    let rest = units.get(usize::from(self.prefix_units)..).unwrap_or_default();
-                    Known::Value(WString::from_utf16(rest.iter().copied()).into())
+                Text::Whole(text) => {
+                    Known::Value(without_prefix(text.clone(), self.prefix_units).into())
                 }
                 other => other.known(),
             },
@@ -291,97 +283,138 @@ impl Summary {
     }
 }
 
-/// A summary as a row of a table sees it: its texts are read when one is asked for. A view that is sorted by a
-/// time reads a hundred thousand summaries, and none of their texts.
-pub(crate) struct Packed {
-    bytes: Value,
-    fixed: Summary,
-    whole: OnceCell<Summary>,
+/// A summary as a row of a table sees it: what is asked for is read, and nothing else. A search looks at one
+/// text of each of a hundred thousand, and a view that is sorted by a time at none.
+pub(crate) struct Packed<'a>(Stored<'a>);
+
+// Where the numbers stand, and behind them the texts.
+const PRESENT: usize = 1;
+const CUT: usize = 3;
+const FLAGS: usize = 4;
+const SIZE: usize = 12;
+const CHANGE: usize = 20;
+const SEQUENCE: usize = 32;
+const PREFIX_UNITS: usize = 88;
+const TEXTS: usize = 89;
+
+impl<'a> Packed<'a> {
+    pub(crate) fn new(bytes: impl Into<Stored<'a>>) -> Result<Self, WireError> {
+        let bytes = bytes.into();
+        let mut r = Reader::new(&bytes);
+        super::version(&mut r, VERSION)?;
+        r.bytes(TEXTS - PRESENT, "the numbers of a summary")?;
+        Ok(Packed(bytes))
+    }
 }
 
-impl Packed {
-    pub(crate) fn new(bytes: Value) -> Result<Packed, WireError> {
-        let (fixed, ..) = Summary::read_fixed(&mut Reader::new(&bytes))?;
-        Ok(Packed { bytes, fixed, whole: OnceCell::new() })
-    }
-
+impl Packed<'_> {
     /// PidTagMessageFlags.
     pub(crate) fn flags(&self) -> u32 {
-        self.fixed.flags
+        u32::from_le_bytes(self.number(FLAGS))
     }
 
     /// PidTagMessageSize.
     pub(crate) fn size(&self) -> u64 {
-        self.fixed.size
+        u64::from_le_bytes(self.number(SIZE))
     }
 
     /// The sequence of the message's newest change.
     pub(crate) fn sequence(&self) -> u64 {
-        self.fixed.sequence
+        u64::from_le_bytes(self.number(SEQUENCE))
     }
 
     pub(crate) fn change(&self) -> ChangeNumber {
-        self.fixed.change()
+        ChangeNumber::from_i64(i64::from_le_bytes(self.number(CHANGE)))
     }
 
     /// What the summary knows about a property.
     pub(crate) fn get(&self, tag: PropertyTag) -> Result<Known, WireError> {
-        if !is_text(tag) {
-            return Ok(self.fixed.get(tag));
+        let Some(at) = self.text_of(tag) else {
+            let (fixed, ..) = Summary::read_fixed(&mut Reader::new(&self.0))?;
+            return Ok(fixed.get(tag));
+        };
+        if !self.has(at) {
+            return Ok(Known::Absent);
         }
-        if let Some(whole) = self.whole.get() {
-            return Ok(whole.get(tag));
+        if self.is_cut(at) {
+            return Ok(Known::Unknown);
         }
-        let whole = Summary::read(&self.bytes)?;
-        Ok(self.whole.get_or_init(|| whole).get(tag))
+        let mut r = Reader::new(&self.0);
+        let bytes = self.bytes_of(at);
+        let bytes = bytes.ok_or_else(|| r.bad("a text of a summary", u64::from(at), 0))?;
+        let text = read_text(&mut r, bytes)?;
+        Ok(Known::Value(match tag.id() == tags::NORMALIZED_SUBJECT.id() {
+            true => without_prefix(text, self.number::<1>(PREFIX_UNITS)[0]).into(),
+            false => text.into(),
+        }))
     }
-}
 
-impl Packed {
-    /// The bytes of a text that the summary has whole, without reading the others: a search looks at one text of
-    /// each of a hundred thousand. None if it is not one of them, or not whole.
+    /// The bytes of a text that the summary has whole. None if it is not one of them, or not whole.
     pub(crate) fn text(&self, tag: PropertyTag) -> Option<&[u8]> {
+        let at = self.text_of(tag).filter(|_| tag.id() != tags::NORMALIZED_SUBJECT.id())?;
+        (self.has(at) && !self.is_cut(at)).then(|| self.bytes_of(at)).flatten()
+    }
+
+    /// Which of the texts a property is.
+    fn text_of(&self, tag: PropertyTag) -> Option<u32> {
         const MESSAGE_CLASS: u16 = tags::MESSAGE_CLASS.id();
         const SUBJECT: u16 = tags::SUBJECT.id();
+        const NORMALIZED_SUBJECT: u16 = tags::NORMALIZED_SUBJECT.id();
         const SENT_REPRESENTING_NAME: u16 = tags::SENT_REPRESENTING_NAME.id();
         const SENDER_NAME: u16 = tags::SENDER_NAME.id();
         const DISPLAY_TO: u16 = tags::DISPLAY_TO.id();
-        let wanted = match tag.id() {
+        Some(match tag.id() {
             MESSAGE_CLASS => 0,
-            SUBJECT => 1,
+            SUBJECT | NORMALIZED_SUBJECT => 1,
             SENT_REPRESENTING_NAME => 2,
-            SENDER_NAME if self.fixed.sent_by_from => 2,
+            SENDER_NAME if self.present() >> SENT_BY_FROM & 1 != 0 => 2,
             DISPLAY_TO => 3,
             _ => return None,
-        };
-        let present = u16::from_le_bytes(*self.bytes.get(1..3)?.first_chunk()?);
-        let cut = *self.bytes.get(3)?;
-        if present >> (8 + wanted) & 1 == 0 || cut >> wanted & 1 != 0 {
-            return None;
-        }
-        let mut rest = self.bytes.get(FIXED_BYTES..)?;
-        for _ in 0..wanted {
+        })
+    }
+
+    fn present(&self) -> u16 {
+        u16::from_le_bytes(self.number(PRESENT))
+    }
+
+    fn has(&self, text: u32) -> bool {
+        self.present() >> (8 + text) & 1 != 0
+    }
+
+    fn is_cut(&self, text: u32) -> bool {
+        self.number::<1>(CUT)[0] >> text & 1 != 0
+    }
+
+    fn bytes_of(&self, text: u32) -> Option<&[u8]> {
+        let mut rest = &self.0[TEXTS..];
+        for _ in 0..text {
             rest = rest.get(1 + usize::from(*rest.first()?)..)?;
         }
         rest.get(1..1 + usize::from(*rest.first()?))
     }
+
+    /// INVARIANT: all numbers are there, `new` saw to it.
+    fn number<const N: usize>(&self, at: usize) -> [u8; N] {
+        std::array::from_fn(|byte| self.0[at + byte])
+    }
 }
 
-/// Bytes before the texts: version, two sets of bits, and [`Summary::read_fixed`]'s numbers.
-const FIXED_BYTES: usize = 4 + 36 + 4 * 8 + 4 * 4 + 1;
+/// A text of a summary. What is no text would become longer when it is read, beyond what its size can say.
+fn read_text(r: &mut Reader<'_>, bytes: &[u8]) -> Result<WString, WireError> {
+    let text = WString::from_bytes(bytes);
+    match text.as_bytes() == bytes {
+        true => Ok(text),
+        false => Err(r.bad("a text of a summary in WTF-8", bytes.len() as u64, bytes.len())),
+    }
+}
 
-/// Whether a property stands among the texts of a summary.
-fn is_text(tag: PropertyTag) -> bool {
-    [
-        tags::MESSAGE_CLASS,
-        tags::SUBJECT,
-        tags::NORMALIZED_SUBJECT,
-        tags::SENT_REPRESENTING_NAME,
-        tags::SENDER_NAME,
-        tags::DISPLAY_TO,
-    ]
-    .iter()
-    .any(|text| text.id() == tag.id())
+/// A subject without what stands before it ("Re: "), which has so many units.
+fn without_prefix(subject: WString, units: u8) -> WString {
+    if units == 0 {
+        return subject;
+    }
+    let all = subject.to_utf16();
+    WString::from_utf16(all.get(usize::from(units)..).unwrap_or_default().iter().copied())
 }
 
 fn time(value: Option<u64>) -> Known {
@@ -444,7 +477,7 @@ mod tests {
         let bytes = summary.to_bytes();
         assert!(bytes.len() <= MAX && bytes.len() > MAX - 3);
         assert_eq!(Summary::read(&bytes), Ok(summary.clone()));
-        let packed = Packed::new(bytes.into()).unwrap();
+        let packed = Packed::new(&bytes[..]).unwrap();
         let all = 0..=u16::MAX;
         for tag in all.map(|id| PropertyTag::from_parts(id, mapi::PropertyType::UNSPECIFIED)) {
             assert_eq!(packed.get(tag), Ok(summary.get(tag)), "{tag:?}");

@@ -39,7 +39,7 @@ pub(super) fn read(mailbox: &Mailbox, id: FolderId) -> Result<Vec<Ready>> {
     let mut rules = Vec::new();
     for (key, value) in found {
         let Some((replica, counter)) = keys::tail_id(&key) else { continue };
-        let is_rule = match Packed::new(value)?.get(tags::MESSAGE_CLASS)? {
+        let is_rule = match Packed::new(&value)?.get(tags::MESSAGE_CLASS)? {
             Known::Value(class) => {
                 let text = class.as_text().map(|text| text.to_string_lossy());
                 text.is_some_and(|text| text.eq_ignore_ascii_case(EXTENDED_CLASS))

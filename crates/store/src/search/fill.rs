@@ -6,19 +6,19 @@ use mapi::{FolderId, MessageId};
 use super::follow::{Judged, apply, complete, moves};
 use super::known::Search;
 use super::{SearchState, stored};
-use crate::engine::{Direction, KeyRange, Reader, Space, Value};
+use crate::engine::{Direction, KeyRange, Page, Reader, Space};
 use crate::folder::{self, FolderKind};
 use crate::keys::{self, Kind};
 use crate::mailbox::writer::{self, Tx};
+use crate::record::Stored;
 use crate::record::search::Link;
-use crate::record::summary::Packed;
 use crate::table::Contents;
 use crate::table::evaluate;
 use crate::table::source::{Context, MessageRow};
 use crate::{Mailbox, Result, StoreError, jobs};
 
-/// Messages that are looked at, and links that are written, at a time.
-const PAGE: usize = 1024;
+/// Bytes of summaries that are looked at, and of links that are written, at a time: of a thousand messages or so.
+const PAGE: usize = 256 << 10;
 
 /// Fills a search folder by its criteria: links that should not be there go, those that lack come. Ends early
 /// when other criteria come, or the search is stopped.
@@ -36,8 +36,7 @@ pub(crate) fn fill(mailbox: &Mailbox, folder: FolderId) -> Result<()> {
     };
     let search = Search::new(folder, criteria);
     let links = mailbox.key(Kind::Link, &[&keys::fid(folder)]);
-    let summary = |_: MessageId, link: Value| Ok((Link::read(&link)?.home, link.slice(9..)));
-    if !each_page(mailbox, links, |page| judge(mailbox, &search, page, &summary, true))? {
+    if !each_page(mailbox, links, |page| judge(mailbox, &search, page, None))? {
         return Ok(());
     }
     let mut pending = search.criteria.folders.clone();
@@ -55,8 +54,7 @@ pub(crate) fn fill(mailbox: &Mailbox, folder: FolderId) -> Result<()> {
         }
         let normal = Contents::Normal.to_byte();
         let rows = mailbox.key(Kind::Summary, &[&keys::fid(id), &[normal]]);
-        let summary = |_: MessageId, summary: Value| Ok((id, summary));
-        if !each_page(mailbox, rows, |page| judge(mailbox, &search, page, &summary, false))? {
+        if !each_page(mailbox, rows, |page| judge(mailbox, &search, page, Some(id)))? {
             return Ok(());
         }
     }
@@ -77,43 +75,52 @@ fn is_running(tx: &mut Tx<'_>, search: &Search) -> Result<bool> {
 fn each_page(
     mailbox: &Mailbox,
     prefix: Vec<u8>,
-    mut each: impl FnMut(Vec<(MessageId, Value)>) -> Result<bool>,
+    mut each: impl FnMut(&Page) -> Result<bool>,
 ) -> Result<bool> {
     let mut rest = KeyRange::prefix(prefix);
+    let mut page = Page::default();
     loop {
-        let page = mailbox.reader().scan(Space::Mailbox, &rest, Direction::Forward, PAGE)?;
-        let Some((last, _)) = page.last() else { return Ok(true) };
+        page.clear();
+        let reader = mailbox.reader();
+        let more = reader.scan_page(Space::Mailbox, &rest, Direction::Forward, PAGE, &mut page)?;
+        let Some(last) = page.last_key() else { return Ok(true) };
         rest = rest.beyond(last, Direction::Forward);
-        let full = page.len() == PAGE;
-        let id = |key: &[u8]| keys::tail_id(key).map(|(r, c)| MessageId::new(r, c));
-        let page = page.into_iter().filter_map(|(key, value)| Some((id(&key)?, value)));
-        if !each(page.collect())? {
+        if !each(&page)? {
             return Ok(false);
         }
-        if !full {
+        if !more {
             return Ok(true);
         }
     }
 }
 
-/// Finds out which messages of a page match, outside of the writer's section, and brings their links into being;
-/// with `all`, looks at the links of the others too. False if the filling has to end.
+/// The ids of the messages of a page, and what stands there of each.
+fn messages(page: &Page) -> impl Iterator<Item = (MessageId, &[u8])> {
+    page.iter().filter_map(|(key, value)| {
+        let (replica, counter) = keys::tail_id(key)?;
+        Some((MessageId::new(replica, counter), value))
+    })
+}
+
+/// Finds out which messages of a page match, outside of the writer's section, and brings their links into being.
+/// The page is of a folder's summaries; without a folder it is of links, and those of messages that do not match
+/// are looked at too. False if the filling has to end.
 fn judge(
     mailbox: &Mailbox,
     search: &Search,
-    page: Vec<(MessageId, Value)>,
-    summary: &dyn Fn(MessageId, Value) -> Result<(FolderId, Value)>,
-    all: bool,
+    page: &Page,
+    folder: Option<FolderId>,
 ) -> Result<bool> {
+    let all = folder.is_none();
     let mut judged: Vec<(u64, Option<Judged>)> = Vec::new();
-    for (id, value) in page {
+    for (id, stored) in messages(page) {
         let number = keys::id_number(id.replica, id.counter);
-        let verdict = summary(id, value).and_then(|(home, summary)| {
-            let sequence = Packed::new(summary.clone())?.sequence();
-            let context = Context::for_all(mailbox, mailbox.reader(), home);
-            let row = MessageRow::new(&context, Contents::Normal, id, summary)?;
-            Ok((sequence, evaluate::matches(&search.criteria.restriction, &row)?))
-        });
+        let verdict = match folder {
+            Some(home) => verdict(mailbox, search, home, id, stored.into()),
+            None => Link::read(stored)
+                .map_err(StoreError::from)
+                .and_then(|link| verdict(mailbox, search, link.home, id, link.summary)),
+        };
         match verdict {
             Ok(verdict) if verdict.1 || all => judged.push((number, Some(verdict))),
             Ok(_) => {}
@@ -140,6 +147,18 @@ fn judge(
     })
 }
 
+fn verdict(
+    mailbox: &Mailbox,
+    search: &Search,
+    home: FolderId,
+    id: MessageId,
+    summary: Stored<'_>,
+) -> Result<Judged> {
+    let context = Context::for_all(mailbox, mailbox.reader(), home);
+    let row = MessageRow::new(&context, Contents::Normal, id, summary)?;
+    Ok((row.sequence(), evaluate::matches(&search.criteria.restriction, &row)?))
+}
+
 /// Looks again at all messages in a folder and below it, for all searches that are followed: it moved, was deleted
 /// or came back with them.
 pub(crate) fn look_again(mailbox: &Mailbox, top: FolderId) -> Result<()> {
@@ -159,7 +178,7 @@ pub(crate) fn look_again(mailbox: &Mailbox, top: FolderId) -> Result<()> {
             each_page(mailbox, rows, |page| {
                 writer::write(mailbox, |tx| {
                     let searches = tx.mailbox.searches.get(tx.mailbox, tx.reader())?;
-                    let ids = page.iter().map(|(id, _)| keys::id_number(id.replica, id.counter));
+                    let ids = messages(page).map(|(id, _)| keys::id_number(id.replica, id.counter));
                     let moves = moves(tx, &searches, ids.map(|id| (id, None)))?;
                     apply(tx, &searches, moves, true)?;
                     Ok(true)

@@ -2,19 +2,18 @@
 //! mailbox, or of one public folder, that a restriction picks. Without a restriction nothing says which
 //! conversation it is ([MS-OXCTABL] 3.1.4.6), so there are no rows.
 
+use std::ops::ControlFlow;
+
 use mapi::{FolderId, MessageId};
 
 use super::source::{Context, MessageRow};
 use super::{Contents, RowSource};
-use crate::engine::{Direction, KeyRange, Space};
+use crate::engine::{self, KeyRange, Space};
 use crate::folder::{self, FolderKind};
 use crate::keys::{self, Kind};
 use crate::message;
 use crate::record::folder::FolderState;
-use crate::{Mailbox, Result, SpecialFolder};
-
-/// Summaries that are held at a time.
-const PAGE: usize = 2048;
+use crate::{Mailbox, Result, SpecialFolder, StoreError};
 
 /// Calls `each` for the messages, folder by folder.
 pub(crate) fn visit(
@@ -36,22 +35,15 @@ pub(crate) fn visit(
         }
         let normal = Contents::Normal.to_byte();
         let prefix = mailbox.key(Kind::Summary, &[&keys::fid(home), &[normal]]);
-        let mut rest = KeyRange::prefix(prefix);
-        loop {
-            let page = reader.scan(Space::Mailbox, &rest, Direction::Forward, PAGE)?;
-            let full = page.len() == PAGE;
-            let last = page.last().map(|(key, _)| key.clone());
-            for (key, summary) in page {
-                let Some((replica, counter)) = keys::tail_id(&key) else { continue };
+        let range = KeyRange::prefix(prefix);
+        engine::try_visit(reader, Space::Mailbox, &range, |key, summary| {
+            if let Some((replica, counter)) = keys::tail_id(key) {
                 let id = MessageId::new(replica, counter);
-                let row = MessageRow::at(context, Contents::Normal, id, home, summary)?;
+                let row = MessageRow::at(context, Contents::Normal, id, home, summary.into())?;
                 each(&row, keys::id_number(replica, counter))?;
             }
-            match last {
-                Some(key) if full => rest = rest.beyond(&key, Direction::Forward),
-                _ => break,
-            }
-        }
+            Ok::<_, StoreError>(ControlFlow::Continue(()))
+        })?;
     }
     Ok(())
 }
@@ -74,7 +66,9 @@ pub(crate) fn read<'a>(
     }
     let key = keys::summary(mailbox.number(), home, Contents::Normal.to_byte(), id);
     match reader.get(Space::Mailbox, &key)? {
-        Some(summary) => Ok(Some(MessageRow::at(context, Contents::Normal, id, home, summary)?)),
+        Some(summary) => {
+            Ok(Some(MessageRow::at(context, Contents::Normal, id, home, summary.into())?))
+        }
         None => Ok(None),
     }
 }

@@ -10,6 +10,7 @@ mod collate;
 pub(crate) mod evaluate;
 mod expand;
 mod find;
+mod fold;
 mod follow;
 mod header;
 mod members;

@@ -1,5 +1,6 @@
 //! What a view shows: a query that was found to make sense, and how its rows are made and followed.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use mapi::sort::Direction as SortDirection;
@@ -10,7 +11,7 @@ use super::rows::Entry;
 use super::source::{self, Context, FolderRow, Instance, MessageRow, RowSource};
 use super::view::State;
 use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate, members};
-use crate::engine::{Direction, KeyRange, Reader, Space, Value};
+use crate::engine::{self, KeyRange, Reader, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{self, ChangeKind};
 use crate::record::folder::FolderRecord;
@@ -23,8 +24,6 @@ const MAX_INSTANCES: usize = 256;
 /// Entries of the log that a view follows at once; beyond it is built anew.
 const MAX_FOLLOW: usize = 4096;
 
-/// Summaries that are held at a time while a view is built, half a megabyte.
-const SCAN_PAGE: usize = 2048;
 /// A query that was found to make sense.
 pub(crate) struct Plan {
     pub(crate) folder: FolderId,
@@ -325,7 +324,7 @@ impl Plan {
         each: &mut dyn FnMut(&dyn RowSource, u64) -> Result<()>,
     ) -> Result<()> {
         self.visit_ids(context, contents, &mut |id, summary| {
-            let row = MessageRow::of(context, contents, id, summary)?;
+            let row = MessageRow::of(context, contents, id, summary.into())?;
             each(&row, keys::id_number(id.replica, id.counter))
         })
     }
@@ -335,29 +334,20 @@ impl Plan {
         &self,
         context: &Context<'_>,
         contents: Contents,
-        each: &mut dyn FnMut(MessageId, Value) -> Result<()>,
+        each: &mut dyn FnMut(MessageId, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let folder = keys::fid(self.folder);
         let prefix = match context.shows_links(contents)? {
             true => context.mailbox.key(Kind::Link, &[&folder]),
             false => context.mailbox.key(Kind::Summary, &[&folder, &[contents.to_byte()]]),
         };
-        // Larger pages than `visit` takes: the begin of each scan costs as much as some hundred rows.
-        let mut rest = KeyRange::prefix(prefix);
-        loop {
-            let page = context.reader.scan(Space::Mailbox, &rest, Direction::Forward, SCAN_PAGE)?;
-            let full = page.len() == SCAN_PAGE;
-            let last = page.last().map(|(key, _)| key.clone());
-            for (key, summary) in page {
-                if let Some((replica, counter)) = keys::tail_id(&key) {
-                    each(MessageId::new(replica, counter), summary)?;
-                }
+        let range = KeyRange::prefix(prefix);
+        engine::try_visit(context.reader, Space::Mailbox, &range, |key, summary| {
+            if let Some((replica, counter)) = keys::tail_id(key) {
+                each(MessageId::new(replica, counter), summary)?;
             }
-            match last {
-                Some(key) if full => rest = rest.beyond(&key, Direction::Forward),
-                _ => return Ok(()),
-            }
-        }
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Without a sort order, folders stand by name, each before the folders below it. With `deleted`, only

@@ -10,13 +10,13 @@ use mapi::{
 
 use super::evaluate::{Source, value_size};
 use super::{Contents, collate};
-use crate::engine::{self, Reader, Space};
+use crate::engine::{Reader, Space};
 use crate::folder::computed::FolderView;
 use crate::mailbox::{entry_ids, read_state, store_properties};
 use crate::message::{self, Attachment, Message, flags};
 use crate::record::search::Link;
 use crate::record::summary::{Known, Packed};
-use crate::record::{node, parts};
+use crate::record::{Stored, node, parts};
 use crate::value::{LargeValue, Properties, Value};
 use crate::{Mailbox, Result, StoreError, folder, keys, large};
 
@@ -120,8 +120,9 @@ pub(crate) struct MessageRow<'a> {
     instance: u32,
     /// How many categories it is in.
     depth: usize,
-    summary: Packed,
-    message: OnceCell<Option<Message>>,
+    summary: Packed<'a>,
+    /// In a box, since most rows are moved about and never read it.
+    message: OnceCell<Option<Box<Message>>>,
 }
 
 impl<'a> MessageRow<'a> {
@@ -129,9 +130,9 @@ impl<'a> MessageRow<'a> {
         context: &'a Context<'a>,
         contents: Contents,
         id: MessageId,
-        summary: engine::Value,
+        summary: impl Into<Stored<'a>>,
     ) -> Result<Self> {
-        Self::at(context, contents, id, context.folder, summary)
+        Self::at(context, contents, id, context.folder, summary.into())
     }
 
     /// A row of a message that may be in another folder than the table's.
@@ -140,7 +141,7 @@ impl<'a> MessageRow<'a> {
         contents: Contents,
         id: MessageId,
         home: FolderId,
-        summary: engine::Value,
+        summary: Stored<'a>,
     ) -> Result<Self> {
         let (summary, message) = (Packed::new(summary)?, OnceCell::new());
         Ok(MessageRow { context, contents, id, home, instance: 0, depth: 0, summary, message })
@@ -151,12 +152,12 @@ impl<'a> MessageRow<'a> {
         context: &'a Context<'a>,
         contents: Contents,
         id: MessageId,
-        stored: engine::Value,
+        stored: Stored<'a>,
     ) -> Result<Self> {
         if !context.shows_links(contents)? {
             return Self::new(context, contents, id, stored);
         }
-        let link = Link::read(&stored)?;
+        let link = Link::read(stored)?;
         Self::at(context, contents, id, link.home, link.summary)
     }
 
@@ -172,9 +173,14 @@ impl<'a> MessageRow<'a> {
             false => keys::summary(number, context.folder, contents.to_byte(), id),
         };
         match context.reader.get(Space::Mailbox, &key)? {
-            Some(stored) => Ok(Some(Self::of(context, contents, id, stored)?)),
+            Some(stored) => Ok(Some(Self::of(context, contents, id, stored.into())?)),
             None => Ok(None),
         }
+    }
+
+    /// The sequence of the message's newest change.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.summary.sequence()
     }
 
     pub(crate) fn with_instance(mut self, instance: u32) -> Self {
@@ -190,18 +196,18 @@ impl<'a> MessageRow<'a> {
     /// The message without its attachments: none of the columns that the summary lacks looks at them.
     fn message(&self) -> Result<Option<&Message>> {
         if let Some(message) = self.message.get() {
-            return Ok(message.as_ref());
+            return Ok(message.as_deref());
         }
         let Context { mailbox, reader, .. } = *self.context;
         let message = match message::read_hot(mailbox, reader, self.id)? {
             Some(hot) => {
                 let (bytes, _) = parts::get(reader, &node::key(mailbox.number(), self.id, &[]))?;
                 let body = node::read_all(&[(Vec::new(), bytes)])?;
-                Some(Message::from_hot(self.id, &hot, body))
+                Some(Box::new(Message::from_hot(self.id, &hot, body)))
             }
             None => None,
         };
-        Ok(self.message.get_or_init(|| message).as_ref())
+        Ok(self.message.get_or_init(|| message).as_deref())
     }
 
     /// PidTagMessageFlags, as the one who asks sees them.

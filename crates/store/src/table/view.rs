@@ -140,7 +140,7 @@ impl Core {
 
     /// The rows as they are now, and the state of the mailbox that they belong to.
     ///
-    /// Errors: [`StoreError::NotFound`] if the folder was deleted.
+    /// Errors: [`StoreError::NotFound`](crate::StoreError::NotFound) if the folder was deleted.
     pub(crate) fn current(&self, mailbox: &Mailbox) -> Result<(Arc<State>, Snapshot)> {
         self.touch(mailbox.store().inner.eviction.tick());
         // Those who ask for the same view wait for one building.

@@ -3,6 +3,7 @@
 pub mod crash;
 #[cfg(target_os = "linux")]
 pub mod forget;
+pub mod found;
 pub mod letter;
 pub mod octets;
 pub mod prove;

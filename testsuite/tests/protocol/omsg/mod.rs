@@ -17,10 +17,9 @@ use mapi::{
 use mapi_rop::message::{ModifyRecipientRow, ModifyRecipientsRequest, RecipientType, SaveFlags};
 use mapi_rop::transport::{SubmitFlags, SubmitMessageRequest};
 use mapi_rop::{Handle, RopRequest};
-use store::message::{self, Message};
-use store::table::{self, Contents, Query, QueryRows, RowObject};
 use store::{Mailbox, SpecialFolder};
 use testsuite::Result;
+use testsuite::found::Found;
 use testsuite::raw::{Answer, Client};
 use testsuite::rig::Rig;
 
@@ -38,29 +37,17 @@ pub fn mailbox(rig: &Rig, user: &str) -> Result<Arc<Mailbox>> {
     Ok(rig.store.mailbox(account.mailbox)?)
 }
 
-/// The messages of a folder, oldest first, without the help of a ROP.
-pub fn messages(rig: &Rig, user: &str, folder: FolderId) -> Result<Vec<Message>> {
-    let mailbox = mailbox(rig, user)?;
-    let rows = QueryRows::Contents(Contents::Normal);
-    let query = Query { folder, rows, sort: Default::default(), restriction: None };
-    let view = table::open(&mailbox, query)?;
-    let mut messages = Vec::new();
-    for row in view.rows(0, view.len()?, &[])? {
-        if let RowObject::Message(id) = row.object {
-            messages.push(message::open(&mailbox, id)?);
-        }
-    }
-    messages.sort_by_key(|message| message.id);
-    Ok(messages)
+/// The messages of a folder, oldest first.
+pub fn messages(rig: &Rig, user: &str, folder: FolderId) -> Result<Vec<Found>> {
+    Ok(rig.client(user)?.messages(folder)?)
 }
 
-pub fn text(message: &Message, tag: PropertyTag) -> String {
-    let value = message.body.properties.inline(tag).and_then(PropertyValue::as_text);
-    value.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+pub fn text(message: &Found, tag: PropertyTag) -> String {
+    message.text(tag)
 }
 
-pub fn subjects(messages: &[Message]) -> Vec<String> {
-    messages.iter().map(|message| text(message, tags::SUBJECT)).collect()
+pub fn subjects(messages: &[Found]) -> Vec<String> {
+    messages.iter().map(|message| message.text(tags::SUBJECT)).collect()
 }
 
 /// A new message in the Outbox to some addresses, not saved.

@@ -20,16 +20,16 @@ on_both! {
         let before = FileTime::from_system(std::time::SystemTime::now());
         send(&mut client, message)?;
         for message in [&messages(rig, STRANGER, INBOX)?[0], &messages(rig, ME, SENT)?[0]] {
-            let properties = &message.body.properties;
-            let submitted = properties.inline(tags::CLIENT_SUBMIT_TIME).and_then(|v| v.as_time());
+            let properties = &message.properties;
+            let submitted = properties.get(tags::CLIENT_SUBMIT_TIME).and_then(|v| v.as_time());
             assert!(submitted >= Some(before));
-            let scl = properties.inline(tags::CONTENT_FILTER_SPAM_CONFIDENCE_LEVEL);
+            let scl = properties.get(tags::CONTENT_FILTER_SPAM_CONFIDENCE_LEVEL);
             assert_eq!(scl.and_then(PropertyValue::as_i32), Some(-1));
             assert!(properties.get(tags::MESSAGE_LOCALE_ID).is_some());
             assert!(text(message, tags::INTERNET_MESSAGE_ID).ends_with("@example.test>"));
         }
-        let got = &messages(rig, STRANGER, INBOX)?[0].body.properties;
-        let delivered = got.inline(tags::MESSAGE_DELIVERY_TIME).and_then(|v| v.as_time());
+        let got = &messages(rig, STRANGER, INBOX)?[0].properties;
+        let delivered = got.get(tags::MESSAGE_DELIVERY_TIME).and_then(|v| v.as_time());
         assert!(delivered >= Some(before));
         Ok(())
     }
@@ -40,8 +40,8 @@ on_both! {
         let message = draft(&mut client, "x", &[(TO, STRANGER), (CC, DELEGATE), (BCC, ME)])?;
         send(&mut client, message)?;
         for (user, to, cc) in [(STRANGER, true, false), (DELEGATE, false, true), (ME, false, false)] {
-            let got = &messages(rig, user, INBOX)?[0].body.properties;
-            let flag = |tag| got.inline(tag).and_then(PropertyValue::as_bool);
+            let got = &messages(rig, user, INBOX)?[0].properties;
+            let flag = |tag| got.get(tag).and_then(PropertyValue::as_bool);
             assert_eq!(flag(tags::MESSAGE_TO_ME), Some(to), "{user}");
             assert_eq!(flag(tags::MESSAGE_CC_ME), Some(cc), "{user}");
             assert_eq!(flag(tags::MESSAGE_RECIPIENT_ME), Some(to || cc), "{user}");
@@ -54,9 +54,9 @@ on_both! {
         let mut client = rig.client(ME)?;
         let message = draft(&mut client, "to me", &[(TO, ME), (CC, STRANGER)])?;
         send(&mut client, message)?;
-        let own = messages(rig, ME, INBOX)?[0].flags;
+        let own = messages(rig, ME, INBOX)?[0].flags();
         assert_eq!(own, flags::UNMODIFIED | flags::FROM_ME);
-        assert_eq!(messages(rig, STRANGER, INBOX)?[0].flags, flags::UNMODIFIED);
+        assert_eq!(messages(rig, STRANGER, INBOX)?[0].flags(), flags::UNMODIFIED);
         Ok(())
     }
 

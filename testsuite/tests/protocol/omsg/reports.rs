@@ -1,20 +1,21 @@
 //! Reports of what became of a message ([MS-OXOMSG] 2.2.2).
 
-use mapi::{PropertyTag, PropertyValue, tags};
+use mapi::{PropertyBag, PropertyTag, PropertyValue, tags};
 use mapi_rop::transport::SubmitFlags;
-use store::message::{Message, Recipient, flags};
+use store::message::flags;
 use store::quota::{self, Quota};
+use testsuite::found::Found;
 use testsuite::on_both;
 use testsuite::rig::{DELEGATE, ME, STRANGER};
 
 use super::{BCC, CC, INBOX, TO, draft, mailbox, messages, send, submit, text};
 
-fn of(recipient: &Recipient, tag: PropertyTag) -> Option<i32> {
-    recipient.properties.inline(tag).and_then(PropertyValue::as_i32)
+fn of(recipient: &PropertyBag, tag: PropertyTag) -> Option<i32> {
+    recipient.get(tag).and_then(PropertyValue::as_i32)
 }
 
-fn has_time(message: &Message, tag: PropertyTag) -> bool {
-    message.body.properties.inline(tag).and_then(PropertyValue::as_time).is_some()
+fn has_time(message: &Found, tag: PropertyTag) -> bool {
+    message.properties.get(tag).and_then(PropertyValue::as_time).is_some()
 }
 
 on_both! {
@@ -44,12 +45,12 @@ on_both! {
         assert_eq!(text(report, tags::ORIGINAL_MESSAGE_CLASS), "IPM.Note");
         assert_eq!(text(report, tags::ORIGINAL_SENDER_NAME), "me");
         assert!(has_time(report, tags::REPORT_TIME) && has_time(report, tags::ORIGINAL_SUBMIT_TIME));
-        let tag = report.body.properties.inline(tags::REPORT_TAG).and_then(|v| v.as_binary());
+        let tag = report.properties.get(tags::REPORT_TAG).and_then(|v| v.as_binary());
         assert_eq!(tag, Some(&[7u8; 5][..]));
-        let failed = &report.body.recipients;
+        let failed = &report.recipients;
         let addresses: Vec<_> = failed
             .iter()
-            .map(|r| r.properties.inline(tags::EMAIL_ADDRESS).and_then(|v| v.as_text()).cloned())
+            .map(|r| r.get(tags::EMAIL_ADDRESS).and_then(|v| v.as_text()).cloned())
             .map(|text| text.unwrap_or_default().to_string_lossy().into_owned())
             .collect();
         assert_eq!(addresses, ["nobody@example.test", "far@elsewhere.test", DELEGATE]);
@@ -71,8 +72,8 @@ on_both! {
         let body = text(report, tags::BODY);
         assert!(body.contains("does not send to other servers yet"), "{body}");
         // The message comes back with it.
-        let original = report.body.attachments[0].embedded.as_ref().expect("the message");
-        assert_eq!(original.properties.inline(tags::SUBJECT), Some(&"hello".into()));
+        let original = &report.embedded[0];
+        assert_eq!(original.properties.get(tags::SUBJECT), Some(&"hello".into()));
         Ok(())
     }
 
@@ -97,7 +98,7 @@ on_both! {
         assert_eq!(reports.len(), 1);
         assert_eq!(text(&reports[0], tags::MESSAGE_CLASS), "REPORT.IPM.Note.DR");
         assert_eq!(text(&reports[0], tags::SUBJECT), "Delivered: hello");
-        assert_eq!(reports[0].body.recipients.len(), 2);
+        assert_eq!(reports[0].recipients.len(), 2);
         assert!(has_time(&reports[0], tags::DELIVER_TIME));
         Ok(())
     }
@@ -126,13 +127,13 @@ on_both! {
         send(&mut client, message)?;
         let got = messages(rig, STRANGER, INBOX)?;
         let both = flags::NOTIFY_READ | flags::NOTIFY_UNREAD;
-        assert_eq!(got[0].flags, flags::UNMODIFIED | both);
+        assert_eq!(got[0].flags(), flags::UNMODIFIED | both);
         let message = draft(&mut client, "read me", &[(TO, STRANGER)])?;
         client.set(message, tags::READ_RECEIPT_REQUESTED, true)?;
         client.set(message, tags::NON_RECEIPT_NOTIFICATION_REQUESTED, false)?;
         send(&mut client, message)?;
         let got = messages(rig, STRANGER, INBOX)?;
-        assert_eq!(got[1].flags, flags::UNMODIFIED | flags::NOTIFY_READ);
+        assert_eq!(got[1].flags(), flags::UNMODIFIED | flags::NOTIFY_READ);
         Ok(())
     }
 }

@@ -42,7 +42,7 @@ on_both! {
         ] {
             assert_eq!(text(&got[0], tag), value, "{tag:?}");
         }
-        let key = got[0].body.properties.inline(tags::SENDER_SEARCH_KEY).cloned();
+        let key = got[0].properties.get(tags::SENDER_SEARCH_KEY).cloned();
         let key = key.and_then(|key| key.as_binary().map(<[u8]>::to_vec)).unwrap_or_default();
         assert_eq!(key, format!("EX:{dn}\0").to_uppercase().into_bytes());
         Ok(())

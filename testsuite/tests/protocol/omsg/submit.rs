@@ -46,15 +46,15 @@ on_both! {
             let got = messages(rig, user, INBOX)?;
             assert_eq!(subjects(&got), ["lunch"], "{user}");
             // Who got a blind copy is nobody's business.
-            assert_eq!(got[0].body.recipients.len(), 2);
+            assert_eq!(got[0].recipients.len(), 2);
             assert_eq!(text(&got[0], tags::DISPLAY_BCC), "");
-            assert!(!got[0].read);
+            assert!(!got[0].is_read());
         }
         assert_eq!(messages(rig, ME, OUTBOX)?.len(), 0);
         let sent = messages(rig, ME, SENT)?;
         assert_eq!(subjects(&sent), ["lunch"]);
-        assert_eq!(sent[0].body.recipients.len(), 3);
-        assert_eq!(sent[0].flags & (flags::SUBMITTED | flags::UNSENT), 0);
+        assert_eq!(sent[0].recipients.len(), 3);
+        assert_eq!(sent[0].flags() & (flags::SUBMITTED | flags::UNSENT), 0);
         let gone = client.open_message(OUTBOX, id, OpenMessageFlags::NONE);
         assert_eq!(gone, Err(ErrorCode::NOT_FOUND));
         Ok(())
@@ -80,7 +80,7 @@ on_both! {
         send(&mut client, message)?;
         let kept = messages(rig, ME, OUTBOX)?;
         assert_eq!(subjects(&kept), ["here"]);
-        assert_eq!(kept[0].flags & (flags::SUBMITTED | flags::UNSENT), 0);
+        assert_eq!(kept[0].flags() & (flags::SUBMITTED | flags::UNSENT), 0);
         Ok(())
     }
 

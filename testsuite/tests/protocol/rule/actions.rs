@@ -16,7 +16,7 @@ on_both! {
         send(rig, "About dogs")?;
         assert_eq!(mine(rig, INBOX)?, ["About dogs"]);
         assert_eq!(mine(rig, DRAFTS)?, ["About Cats"]);
-        assert!(!found(rig, ME, DRAFTS)?[0].read);
+        assert!(!found(rig, ME, DRAFTS)?[0].is_read());
         Ok(())
     }
 
@@ -95,7 +95,7 @@ on_both! {
         set(rig, vec![add(1, ENABLED, "cats", vec![plain(Action::MarkAsRead)])])?;
         send(rig, "cats")?;
         send(rig, "dogs")?;
-        let read: Vec<bool> = found(rig, ME, INBOX)?.iter().map(|message| message.read).collect();
+        let read: Vec<bool> = found(rig, ME, INBOX)?.iter().map(|message| message.is_read()).collect();
         assert_eq!(read, [true, false]);
         Ok(())
     }
@@ -124,8 +124,8 @@ on_both! {
             let report = found(rig, STRANGER, INBOX)?.pop().ok_or("a report")?;
             assert_eq!(text(&report, tags::MESSAGE_CLASS), "REPORT.IPM.Note.NDR");
             assert_eq!(text(&report, tags::SUBJECT), format!("Undeliverable: {word}"));
-            let reported = &report.body.recipients[0].properties;
-            let told = reported.inline(tags::NON_DELIVERY_REPORT_STATUS_CODE);
+            let reported = &report.recipients[0];
+            let told = reported.get(tags::NON_DELIVERY_REPORT_STATUS_CODE);
             assert_eq!(told, Some(&PropertyValue::Integer32(status)));
         }
         assert_eq!(mine(rig, INBOX)?, [""; 0]);
@@ -255,8 +255,8 @@ on_both! {
         send(rig, "cats")?;
         let sent = found(rig, DELEGATE, INBOX)?.pop().ok_or("a message")?;
         assert_eq!(text(&sent, tags::SUBJECT), "FW: cats");
-        let inner = sent.body.attachments[0].embedded.as_ref().ok_or("an embedded message")?;
-        let subject = inner.properties.inline(tags::SUBJECT).and_then(PropertyValue::as_text);
+        let inner = &sent.embedded[0];
+        let subject = inner.properties.get(tags::SUBJECT).and_then(PropertyValue::as_text);
         assert_eq!(subject, Some(&"cats".into()));
         Ok(())
     }

@@ -14,23 +14,21 @@ fn defer(data: u8) -> ActionBlock {
     plain(Action::Defer(vec![data; 5]))
 }
 
-fn deferred(rig: &Rig) -> Result<Vec<Message>> {
+fn deferred(rig: &Rig) -> Result<Vec<Found>> {
     found(rig, ME, DEFERRED)
 }
 
-fn entry_id_of(rig: &Rig, message: &Message) -> Result<Option<PropertyValue>> {
-    let mailbox = omsg::mailbox(rig, ME)?;
-    let id = store::message::get(&mailbox, message, tags::ENTRY_ID)?;
-    Ok(id.and_then(|id| id.inline().cloned()))
+fn entry_id_of(message: &Found) -> Option<PropertyValue> {
+    value(message, tags::ENTRY_ID)
 }
 
 fn inbox_entry_id(rig: &Rig) -> Result<Option<PropertyValue>> {
-    let mailbox = omsg::mailbox(rig, ME)?;
-    let id = store::folder::get(&mailbox, INBOX, &[tags::ENTRY_ID])?.remove(0);
-    Ok(id.and_then(|id| id.inline().cloned()))
+    let mut client = rig.client(ME)?;
+    let inbox = client.open_folder(INBOX)?;
+    Ok(Some(client.get(inbox, tags::ENTRY_ID)?))
 }
 
-fn int(message: &Message, tag: PropertyTag) -> Option<i32> {
+fn int(message: &Found, tag: PropertyTag) -> Option<i32> {
     value(message, tag).as_ref().and_then(PropertyValue::as_i32)
 }
 
@@ -73,7 +71,7 @@ on_both! {
         let message = found(rig, ME, INBOX)?.pop().ok_or("a message")?;
         let dam = deferred(rig)?.pop().ok_or("a message")?;
         assert_eq!(value(&dam, tags::DAM_BACK_PATCHED), Some(PropertyValue::Boolean(false)));
-        assert_eq!(value(&dam, tags::DAM_ORIGINAL_ENTRY_ID), entry_id_of(rig, &message)?);
+        assert_eq!(value(&dam, tags::DAM_ORIGINAL_ENTRY_ID), entry_id_of(&message));
         assert_eq!(text(&dam, tags::RULE_PROVIDER), "Test");
         assert_eq!(value(&dam, tags::RULE_FOLDER_ENTRY_ID), inbox_entry_id(rig)?);
         let mut client = rig.client(ME)?;
@@ -202,7 +200,7 @@ on_both! {
         let message = found(rig, ME, INBOX)?.pop().ok_or("a message")?;
         let dem = deferred(rig)?.pop().ok_or("a message")?;
         assert_eq!(text(&dem, tags::RULE_PROVIDER), "Test");
-        assert_eq!(value(&dem, tags::DAM_ORIGINAL_ENTRY_ID), entry_id_of(rig, &message)?);
+        assert_eq!(value(&dem, tags::DAM_ORIGINAL_ENTRY_ID), entry_id_of(&message));
         assert_eq!(value(&dem, tags::RULE_FOLDER_ENTRY_ID), inbox_entry_id(rig)?);
         let mut client = rig.client(ME)?;
         let inbox = client.open_folder(INBOX)?;

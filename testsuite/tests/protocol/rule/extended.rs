@@ -55,8 +55,9 @@ fn by_entry_id(rig: &Rig, folder: FolderId) -> Result<Destination> {
 }
 
 fn state_of(rig: &Rig, id: MessageId) -> Result<Option<i32>> {
-    let message = store::message::open(&*omsg::mailbox(rig, ME)?, id)?;
-    Ok(value(&message, tags::RULE_MESSAGE_STATE).as_ref().and_then(PropertyValue::as_i32))
+    let mut client = rig.client(ME)?;
+    let message = client.open_message(INBOX, id, OpenMessageFlags::NONE)?;
+    Ok(client.get(message, tags::RULE_MESSAGE_STATE)?.as_i32())
 }
 
 on_both! {
@@ -101,7 +102,7 @@ on_both! {
         for expected in &said {
             assert_eq!(client.get(message, expected.tag)?, expected.value, "{}", expected.tag);
         }
-        assert!(found(rig, ME, INBOX)?[0].read);
+        assert!(found(rig, ME, INBOX)?[0].is_read());
         assert_eq!(state_of(rig, id)?, Some(ENABLED));
         Ok(())
     }
@@ -128,7 +129,7 @@ on_both! {
         client.save(message, SaveFlags::NONE)?;
         send(rig, "cats")?;
         send(rig, "dogs")?;
-        let read = |message: &Message| message.read;
+        let read = |message: &Found| message.is_read();
         assert_eq!(mine(rig, INBOX)?, ["cats", "dogs"]);
         assert_eq!(found(rig, ME, INBOX)?.iter().map(read).collect::<Vec<_>>(), [true, false]);
         let message = client.open_message(INBOX, id, OpenMessageFlags::NONE)?;
@@ -188,12 +189,12 @@ on_both! {
         let state = ENABLED | ONLY_WHEN_OOF;
         rule(rig, 1, state, condition(vec![], about("cats")), actions)?;
         send(rig, "cats")?;
-        assert!(!found(rig, ME, INBOX)?[0].read);
+        assert!(!found(rig, ME, INBOX)?[0].is_read());
         let mut client = rig.client(ME)?;
         let logon = client.logon;
         client.set(logon, tags::OUT_OF_OFFICE_STATE, true)?;
         send(rig, "cats")?;
-        assert!(found(rig, ME, INBOX)?[1].read);
+        assert!(found(rig, ME, INBOX)?[1].is_read());
         Ok(())
     }
 
@@ -209,7 +210,7 @@ on_both! {
         ])?;
         send(rig, "cats")?;
         assert_eq!((mine(rig, INBOX)?.len(), mine(rig, DRAFTS)?.len()), (1, 1));
-        assert!(found(rig, ME, INBOX)?[0].read);
+        assert!(found(rig, ME, INBOX)?[0].is_read());
         Ok(())
     }
 

@@ -36,7 +36,7 @@ on_both! {
         ];
         assert_eq!(rows, [expected]);
         send(rig, "cats")?;
-        assert!(found(rig, ME, INBOX)?[0].read);
+        assert!(found(rig, ME, INBOX)?[0].is_read());
         Ok(())
     }
 
@@ -230,7 +230,7 @@ on_both! {
         assert_eq!(refused, Err(ErrorCode(0x8007_000e)));
         send(rig, "x")?;
         assert_eq!((mine(rig, INBOX)?.len(), mine(rig, DRAFTS)?.len()), (1, 0));
-        assert!(found(rig, ME, INBOX)?[0].read, "those before it are run");
+        assert!(found(rig, ME, INBOX)?[0].is_read(), "those before it are run");
         Ok(())
     }
 
@@ -252,7 +252,7 @@ on_both! {
         set(rig, vec![data(RuleDataFlags::ADD, values)])?;
         // Neither changes what the rule does (R97, R101).
         send(rig, "a")?;
-        assert!(found(rig, ME, INBOX)?[0].read);
+        assert!(found(rig, ME, INBOX)?[0].is_read());
         let mut client = rig.client(ME)?;
         let inbox = client.open_folder(INBOX)?;
         let rows = list(&mut client, inbox, &[tags::RULE_USER_FLAGS, tags::RULE_PROVIDER_DATA])?;

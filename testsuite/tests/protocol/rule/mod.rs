@@ -19,8 +19,8 @@ use mapi_rop::rule::{
 };
 use mapi_rop::{Handle, RopRequest, RopResponse};
 use store::SpecialFolder;
-use store::message::Message;
 use testsuite::Result;
+use testsuite::found::Found;
 use testsuite::raw::{Answer, Client};
 use testsuite::rig::{ME, Rig, STRANGER};
 
@@ -170,7 +170,7 @@ pub fn send_with(rig: &Rig, subject: &str, values: &[TaggedValue]) -> Result {
 }
 
 /// What is in a folder of a user's mailbox, oldest first.
-pub fn found(rig: &Rig, user: &str, folder: FolderId) -> Result<Vec<Message>> {
+pub fn found(rig: &Rig, user: &str, folder: FolderId) -> Result<Vec<Found>> {
     omsg::messages(rig, user, folder)
 }
 
@@ -179,10 +179,10 @@ pub fn mine(rig: &Rig, folder: FolderId) -> Result<Vec<String>> {
     Ok(omsg::subjects(&found(rig, ME, folder)?))
 }
 
-pub fn value(message: &Message, tag: PropertyTag) -> Option<PropertyValue> {
-    message.body.properties.inline(tag).cloned()
+pub fn value(message: &Found, tag: PropertyTag) -> Option<PropertyValue> {
+    message.get(tag).cloned()
 }
 
-pub fn text(message: &Message, tag: PropertyTag) -> String {
+pub fn text(message: &Found, tag: PropertyTag) -> String {
     omsg::text(message, tag)
 }

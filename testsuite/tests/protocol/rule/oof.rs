@@ -13,7 +13,7 @@ fn set_oof(rig: &Rig, out: bool) -> Result {
     Ok(())
 }
 
-fn answers(rig: &Rig) -> Result<Vec<Message>> {
+fn answers(rig: &Rig) -> Result<Vec<Found>> {
     found(rig, STRANGER, INBOX)
 }
 

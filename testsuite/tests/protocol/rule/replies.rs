@@ -28,7 +28,7 @@ pub fn ids(message: MessageId) -> Template {
     Template::Ids { folder: INBOX, message, id: TEMPLATE_ID }
 }
 
-fn answers(rig: &Rig) -> Result<Vec<Message>> {
+fn answers(rig: &Rig) -> Result<Vec<Found>> {
     found(rig, STRANGER, INBOX)
 }
 

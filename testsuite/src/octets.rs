@@ -157,19 +157,26 @@ impl Client {
 
     /// As [`Client::ask_all`], with a bound of the answer's size.
     pub fn ask_within(&mut self, rops: &[Rop], handles: &[Handle], max_out: u32) -> Octets {
-        prove::note_octets(rops.iter().map(|rop| rop.0[0]));
+        let ids: Vec<u8> = rops.iter().map(|rop| rop.0[0]).collect();
         let size = 2 + rops.iter().map(|rop| rop.0.len()).sum::<usize>();
         let mut buffer = (size as u16).to_le_bytes().to_vec();
         rops.iter().for_each(|rop| buffer.extend_from_slice(&rop.0));
         handles.iter().for_each(|handle| buffer.extend_from_slice(&handle.0.to_le_bytes()));
-        let mut answer = self.transport.execute(&buffer, max_out).expect("an answer");
+        let mut answer = self.ask_whole(&ids, &buffer, max_out);
         let size = usize::from(u16::from_le_bytes([answer[0], answer[1]]));
         let table = answer.split_off(size);
         let handles =
             table.chunks_exact(4).map(|four| Handle(u32::from_le_bytes(four.try_into().unwrap())));
         let handles = handles.collect();
-        let mut rest = answer.split_off(2);
-        prove::alter_octets(&mut rest, rops.iter().map(|rop| rop.0[0]));
-        Octets { rest, at: 0, handles }
+        Octets { rest: answer.split_off(2), at: 0, handles }
+    }
+
+    /// A whole buffer with these ROPs, and its answer.
+    pub fn ask_whole(&mut self, rops: &[u8], buffer: &[u8], max_out: u32) -> Vec<u8> {
+        prove::note_octets(rops.iter().copied());
+        let mut answer = self.transport.execute(buffer, max_out).expect("an answer");
+        let size = usize::from(u16::from_le_bytes([answer[0], answer[1]]));
+        prove::alter_octets(&mut answer[2..size], rops.iter().copied());
+        answer
     }
 }

@@ -97,12 +97,14 @@ pub fn of(
     }
     let refusable = rops.iter().filter(|rop| !REFUSED_ANYWAY.contains(rop));
     let mut demands = vec![Demand::new("refuse", refusable, is_named)];
-    let mut telling: Vec<&str> =
-        rops.iter().copied().filter(|rop| deeds.reads.contains(*rop)).collect();
-    if telling.is_empty() {
-        let told = deeds.reads.iter().map(String::as_str);
-        telling = told.filter(|rop| TELLING.contains(rop)).collect();
-    }
+    let read = || deeds.reads.iter().map(String::as_str);
+    let own: Vec<&str> = read().filter(|rop| rops.contains(rop)).collect();
+    let others: Vec<&str> = read().filter(|rop| TELLING.contains(rop)).collect();
+    // Where no ROP is named, answers that only tell are what such a test is about.
+    let telling = match own.is_empty() || (!is_named && !others.is_empty()) {
+        true => others,
+        false => own,
+    };
     if telling.is_empty() {
         return Err(format!("reads no answer that tells what {} did", rops.join(", ")));
     }

@@ -37,8 +37,9 @@ on_both! {
         assert_eq!(own, INBOX.to_i64().into());
         // From a folder, too, whichever it is.
         let logon = client.logon;
-        assert!(open(&mut client, inbox, TOP, 0).is_ok());
-        assert!(open(&mut client, logon, TOP, 0).is_ok());
+        let told = OpenFolderResponse { has_rules: false, ghosted: Flagged(None) };
+        assert_eq!(open(&mut client, inbox, TOP, 0), Ok(told.clone()));
+        assert_eq!(open(&mut client, logon, TOP, 0), Ok(told));
         Ok(())
     }
 
@@ -131,7 +132,12 @@ on_both! {
                 reserved: 0,
                 texts,
             };
-            client.open(inbox, RopRequest::CreateFolder(request)).expect("a folder")
+            let made = client.call_two(inbox, Handle::NONE, RopRequest::CreateFolder(request));
+            let (body, handle) = made.expect("a folder");
+            let RopResponse::CreateFolder(answer) = body else { panic!("{body:?}") };
+            let id = client.get(handle, tags::FOLDER_ID);
+            assert_eq!((id, answer.existing), (Ok(answer.folder.to_i64().into()), Flagged(None)));
+            handle
         };
         let wide = FolderTexts::Unicode { display_name: "wide ü".into(), comment: "ö".into() };
         let wide = make(&mut client, wide);

@@ -126,13 +126,17 @@ on_both! {
     /// MS-OXCFOLD 2.2.2.2.1.13: R3000, R3001
     fn a_change_of_the_folder_moves_its_times(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
+        let now = || FileTime::from_system(std::time::SystemTime::now());
+        let begun = now();
         let made = folder(&mut client, INBOX, "one");
         let all = [tags::HIER_REV, tags::LOCAL_COMMIT_TIME, tags::LAST_MODIFICATION_TIME];
         for tag in all {
             let before = time(&mut client, made.handle, tag);
             let name = format!("{tag:?}");
             client.set(made.handle, tags::COMMENT, name).expect("set");
-            assert!(time(&mut client, made.handle, tag) > before, "{tag:?}");
+            let after = time(&mut client, made.handle, tag);
+            assert!(before < after && after <= now(), "{tag:?}");
+            assert!(begun <= before, "{tag:?}");
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use mapi::restriction::{BitTest, FuzzyLevel, Relation};
 use mapi::text::String8;
 use mapi::{ErrorCode, FolderId, PropertyType, PropertyValue, Restriction, TaggedValue, tags};
 use mapi_rop::folder::{
-    DeleteMessagesRequest, EmptyFolderRequest, FolderType, MoveCopyMessagesRequest, SearchFlags,
-    TableFlags,
+    DeleteMessagesRequest, EmptyFolderRequest, FolderType, GetTableRequest,
+    MoveCopyMessagesRequest, SearchFlags, TableFlags,
 };
 use mapi_rop::message::{OpenMessageFlags, ReadFlags, SetReadFlagsRequest};
 use mapi_rop::{Handle, RopRequest, RopResponse};
@@ -61,6 +61,7 @@ on_both! {
     fn a_search_folder_is_made(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let made = bare(&mut client);
+        assert_eq!(client.get(made.handle, tags::FOLDER_ID), Ok(made.id.to_i64().into()));
         assert_eq!(get_int(&mut client, made.handle, tags::FOLDER_TYPE), 2);
         assert_eq!(get_int(&mut client, made.handle, tags::CONTENT_COUNT), 0);
         let finder = client.open_folder(FINDER).expect("the Finder");
@@ -399,6 +400,8 @@ on_both! {
         let found = searching(&mut client, has("m"), &[INBOX]);
         let told = get_criteria(&mut client, found.handle, (true, false, false)).expect("criteria");
         assert_eq!((&told.restriction.0, &told.folders.items), (&None, &vec![]));
+        // SEARCH_RECURSIVE, and it is done.
+        assert_eq!((told.logon.0, told.flags.0), (0, COMPLETE | 0x04));
         // RestrictionDataSize, LogonId, FolderIdCount, SearchFlags, and nothing else.
         let expected = [&[0, 0][..], &[told.logon.0], &[0, 0], &told.flags.0.to_le_bytes()].concat();
         assert_eq!(mapi::Wire::to_wire(&told), expected);
@@ -432,6 +435,11 @@ on_both! {
         assert_eq!(column(&mut client, table, tags::PARENT_ENTRY_ID), [own]);
         let table = client.contents(found.handle, TableFlags::NONE);
         assert_eq!(column(&mut client, table, tags::FOLDER_ID), [sub.id.to_i64().into()]);
+        let again = RopRequest::GetContentsTable(GetTableRequest { flags: TableFlags::NONE });
+        let Ok(RopResponse::GetContentsTable(opened)) = client.call(found.handle, again) else {
+            panic!("a table");
+        };
+        assert_eq!(opened.row_count, 1);
         Ok(())
     }
 

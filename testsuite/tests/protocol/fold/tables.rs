@@ -65,6 +65,7 @@ on_both! {
         delete(&mut client, inbox, gone.id, 0).expect("deleted");
         assert_eq!(names(&mut client, inbox, TableFlags::NONE), ["there".into()]);
         assert_eq!(names(&mut client, inbox, TableFlags::SOFT_DELETES), ["gone".into()]);
+        assert_eq!(hierarchy_count(&mut client, inbox, 0x20), Ok(1));
         Ok(())
     }
 
@@ -75,6 +76,8 @@ on_both! {
         let made = folder(&mut client, INBOX, "ä");
         post(&mut client, made.id, "ö");
         let inbox = client.open_folder(INBOX).expect("the Inbox");
+        assert_eq!(hierarchy_count(&mut client, inbox, 0x40), Ok(1));
+        assert_eq!(contents_count(&mut client, made.handle, 0x40), Ok(1));
         let narrow = |tag: PropertyTag| tag.with_type(mapi::PropertyType::STRING8);
         let byte = |byte| PropertyValue::String8(mapi::text::String8(vec![byte]));
         let table = client.hierarchy(inbox, TableFlags::USE_UNICODE);
@@ -201,6 +204,8 @@ on_both! {
         assert_eq!(listed(&mut client, 0x02), ["associated".into()]);
         assert_eq!(listed(&mut client, 0x20), ["gone".into()]);
         assert_eq!(listed(&mut client, 0x22), []);
+        let counts = [0x00, 0x02, 0x20, 0x22].map(|flags| contents_count(&mut client, inbox, flags));
+        assert_eq!(counts, [Ok(1), Ok(1), Ok(1), Ok(0)]);
         Ok(())
     }
 
@@ -242,7 +247,8 @@ on_both! {
         post(&mut client, INBOX, "m");
         client.release(inbox);
         client.set_columns(table, &[tags::SUBJECT]).expect("columns");
-        assert_eq!(client.query_rows(table, 9).expect("rows").rows.len(), 1);
+        let rows = client.query_rows(table, 9).expect("rows").rows;
+        assert_eq!((rows.len(), rows[0].value(0)), (1, Some(&"m".into())));
         client.release(table);
         assert_eq!(rig.live(), before);
         Ok(())

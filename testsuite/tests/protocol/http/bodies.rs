@@ -5,7 +5,7 @@ use mapi_server::http::Config;
 use store::message::{self, ImportOptions};
 use store::{Mailbox, SpecialFolder};
 
-use super::{connected, quick, wait_body};
+use super::{connected, is_whole, quick, wait_body};
 use testsuite::wire::{Client, NOTHING, connect_body, execute_body, logon_rops, start};
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -26,7 +26,10 @@ fn a_body_stands_behind_a_blank_line() {
     let answer = client.connect(&accounts[0]);
     assert_eq!(answer.header("X-RequestType"), Some("Connect"));
     let blank = answer.body.windows(4).position(|four| four == b"\r\n\r\n").expect("a blank line");
-    assert_eq!(answer.inner().body, answer.body[blank + 4..]);
+    let body = answer.inner().body;
+    assert_eq!(body, answer.body[blank + 4..]);
+    // StatusCode and ErrorCode.
+    assert_eq!(body[..8], [0; 8]);
     assert_eq!(running.processor().ledger.live(Kind::Session), 1);
 }
 
@@ -189,13 +192,14 @@ fn a_wait_tells_nothing_and_an_execute_tells_what() {
 }
 
 /// MS-OXCMAPIHTTP 2.2.4.4.3: R275, R284, R270
-/// MS-OXCMAPIHTTP 3.2.5.5: R1257
+/// MS-OXCMAPIHTTP 3.2.5.5: R1257, R1262
 #[test]
 fn a_wait_that_is_not_acceptable() {
     let (_running, mut client, _) = connected(quick());
     let request = with_large_auxiliary(wait_body());
-    let body = client.call("NotificationWait", &request).inner().body;
-    assert_eq!(body, [0xf7, 0x06, 0, 0, 0, 0, 0, 0]);
+    let answer = client.call("NotificationWait", &request);
+    assert!(is_whole(&answer));
+    assert_eq!(answer.inner().body, [0xf7, 0x06, 0, 0, 0, 0, 0, 0]);
 }
 
 /// MS-OXCMAPIHTTP 2.2.6: R1124, R1460, R1127

@@ -1,8 +1,12 @@
 //! The common response and its headers ([MS-OXCMAPIHTTP] 2.2.2, 2.2.3).
 
+use std::time::Instant;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use mapi_server::http::Config;
 
-use super::{PING, POST, connected, quick, rest, send, wait_body};
+use super::{PING, POST, connected, is_whole, quick, rest, send, set_cookies, wait_body};
 use testsuite::wire::{Client, NOTHING, connect_body, execute_body, start};
 
 /// MS-OXCMAPIHTTP 2.1: R456
@@ -29,6 +33,8 @@ fn nobody_is_anonymous() {
     assert!(answer.header("WWW-Authenticate").expect("a challenge").starts_with("Basic"));
     assert_eq!(answer.header("X-ResponseCode"), None);
     assert_eq!(running.processor().ledger.live_total(), 0);
+    // As oneself, one is let in.
+    assert_eq!(Client::of(&running, &accounts[0]).connect(&accounts[0]).code(), 0);
 }
 
 /// MS-OXCMAPIHTTP 2.2.2.2: R1345, R42, R44, R460
@@ -51,7 +57,7 @@ fn an_answer_that_is_ready_has_a_length() {
     assert!(
         answer.body.starts_with(b"PROCESSING\r\nDONE\r\n") && answer.body.ends_with(b"\r\n\r\n")
     );
-    assert_eq!(answer.header("Content-Length"), Some(answer.body.len().to_string().as_str()));
+    assert!(is_whole(&answer));
     assert_eq!(answer.header("Transfer-Encoding"), None);
     assert_eq!(client.call("PING", &[]).code(), 0);
 }
@@ -100,14 +106,13 @@ fn cookies_are_names_with_opaque_values() {
     let (running, _, accounts) = start(Config::default());
     let mut client = Client::of(&running, &accounts[0]);
     let answer = client.connect(&accounts[0]);
-    let set: Vec<_> =
-        answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")).collect();
-    assert_eq!(set.len(), 2);
-    for (_, value) in set {
-        let (name, value) =
-            value.split(';').next().and_then(|c| c.split_once('=')).expect("a cookie");
-        assert!(name.starts_with("Mapi") && value.len() >= 8, "{name}={value}");
-    }
+    let set = set_cookies(&answer);
+    let names: Vec<&str> = set.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["MapiContext", "MapiSequence"]);
+    // Whoever brings them back, as they are, goes on in the session.
+    let mut other = Client::of(&running, &accounts[0]);
+    other.cookies = set;
+    assert_eq!(other.execute(&NOTHING).code(), 0);
 }
 
 /// MS-OXCMAPIHTTP 2.2.3.3.1: R82, R84, R86, R88, R90
@@ -136,6 +141,7 @@ fn other_request_types_are_refused() {
     for kind in ["Bind", "GetMatches", "Nothing"] {
         assert_eq!(client.call(kind, &[]).code(), 5, "{kind}");
     }
+    assert_eq!(client.call("PING", &[]).code(), 0);
 }
 
 /// MS-OXCMAPIHTTP 2.2.3.3.2: R2040
@@ -172,14 +178,12 @@ fn every_answer_tells_of_the_server_and_its_periods() {
     let connect = client.connect(&account);
     let ping = client.call("PING", &[]);
     let wrong = client.call("Nothing", &[]);
+    assert_eq!([&connect, &ping, &wrong].map(|answer| answer.code()), [0, 0, 5]);
     for answer in [connect, ping, wrong] {
         assert_eq!(answer.header("X-PendingPeriod"), Some("15000"));
         assert_eq!(answer.header("X-ExpirationInfo"), Some("900000"));
         let version = answer.header("X-ServerApplication").expect("a version");
-        let parts: Vec<&str> =
-            version.strip_prefix("Exchange/15.").expect("a version").split('.').collect();
-        assert_eq!(parts.len(), 3);
-        assert!(parts.iter().all(|part| part.parse::<u32>().is_ok()), "{version}");
+        assert_eq!(version, "Exchange/15.00.0847.4040");
     }
 }
 
@@ -189,11 +193,16 @@ fn every_answer_tells_of_the_server_and_its_periods() {
 #[test]
 fn the_time_that_it_took_stands_behind_done() {
     let (_running, mut client, _) = connected(quick());
+    let (before, begun) = (Timestamp::now(), Instant::now());
     let answer = client.call("NotificationWait", &wait_body());
+    let (after, took) = (Timestamp::now(), begun.elapsed().as_millis());
     let inner = answer.inner();
-    let elapsed: u64 = inner.header("X-ElapsedTime").expect("a time").parse().expect("a number");
-    assert!((90..60_000).contains(&elapsed), "{elapsed}");
+    // Milliseconds: not less than the wait, not more than it took from here.
+    let elapsed: u128 = inner.header("X-ElapsedTime").expect("a time").parse().expect("a number");
+    assert!((90..=took).contains(&elapsed), "{elapsed}");
     let start = inner.header("X-StartTime").expect("a time");
     assert!(start.ends_with(" GMT") && start.len() == 29, "{start}");
+    let start = DateTimeParser::new().parse_timestamp(start).expect("a date");
+    assert!((before.as_second()..=after.as_second()).contains(&start.as_second()), "{start}");
     assert_eq!(answer.header("X-ElapsedTime"), None);
 }

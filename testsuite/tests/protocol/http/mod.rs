@@ -66,6 +66,21 @@ const PING: &[&str] = &[
     "Content-Type: application/mapi-http",
 ];
 
+/// The cookies that an answer sets.
+fn set_cookies(answer: &Answer) -> Vec<(String, String)> {
+    let named = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    let pair = |(_, value): &(String, String)| {
+        let (name, value) = value.split(';').next().and_then(|pair| pair.split_once('='))?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    named.map(|header| pair(header).expect("a cookie")).collect()
+}
+
+/// Content-Length is as long as the body.
+fn is_whole(answer: &Answer) -> bool {
+    answer.header("Content-Length") == Some(answer.body.len().to_string().as_str())
+}
+
 /// The chunks of a streamed body, to its end.
 fn rest(client: &mut Client) -> Vec<Vec<u8>> {
     std::iter::from_fn(|| client.chunk()).collect()

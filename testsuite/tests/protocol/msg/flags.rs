@@ -6,8 +6,8 @@ use mapi_rop::message::{
     GetMessageStatusRequest, ReadFlags, SetMessageReadFlagRequest, SetMessageStatusRequest,
     SetReadFlagsRequest,
 };
-use store::message::{self, Message, MessageBody};
-use store::{SpecialFolder, delivery};
+use store::delivery;
+use store::message::MessageBody;
 use testsuite::on_both;
 use testsuite::rig::{ME, Rig, STRANGER};
 
@@ -88,29 +88,8 @@ fn asked(rig: &Rig, unread_too: bool) -> testsuite::Result<MessageId> {
     body.recipients.push(delivery::recipient_of(&owner, 0, 1));
     delivery::send(&sending, body, false)?;
     delivery::deliver_due(&rig.store)?;
-    let mailbox = rig.store.mailbox(owner.mailbox)?;
-    let newest = all_in(&mailbox, INBOX)?.into_iter().map(|message| message.id).max();
+    let newest = rig.client(ME)?.message_ids(INBOX)?.pop();
     newest.ok_or_else(|| "nothing was delivered".into())
-}
-
-fn all_in(
-    mailbox: &std::sync::Arc<store::Mailbox>,
-    folder: FolderId,
-) -> testsuite::Result<Vec<Message>> {
-    let query = store::table::Query {
-        folder,
-        rows: store::table::QueryRows::Contents(store::table::Contents::Normal),
-        sort: Default::default(),
-        restriction: None,
-    };
-    let view = store::table::open(mailbox, query)?;
-    let mut all = Vec::new();
-    for row in view.rows(0, view.len()?, &[])? {
-        if let store::table::RowObject::Message(id) = row.object {
-            all.push(message::open(mailbox, id)?);
-        }
-    }
-    Ok(all)
 }
 
 /// The classes of the receipts that STRANGER got.
@@ -120,13 +99,8 @@ fn receipts(rig: &Rig) -> testsuite::Result<Vec<String>> {
         delivery::deliver_due(&rig.store)?;
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    let account = rig.store.account_by_address(STRANGER)?.expect("an account");
-    let mailbox = rig.store.mailbox(account.mailbox)?;
-    let class = |message: &Message| {
-        let value = message.body.properties.inline(tags::MESSAGE_CLASS);
-        value.and_then(|value| value.as_text()).map(|text| text.to_string_lossy().into_owned())
-    };
-    Ok(all_in(&mailbox, SpecialFolder::Inbox.id())?.iter().filter_map(class).collect())
+    let received = rig.client(STRANGER)?.messages(INBOX)?;
+    Ok(received.iter().map(|message| message.text(tags::MESSAGE_CLASS)).collect())
 }
 
 on_both! {

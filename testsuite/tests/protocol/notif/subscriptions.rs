@@ -9,6 +9,7 @@ use mapi_rop::{LogonId, RopId, RopResponse};
 use mapi_server::Kind;
 use store::{SpecialFolder, message};
 use testsuite::on_both;
+use testsuite::raw::Client;
 use testsuite::rig::ME;
 
 use super::{ALL, INBOX, WHOLE, mailbox, on_folder, put, told};
@@ -24,14 +25,15 @@ on_both! {
         let second = client.register(Types::OBJECT_CREATED, WHOLE).expect("another one");
         assert_ne!(first, second);
         assert_eq!(rig.ledger().live(Kind::Subscription), 2);
-        put(&mailbox, INBOX, "one")?;
-        let handles: Vec<_> = client.told().into_iter().map(|(handle, _)| handle).collect();
-        assert_eq!(handles, [first, second]);
+        let one = put(&mailbox, INBOX, "one")?;
+        let told = |client: &mut Client| -> Vec<_> {
+            client.told().into_iter().map(|(handle, data)| (handle, data.message)).collect()
+        };
+        assert_eq!(told(&mut client), [(first, Some(one)), (second, Some(one))]);
         client.release(first);
         assert_eq!(rig.ledger().live(Kind::Subscription), 1);
-        put(&mailbox, INBOX, "two")?;
-        let handles: Vec<_> = client.told().into_iter().map(|(handle, _)| handle).collect();
-        assert_eq!(handles, [second]);
+        let two = put(&mailbox, INBOX, "two")?;
+        assert_eq!(told(&mut client), [(second, Some(two))]);
         // What waits for a subscription goes with it.
         put(&mailbox, INBOX, "three")?;
         client.release(second);
@@ -206,19 +208,20 @@ on_both! {
         // Nothing that it asked for.
         put(&mailbox, SpecialFolder::Drafts.id(), "a")?;
         assert!(!waiter.wait(Duration::from_millis(50))?);
-        std::thread::scope(|scope| {
+        let id = std::thread::scope(|scope| {
             let waiting = scope.spawn(|| waiter.wait(Duration::from_secs(60)));
             while rig.ledger().live(Kind::Wait) == 0 {
                 std::thread::yield_now();
             }
             put(&mailbox, SpecialFolder::Drafts.id(), "b")?;
-            put(&mailbox, INBOX, "c")?;
+            let id = put(&mailbox, INBOX, "c")?;
             assert!(waiting.join().expect("no panic")?);
-            testsuite::Result::Ok(())
+            testsuite::Result::Ok(id)
         })?;
         // Until it is fetched, it is there at once.
         assert!(waiter.wait(Duration::from_secs(60))?);
-        assert_eq!(client.told().len(), 1);
+        let told: Vec<_> = client.told().into_iter().map(|(_, data)| data.message).collect();
+        assert_eq!(told, [Some(id)]);
         assert!(!waiter.wait(Duration::from_millis(50))?);
         Ok(())
     }

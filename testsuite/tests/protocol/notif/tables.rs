@@ -187,13 +187,15 @@ on_both! {
         client.query_rows(table, 50).expect("no rows");
         put(&mailbox, INBOX, "a")?;
         // Not the one that has no view yet.
-        assert_eq!(only(client.told()).0, table);
+        let (handle, data) = only(client.told());
+        assert_eq!((handle, kind(&data)), (table, Some(TableEventType::RowAdded)));
         client.release(table);
         put(&mailbox, INBOX, "b")?;
         assert!(client.told().is_empty());
         client.query_rows(unread, 50).expect("rows");
         put(&mailbox, INBOX, "c")?;
-        assert_eq!(only(client.told()).0, unread);
+        let (handle, data) = only(client.told());
+        assert_eq!((handle, kind(&data)), (unread, Some(TableEventType::RowAdded)));
         Ok(())
     }
 
@@ -209,6 +211,7 @@ on_both! {
             put(&mailbox, INBOX, name)?;
             let (handle, data) = only(client.told());
             assert_eq!((handle, data.flags.0), (table, 0x8100), "{name}");
+            assert_eq!(kind(&data), Some(TableEventType::RowAdded), "{name}");
             client.release(table);
         }
         Ok(())
@@ -247,7 +250,8 @@ on_both! {
             assert!(client.told().is_empty(), "{name}");
             make_view(&mut client, table, name);
             put(&mailbox, INBOX, name)?;
-            assert_eq!(only(client.told()).0, table, "{name}");
+            let (handle, data) = only(client.told());
+            assert_eq!((handle, kind(&data)), (table, Some(TableEventType::RowAdded)), "{name}");
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use testsuite::found::Found;
 use testsuite::on_both;
 use testsuite::rig::{DELEGATE, ME, STRANGER};
 
-use super::{BCC, CC, INBOX, TO, draft, mailbox, messages, send, submit, text};
+use super::{BCC, CC, INBOX, TO, draft, mailbox, messages, send, subjects, submit, text};
 
 fn of(recipient: &PropertyBag, tag: PropertyTag) -> Option<i32> {
     recipient.get(tag).and_then(PropertyValue::as_i32)
@@ -84,6 +84,9 @@ on_both! {
         client.set(message, tags::ORIGINATOR_NON_DELIVERY_REPORT_REQUESTED, false)?;
         send(&mut client, message)?;
         assert_eq!(messages(rig, ME, INBOX)?.len(), 0);
+        let message = draft(&mut client, "told", &[(TO, "nobody@example.test")])?;
+        send(&mut client, message)?;
+        assert_eq!(subjects(&messages(rig, ME, INBOX)?), ["Undeliverable: told"]);
         Ok(())
     }
 
@@ -112,7 +115,7 @@ on_both! {
         let message = draft(&mut client, "for me", &[(TO, "nobody@example.test")])?;
         client.set(message, tags::SENT_REPRESENTING_EMAIL_ADDRESS, ME)?;
         submit(&mut client, message, SubmitFlags::NONE)?;
-        assert_eq!(messages(rig, STRANGER, INBOX)?.len(), 1);
+        assert_eq!(subjects(&messages(rig, STRANGER, INBOX)?), ["Undeliverable: for me"]);
         assert_eq!(messages(rig, ME, INBOX)?.len(), 0);
         Ok(())
     }

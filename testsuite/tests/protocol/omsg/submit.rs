@@ -99,7 +99,8 @@ on_both! {
         client.set(message, tags::TARGET_ENTRY_ID, mapi::Wire::to_wire(&target))?;
         send(&mut client, message)?;
         let sent = messages(rig, ME, SENT)?;
-        assert_eq!(sent[0].id, MessageId::new(mapi::ids::OWN_REPLICA, counter));
+        let id = MessageId::new(mapi::ids::OWN_REPLICA, counter);
+        assert_eq!((sent[0].id, sent[0].get(tags::MID)), (id, Some(&id.to_i64().into())));
         Ok(())
     }
 

@@ -154,6 +154,8 @@ on_both! {
             vec![member(-1), rights(READ_ANY | FOLDER_VISIBLE)],
         );
         modify(&mut owner, inbox, Modify::NONE, vec![row])?;
+        let rows = list(&mut owner, inbox, mapi_rop::permission::PermissionsTableFlags::NONE)?;
+        assert_eq!((rows[1].id, rows[1].rights), (-1, READ_ANY | FOLDER_VISIBLE));
         let refused = rig.bare_client(STRANGER)?.log_on(&rig.legacy_dn(ME)?);
         assert_eq!(refused, Err(ErrorCode::LOGIN_FAILURE));
         Ok(())

@@ -31,7 +31,7 @@ on_both! {
         buffer.extend_from_slice(&rop);
         buffer.extend_from_slice(&logon.0.to_le_bytes());
         buffer.extend_from_slice(&[0xff; 4]);
-        let answer = client.transport.execute(&buffer, 4096)?;
+        let answer = client.ask_whole(&[0x02], &buffer, 4096);
         // RopSize counts itself and the answer of eight octets; two handles follow.
         assert_eq!(u16::from_le_bytes([answer[0], answer[1]]), 10);
         assert_eq!(answer[2..10], [0x02, 1, 0, 0, 0, 0, 0, 0]);
@@ -115,6 +115,7 @@ on_both! {
         client.ask(Rop::new(0x01, 0), &[NOBODY]).end();
         client.ask(Rop::new(0x01, 9), &[folder]).end();
         assert_eq!(rig.live(), live);
+        client.ask(get_status(0), &[folder]).only(0x16, 0, code::INVALID_OBJECT);
         Ok(())
     }
 

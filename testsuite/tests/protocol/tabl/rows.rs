@@ -210,6 +210,7 @@ on_both! {
         }
         // A whole value is compared without case.
         assert_eq!(left(&mut desk, equals(tags::SUBJECT, "zOe")), "Zoe");
+        assert_eq!(desk.restrict(None), Ok(TableStatus::Complete));
         Ok(())
     }
 
@@ -235,7 +236,7 @@ on_both! {
         let compare = |relation| {
             Restriction::CompareProperties { relation, left: left_tag, right }
         };
-        desk.restrict(None).expect("a restriction");
+        assert_eq!(desk.restrict(None), Ok(TableStatus::Complete));
         let mid = desk.message("m1");
         let flags = mapi_rop::message::OpenMessageFlags::BEST_ACCESS;
         let message = desk.client.open_message(desk.id, mid, flags).expect("it opens");

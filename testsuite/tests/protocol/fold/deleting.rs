@@ -105,7 +105,7 @@ fn told(rig: &Rig) -> testsuite::Result<Vec<String>> {
         store::delivery::deliver_due(&rig.store)?;
     }
     let found = omsg::messages(rig, STRANGER, INBOX)?;
-    let class = |message: &store::message::Message| omsg::text(message, tags::MESSAGE_CLASS);
+    let class = |message: &testsuite::found::Found| omsg::text(message, tags::MESSAGE_CLASS);
     assert!(found.iter().all(|message| class(message) == "REPORT.IPM.Note.IPNNRN"));
     Ok(omsg::subjects(&found))
 }

@@ -24,6 +24,7 @@ pub const CHECKS: &[Check] = &[
     ("maildir", maildir),
     ("msg", msg),
     ("pst", outlook::pst),
+    ("pst_criteria", crate::pst::criteria::read_any),
     ("rtf", rtf),
     ("html", html),
     ("text", text),

@@ -12,6 +12,8 @@ use formats::oracle;
 use formats::pst::{self, Folder, FolderKind, Item, Limits, NodeId, PstFile, Visitor};
 use formats::report::Report;
 use mapi::generated::tags;
+use mapi::restriction::Relation;
+use mapi::{PropertyNameKind, Restriction};
 use serde_json::{Value, json};
 
 use seen::{compare, corpus, data, files, golden, sha256};
@@ -72,7 +74,57 @@ fn shipped_sample_is_read() {
     assert_eq!(appointment.content.attachments.len(), 2);
     let search = found.folders.iter().find(|f| f.name == "Reminders").unwrap();
     assert_eq!(search.kind, FolderKind::Search);
-    assert!(search.criteria.is_some());
+    let criteria = search.criteria.as_ref().unwrap().as_ref().expect("criteria");
+    assert_eq!(criteria.folders, [NodeId(0x8022)]);
+    assert!(criteria.recursive && !criteria.fixed);
+    // Neither in some folders, nor an appointment that is none, nor a draft; and with a reminder.
+    let Restriction::And(parts) = &criteria.restriction else { panic!("{criteria:?}") };
+    let [Restriction::And(elsewhere), Restriction::And(what)] = &parts[..] else {
+        panic!("{criteria:?}")
+    };
+    let of_folder = |part: &Restriction| {
+        matches!(part, Restriction::Property { relation: Relation::NotEqual, tag, value }
+            if *tag == tags::PARENT_ENTRY_ID && value.value.as_binary().is_some_and(|id| id.len() == 24))
+    };
+    assert!(elsewhere.len() == 4 && elsewhere.iter().all(of_folder));
+    let [Restriction::Not(class), Restriction::Bitmask { mask: 4, .. }, Restriction::Or(reminder)] =
+        &what[..]
+    else {
+        panic!("{criteria:?}")
+    };
+    let Restriction::And(class) = &**class else { panic!("{criteria:?}") };
+    assert!(matches!(&class[1], Restriction::Content { tag, value, .. }
+        if *tag == tags::MESSAGE_CLASS && value.value == "IPM.Schedule".into()));
+    assert_eq!(reminder.len(), 2);
+    let called: Vec<_> = criteria.names.iter().map(|(_, name)| name.kind.clone()).collect();
+    // PidLidRecurring, PidLidReminderSet
+    assert_eq!(called, [PropertyNameKind::Id(0x8223), PropertyNameKind::Id(0x8503)]);
+}
+
+#[test]
+fn what_search_folders_look_for() {
+    let Some(directory) = corpus("pst") else { return };
+    let mut known = Vec::new();
+    for (_, path) in files(&directory, &["pst"]) {
+        let file = pst::open(fs::File::open(path).unwrap()).unwrap();
+        let mut found = Collector::default();
+        file.walk(&mut found);
+        for folder in found.folders.iter().filter(|folder| folder.kind == FolderKind::Search) {
+            let criteria = folder.criteria.as_ref().expect("criteria that can be read");
+            known.push((folder.name.clone(), criteria.is_some()));
+        }
+    }
+    known.sort();
+    known.dedup();
+    let expected = [
+        ("All Messages", false),
+        ("ItemProcSearch", true),
+        ("Reminders", true),
+        ("SPAM Search Folder 2", false),
+        ("To-Do Search", true),
+        ("Tracked Mail Processing", true),
+    ];
+    assert_eq!(known, expected.map(|(name, says)| (name.to_owned(), says)));
 }
 
 #[test]

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Folder,
+    /// A search folder: it holds no mail of its own.
+    Search,
     Message,
     /// A folder-associated item (FAI).
     Associated,
@@ -48,12 +50,18 @@ pub struct Refusal {
 pub struct Counts {
     pub files: Tally,
     pub folders: Tally,
+    /// Search folders; those that were left out count as refused here.
+    #[serde(default)]
+    pub searches: Tally,
     pub messages: Tally,
     pub associated: Tally,
     pub attachments: Tally,
     /// Properties, recipients and structures that were refused inside of what was carried.
     pub parts_refused: u64,
     pub refusals: Vec<Refusal>,
+    /// What holds no mail and was left out: the import is whole without it.
+    #[serde(default)]
+    pub left_out: Vec<Refusal>,
     /// Refusals beyond those that are listed.
     pub refusals_left_out: u64,
 }
@@ -63,16 +71,17 @@ const MAX_REFUSALS: usize = 10_000;
 
 /// The tallies at some moment, to tell what has come since.
 #[derive(Debug, Clone, Copy)]
-pub struct Tallies([Tally; 4]);
+pub struct Tallies([Tally; 5]);
 
 impl Tallies {
-    /// Folders, messages, associated items or attachments; other kinds have no tally.
+    /// Folders, messages, associated items, attachments or search folders; other kinds have no tally.
     pub fn of(&self, kind: Kind) -> Tally {
         match kind {
             Kind::Folder => self.0[0],
             Kind::Message => self.0[1],
             Kind::Associated => self.0[2],
             Kind::Attachment => self.0[3],
+            Kind::Search => self.0[4],
             _ => Tally::default(),
         }
     }
@@ -80,13 +89,14 @@ impl Tallies {
 
 impl Counts {
     pub fn clone_tallies(&self) -> Tallies {
-        Tallies([self.folders, self.messages, self.associated, self.attachments])
+        Tallies([self.folders, self.messages, self.associated, self.attachments, self.searches])
     }
 
     pub fn tally(&mut self, kind: Kind) -> Option<&mut Tally> {
         match kind {
             Kind::File => Some(&mut self.files),
             Kind::Folder => Some(&mut self.folders),
+            Kind::Search => Some(&mut self.searches),
             Kind::Message => Some(&mut self.messages),
             Kind::Associated => Some(&mut self.associated),
             Kind::Attachment => Some(&mut self.attachments),
@@ -101,6 +111,16 @@ impl Counts {
             None => self.parts_refused += 1,
         }
         self.name(kind, what.into(), why.into());
+    }
+
+    /// Counts something as refused that holds no mail, so that nothing is missing without it.
+    pub fn leave_out(&mut self, kind: Kind, what: impl Into<String>, why: impl Into<String>) {
+        if let Some(tally) = self.tally(kind) {
+            tally.refused += 1;
+        }
+        if self.left_out.len() < MAX_REFUSALS {
+            self.left_out.push(Refusal { kind, what: what.into(), why: why.into() });
+        }
     }
 
     /// Lists what was refused inside of a message or file, which a reader has reported.
@@ -156,7 +176,7 @@ impl Counts {
 
     /// What was expected and is neither carried nor refused: nothing may be lost without a word.
     pub fn unaccounted(&self) -> u64 {
-        [self.files, self.folders, self.messages, self.associated, self.attachments]
+        [self.files, self.folders, self.searches, self.messages, self.associated, self.attachments]
             .iter()
             .map(|t| t.expected.saturating_sub(t.carried + t.present + t.refused))
             .sum()
@@ -170,6 +190,9 @@ impl Counts {
             let kind = format!("{:?}", refusal.kind).to_lowercase();
             let _ = writeln!(text, "refused {kind} {}: {}", refusal.what, refusal.why);
         }
+        for left_out in &self.left_out {
+            let _ = writeln!(text, "left out search folder {}: {}", left_out.what, left_out.why);
+        }
         if self.refusals_left_out > 0 {
             let _ = writeln!(text, "and {} more refusals", self.refusals_left_out);
         }
@@ -181,6 +204,7 @@ impl Counts {
         for (name, tally) in [
             ("files", self.files),
             ("folders", self.folders),
+            ("search folders", self.searches),
             ("messages", self.messages),
             ("associated (FAI)", self.associated),
             ("attachments", self.attachments),

@@ -5,6 +5,7 @@ mod committer;
 pub mod count;
 pub mod item;
 mod pst;
+mod search;
 mod source;
 mod target;
 

@@ -14,6 +14,7 @@ use store::{Properties, StoreError};
 
 use super::count::Kind;
 use super::item::{self, Item};
+use super::search::{self, Done};
 use super::source::Source;
 use super::{Import, guarded};
 
@@ -34,11 +35,13 @@ impl Import<'_> {
             name: name.to_owned(),
             under: source.folder.clone(),
             folders: HashMap::new(),
+            searches: Vec::new(),
             error: None,
             import: self,
         };
         let report = file.walk(&mut walk);
-        let error = walk.error.or(self.flush().err());
+        let searched = if walk.error.is_none() { walk.searches() } else { Ok(()) };
+        let error = walk.error.or(searched.err()).or(self.flush().err());
         self.counts.name_parts(&report, name);
         self.settle(&report, before);
         match error {
@@ -50,6 +53,8 @@ impl Import<'_> {
     /// Brings the counts in line with what the reader says about the file: things that it could not read
     /// never came here, and an attachment of which only a part came is refused although it is there.
     fn settle(&mut self, report: &Report, before: super::count::Tallies) {
+        // The reader counts them among the folders.
+        let searches = self.counts.searches.expected - before.of(Kind::Search).expected;
         for (kind, tally) in [
             (Kind::Folder, report.folders),
             (Kind::Message, report.messages),
@@ -57,7 +62,10 @@ impl Import<'_> {
             (Kind::Attachment, report.attachments),
         ] {
             let Some(now) = self.counts.tally(kind) else { continue };
-            let came = now.expected - before.of(kind).expected;
+            let mut came = now.expected - before.of(kind).expected;
+            if kind == Kind::Folder {
+                came += searches;
+            }
             let never_came = tally.expected.saturating_sub(came);
             let in_part = tally.refused().saturating_sub(never_came);
             now.expected += never_came;
@@ -76,6 +84,8 @@ struct Walk<'i, 'a> {
     under: Vec<String>,
     /// None where a folder could not be made, or would have been in a dry run.
     folders: HashMap<NodeId, Option<FolderId>>,
+    /// Search folders, which name folders that come later.
+    searches: Vec<Folder>,
     /// Why the walk was ended.
     error: Option<anyhow::Error>,
     import: &'i mut Import<'a>,
@@ -124,6 +134,11 @@ impl Walk<'_, '_> {
 
     /// Finds or makes the counterpart of a folder.
     fn place(&mut self, found: &Folder) -> anyhow::Result<()> {
+        if found.kind == FolderKind::Search {
+            self.import.counts.expect(Kind::Search);
+            self.searches.push(found.clone());
+            return Ok(());
+        }
         self.import.counts.expect(Kind::Folder);
         let id = match self.counterpart(found)? {
             Some(special) => {
@@ -171,21 +186,7 @@ impl Walk<'_, '_> {
             counts.present(Kind::Folder);
             return Ok(Some(id));
         }
-        // Without what it looks for it would never show anything.
-        if found.kind == FolderKind::Search {
-            let why = "what a search folder looks for is not brought over yet";
-            counts.refuse(Kind::Folder, what, why);
-            return Ok(None);
-        }
-        let new = NewFolder {
-            display_name: name,
-            comment: found.properties.text(tags::COMMENT).unwrap_or_default(),
-            container_class: found.class.clone(),
-            open_existing: true,
-            search: false,
-            properties: kept(found),
-            creator: None,
-        };
+        let new = new_folder(found, name, false);
         match folder::create(&self.import.mailbox, parent, &new) {
             Ok(created) => {
                 self.import.counts.carry(Kind::Folder);
@@ -197,6 +198,40 @@ impl Walk<'_, '_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Makes the search folders, once all folders are there.
+    fn searches(&mut self) -> anyhow::Result<()> {
+        // What was taken in and not committed yet is found as well.
+        self.import.flush()?;
+        for found in std::mem::take(&mut self.searches) {
+            let what = self.at(&found);
+            let parent = match found.parent {
+                Some(parent) => self.folders.get(&parent).copied().flatten(),
+                None => Some(SpecialFolder::IpmSubtree.id()),
+            };
+            let done = match parent {
+                _ if self.import.args.dry_run => match &found.criteria {
+                    Ok(Some(_)) => Done::Carried,
+                    Ok(None) => Done::LeftOut("the file does not say what it looks for".into()),
+                    Err(why) => Done::LeftOut(why.clone()),
+                },
+                None => Done::LeftOut("the folder above it is not there".into()),
+                Some(parent) => {
+                    let name = super::target::folder_name(&found.name);
+                    let new = new_folder(&found, name, true);
+                    let mailbox = &self.import.mailbox;
+                    search::bring_over(mailbox, parent, &found, new, &self.folders)?
+                }
+            };
+            let counts = &mut self.import.counts;
+            match done {
+                Done::Carried => counts.carry(Kind::Search),
+                Done::Present => counts.present(Kind::Search),
+                Done::LeftOut(why) => counts.leave_out(Kind::Search, what, why),
+            }
+        }
+        Ok(())
     }
 
     /// What the mailbox knows the message by: where it goes, its node, and what tells files apart wherever
@@ -243,6 +278,18 @@ fn counterpart(role: Role) -> SpecialFolder {
         Role::Finder => SpecialFolder::Search,
         Role::Views => SpecialFolder::Views,
         Role::CommonViews => SpecialFolder::CommonViews,
+    }
+}
+
+fn new_folder(found: &Folder, display_name: String, search: bool) -> NewFolder {
+    NewFolder {
+        display_name,
+        comment: found.properties.text(tags::COMMENT).unwrap_or_default(),
+        container_class: found.class.clone(),
+        open_existing: true,
+        search,
+        properties: kept(found),
+        creator: None,
     }
 }
 

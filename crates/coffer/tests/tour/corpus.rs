@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mapi::{Restriction, tags};
 use serde_json::Value;
+use store::folder::{self, FolderKind};
+use store::{mailbox, search};
 
 use crate::program::{Place, corpus, json};
 use crate::samples::KINDS;
 use crate::seen;
 
 /// Files of which something may be refused at most.
-const MOST_REFUSED: usize = 8;
+const MOST_REFUSED: usize = 3;
 
 #[test]
 fn the_corpus_imports_with_its_counts_stated() {
@@ -24,7 +27,7 @@ fn the_corpus_imports_with_its_counts_stated() {
 
     assert_eq!(counts["files"]["carried"], 125);
     let table = Counts::load("import-counts.tsv");
-    for kind in ["files", "folders", "messages", "associated", "attachments"] {
+    for kind in ["files", "folders", "searches", "messages", "associated", "attachments"] {
         let tally = |what: &str| counts[kind][what].as_u64().unwrap();
         let came = tally("carried") + tally("present");
         assert_eq!(
@@ -33,7 +36,7 @@ fn the_corpus_imports_with_its_counts_stated() {
             "{kind}: nothing is lost without a word: {counts:#}"
         );
         // Folders depend on where they go.
-        if !["files", "folders"].contains(&kind) {
+        if !["files", "folders", "searches"].contains(&kind) {
             assert_eq!(came, table.sum(kind), "{kind}: {counts:#}");
         }
     }
@@ -41,10 +44,79 @@ fn the_corpus_imports_with_its_counts_stated() {
 
     let (_, again) = place.run(&arguments);
     let again = json(&again);
-    for kind in ["folders", "messages", "associated", "attachments"] {
+    for kind in ["folders", "searches", "messages", "associated", "attachments"] {
         assert_eq!(again[kind]["carried"], 0, "no doubles: {again:#}");
         assert_eq!(again[kind]["refused"], counts[kind]["refused"], "{again:#}");
     }
+}
+
+/// A search folder looks for what it looked for in the file. One of which the file says nothing is named, and the
+/// import is whole without it.
+#[test]
+fn search_folders_come_with_their_criteria() {
+    let Some(corpus) = corpus() else { return };
+    let place = Place::new();
+    place.ok(&["user", "add", "me@example.test", "--generate"]);
+    let file = corpus.join("pst/dist-list.pst");
+    let arguments = [
+        "import",
+        "--mailbox",
+        "me@example.test",
+        "--folder",
+        "Old",
+        "--json",
+        file.to_str().unwrap(),
+    ];
+    let counts = json(&place.ok(&arguments));
+    let tally = |what: &str| counts["searches"][what].as_u64().unwrap();
+    assert_eq!(["expected", "carried", "present", "refused"].map(tally), [6, 4, 0, 2]);
+    assert_eq!(counts["refusals"], json("[]"));
+    let left_out = counts["left_out"].as_array().unwrap();
+    assert_eq!(left_out.len(), 2);
+    for (left_out, name) in
+        left_out.iter().zip(["SPAM Search Folder 2", "Search Root/All Messages"])
+    {
+        assert!(left_out["what"].as_str().unwrap().ends_with(name), "{left_out}");
+        assert_eq!(left_out["why"], "the file does not say what it looks for");
+    }
+    // A second run finds them, and leaves out what it left out.
+    let again = json(&place.ok(&arguments));
+    let tally = |what: &str| again["searches"][what].as_u64().unwrap();
+    assert_eq!(["expected", "carried", "present", "refused"].map(tally), [6, 0, 4, 2]);
+
+    let store = store::Store::open(&place.data(), store::StoreOptions::default()).unwrap();
+    let account = store.account_by_address("me@example.test").unwrap().unwrap();
+    let mailbox = store.mailbox(account.mailbox).unwrap();
+    let below =
+        |parent, name: &str| folder::child_by_name(&mailbox, parent, name).unwrap().unwrap();
+    let old = below(store::SpecialFolder::IpmSubtree.id(), "Old");
+    let criteria = |name: &str| search::criteria(&mailbox, below(old, name)).unwrap().unwrap();
+    let reminders = criteria("Reminders");
+    assert!(reminders.recursive && !reminders.fixed);
+    assert_eq!(reminders.folders, [old]);
+    assert_eq!(reminders.state, search::SearchState::Complete);
+    // Conditions name the folders and properties of this mailbox.
+    let Restriction::And(parts) = &reminders.restriction else { panic!("{reminders:?}") };
+    let (Restriction::And(elsewhere), Restriction::And(what)) = (&parts[0], &parts[1]) else {
+        panic!("{reminders:?}")
+    };
+    let entry_id = |folder| match &folder::get(&mailbox, folder, &[tags::ENTRY_ID]).unwrap()[..] {
+        [Some(value)] => value.inline().cloned().unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let deleted = entry_id(below(old, "Deleted Items"));
+    assert!(elsewhere.iter().any(|part| matches!(part,
+        Restriction::Property { value, .. } if value.value == deleted)));
+    let Restriction::Or(reminder) = &what[2] else { panic!("{reminders:?}") };
+    let Restriction::Property { tag, .. } = &reminder[0] else { panic!("{reminders:?}") };
+    let names = mailbox::names::names_of(&mailbox, &[tag.id()]).unwrap();
+    // PidLidReminderSet
+    let reminder_set = names[0].as_ref().map(|name| name.kind.clone());
+    assert_eq!(reminder_set, Some(mapi::PropertyNameKind::Id(0x8503)));
+    assert_eq!(
+        folder::info(&mailbox, below(old, "To-Do Search")).unwrap().kind,
+        FolderKind::Search
+    );
 }
 
 /// What was refused is what the table of counts and the documentation say.

@@ -79,7 +79,8 @@ pub struct Contents {
     pub associated: Vec<(String, MessageContent)>,
 }
 
-/// By the folders' paths below the sample's own folder. Search folders are left out: they are refused.
+/// By the folders' paths below the sample's own folder. Search folders are left out: they have no messages of
+/// their own.
 pub type Tree = BTreeMap<Vec<String>, Contents>;
 
 /// What is read from a sample.

@@ -38,12 +38,19 @@ pub fn walk(folder: &Folder, path: &[String], found: &mut Vec<Found>) -> Result<
     Ok(())
 }
 
-/// The folders directly below, with their names.
+/// FOLDER_SEARCH
+const SEARCH: i32 = 2;
+
+/// The folders directly below that have messages of their own, with their names.
 pub fn children(folder: &Folder) -> Result<Vec<(String, Folder)>> {
-    let table = folder.hierarchy_table()?.with_columns(&[tags::FOLDER_ID, tags::DISPLAY_NAME])?;
+    let columns = [tags::FOLDER_ID, tags::DISPLAY_NAME, tags::FOLDER_TYPE];
+    let table = folder.hierarchy_table()?.with_columns(&columns)?;
     let mut children = Vec::new();
     for row in table.rows() {
         let row = row?;
+        if row.integer(tags::FOLDER_TYPE) == Some(SEARCH.into()) {
+            continue;
+        }
         let id = mapi::FolderId::from_i64(row.integer(tags::FOLDER_ID).expect("a folder's id"));
         let name = row.text(tags::DISPLAY_NAME).expect("a folder's name");
         children.push((name, folder.open_folder(id)?));

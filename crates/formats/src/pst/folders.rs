@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use mapi::generated::tags;
 use mapi::{PropertyBag, PropertyValue};
 
+use super::criteria::{self, Criteria};
 use super::message::{self, Source};
 use super::ndb::{Database, Node, NodeId};
 use super::object::{Object, Properties, Room, Single};
@@ -309,7 +310,7 @@ impl Walk<'_> {
         };
         let criteria = match kind {
             FolderKind::Search => self.criteria(node.id, &mut found),
-            _ => None,
+            _ => Ok(None),
         };
         self.report.absorb(found, &place(path));
         Folder {
@@ -325,15 +326,16 @@ impl Walk<'_> {
         }
     }
 
-    fn criteria(&self, folder: NodeId, report: &mut Report) -> Option<PropertyBag> {
-        let node = self.file.node(folder.with_kind(SEARCH_CRITERIA))?;
-        match self.file.properties(node, &self.file.names, report) {
-            Ok(properties) => Some(properties.bag),
-            Err(why) => {
-                report.refuse(Kind::Structure, "search criteria", why);
-                None
-            }
-        }
+    fn criteria(&self, folder: NodeId, report: &mut Report) -> Result<Option<Criteria>, String> {
+        let Some(node) = self.file.node(folder.with_kind(SEARCH_CRITERIA)) else { return Ok(None) };
+        let room = self.file.room();
+        let object = Object::open(&self.file.db, node.data, node.subnodes, &room, report)?;
+        let mut value = |id| match object.value(id, &room).transpose()? {
+            None => Ok(None),
+            Some(Single::Value(value)) => Ok(Some(value)),
+            Some(Single::Object(_)) => Err(format!("its property {id:#06x} is an object")),
+        };
+        criteria::read(&mut value, &self.file.names, self.file.code_page)
     }
 
     /// The messages that a folder's table lists, and, if the table cannot be read, those that name the
@@ -476,7 +478,7 @@ fn recovered() -> Folder {
         kind: FolderKind::Recovered,
         role: None,
         properties: PropertyBag::new(),
-        criteria: None,
+        criteria: Ok(None),
     }
 }
 

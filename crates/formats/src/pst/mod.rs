@@ -15,12 +15,14 @@ use std::ops::ControlFlow;
 
 use mapi::{MessageContent, PropertyBag};
 
+pub(crate) mod criteria;
 mod folders;
 mod heap;
 mod message;
 mod ndb;
 mod object;
 
+pub use criteria::Criteria;
 pub use folders::PstFile;
 pub use ndb::NodeId;
 
@@ -124,8 +126,9 @@ pub struct Folder {
     pub kind: FolderKind,
     pub role: Option<Role>,
     pub properties: PropertyBag,
-    /// A search folder's criteria: the properties of its search criteria object ([MS-PST] 2.4.8.6.2).
-    pub criteria: Option<PropertyBag>,
+    /// What a search folder looks for; None if that was never said, or of another folder. An error says what of
+    /// it cannot be read.
+    pub criteria: Result<Option<Criteria>, String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,6 +46,32 @@ fn public_folders_are_made_listed_and_deleted() {
 }
 
 #[test]
+fn a_public_folder_comes_back_from_a_backup() {
+    let place = Place::new();
+    place.ok(&["user", "add", "me@example.test", "--generate"]);
+    place.ok(&["public", "create", "--parents", "News/2026"]);
+    place.ok(&["public", "grant", "News/2026", "everybody", "none"]);
+    place.ok(&["public", "grant", "News/2026", "me@example.test", "editor"]);
+    let repository = place.path("repository");
+    let repository = repository.to_str().unwrap();
+    place.ok(&["backup", repository]);
+    let before = place.ok(&["manifest", "--mailbox", "public"]);
+    let saved = ["manifest", "--mailbox", "public", "--repository", repository];
+    assert_eq!(place.ok(&saved), before);
+    let rights = place.ok(&["public", "rights", "News/2026"]);
+    place.ok(&["public", "delete", "News", "--recursive", "--hard"]);
+    assert_ne!(place.ok(&["manifest", "--mailbox", "public"]), before);
+    let restore = ["restore", repository, "--mailbox", "public", "--folder", "News", "--in-place"];
+    place.ok(&restore);
+    assert_eq!(place.ok(&["public", "rights", "News/2026"]), rights);
+    // All of it into another place: the same.
+    let copy = place.path("copy");
+    place.ok(&["restore", repository, "--to", copy.to_str().unwrap()]);
+    let (status, whole) = place.run_at(&copy, &["manifest", "--mailbox", "public"]);
+    assert_eq!((status, whole), (0, before));
+}
+
+#[test]
 fn rights_in_public_folders_and_administrators() {
     let place = Place::new();
     let mut running = start(&place, &["serve", "--ephemeral", "--users", "2"]);

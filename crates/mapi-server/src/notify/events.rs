@@ -29,7 +29,8 @@ pub struct Facts<'a> {
 struct FolderFacts {
     parent: FolderId,
     contents: u32,
-    unread: u32,
+    /// None where it is counted for each user, until somebody asks.
+    unread: Option<u32>,
 }
 
 impl<'a> Facts<'a> {
@@ -46,7 +47,7 @@ impl<'a> Facts<'a> {
             Ok(info) => Some(FolderFacts {
                 parent: info.parent,
                 contents: info.contents,
-                unread: info.unread,
+                unread: (!self.mailbox.is_public()).then_some(info.unread),
             }),
             Err(StoreError::NotFound(_)) => None,
             Err(error) => return Err(error),
@@ -56,11 +57,13 @@ impl<'a> Facts<'a> {
     }
 
     /// Messages of a folder that the one who is told has not read.
-    fn unread(&self, id: FolderId, now: FolderFacts) -> Result<u32, StoreError> {
-        match self.mailbox.is_public() {
-            true => folder::unread(self.mailbox, id),
-            false => Ok(now.unread),
+    fn unread(&mut self, id: FolderId, now: FolderFacts) -> Result<u32, StoreError> {
+        if let Some(known) = now.unread {
+            return Ok(known);
         }
+        let counted = folder::unread(self.mailbox, id)?;
+        self.folders.insert(id, Some(FolderFacts { unread: Some(counted), ..now }));
+        Ok(counted)
     }
 }
 

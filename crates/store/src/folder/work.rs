@@ -142,11 +142,11 @@ impl Work {
         if source.is(target) && is_within(source, source.reader(), parent, id)? {
             return Err(StoreError::FolderCycle);
         }
-        let mut work = Work::default();
-        work.total = match recursive {
+        let total = match recursive {
             true => tasks_below(source, id)?,
             false => any(source, source.reader(), id)?.map_or(1, |record| tasks_of(&record)),
         };
+        let mut work = Work { total, ..Work::default() };
         work.steps.push(Step::Copy {
             folder: id,
             parent,

@@ -4,10 +4,12 @@
 use mapi::{ErrorCode, FolderId, Guid, MessageId, PropertyValue, TaggedValue, tags};
 use mapi_rop::Handle;
 use mapi_rop::folder::TableFlags;
+use mapi_rop::irregular::NotificationScope;
 use mapi_rop::logon::{LogonFlags, LogonOpenFlags, LogonRequest};
 use mapi_rop::message::{
     OpenMessageFlags, ReadFlags, ReadStatusChange, SaveFlags, SetMessageReadFlagRequest,
 };
+use mapi_rop::notification::NotificationFlags;
 use mapi_rop::{RopRequest, RopResponse};
 use store::PublicFolder;
 use testsuite::on_both;
@@ -196,6 +198,27 @@ on_both! {
         assert_eq!(read_states(&mut other, folder)?, [true, false]);
         let (mut third, _) = public_client(rig, DELEGATE)?;
         assert_eq!(read_states(&mut third, folder)?, [false, false]);
+        Ok(())
+    }
+
+    /// What a notification tells of a folder is what the one who is told has not read.
+    fn everybody_is_told_his_own_unread_count(rig: &Rig) -> Result {
+        let (mut client, _) = administrator(rig)?;
+        let (folder, _) = make_folder(&mut client, "News")?;
+        let (mut other, _) = public_client(rig, STRANGER)?;
+        let scope = NotificationScope::Object { folder, message: MessageId::NONE };
+        for client in [&mut client, &mut other] {
+            client.register(NotificationFlags::OBJECT_MODIFIED, scope)?;
+        }
+        let told = |client: &mut Client| {
+            let told = client.told();
+            told.iter().filter_map(|(_, data)| data.unread_count).next_back()
+        };
+        let first = post(&mut client, folder, "first")?;
+        post(&mut client, folder, "second")?;
+        assert_eq!((told(&mut client), told(&mut other)), (Some(0), Some(2)));
+        set_read(&mut other, folder, first, ReadFlags::NONE)?;
+        assert_eq!(told(&mut other), Some(1));
         Ok(())
     }
 

@@ -164,9 +164,9 @@ pub fn get(mailbox: &Mailbox, message: &Message, tag: PropertyTag) -> Result<Opt
             Some(id) => id.to_vec().into(),
             None => return Ok(None),
         },
-        tags::DISPLAY_TO => return Ok(Some(recipients_or(&message.body, 1, stored()))),
-        tags::DISPLAY_CC => return Ok(Some(recipients_or(&message.body, 2, stored()))),
-        tags::DISPLAY_BCC => return Ok(Some(recipients_or(&message.body, 3, stored()))),
+        tags::DISPLAY_TO => return Ok(shown(message, 1, stored())),
+        tags::DISPLAY_CC => return Ok(shown(message, 2, stored())),
+        tags::DISPLAY_BCC => return Ok(shown(message, 3, stored())),
         tags::STORE_RECORD_KEY | tags::MAPPING_SIGNATURE => mailbox.guid().0.to_vec().into(),
         tags::STORE_ENTRY_ID => crate::mailbox::store_properties::store_entry_id(mailbox)?.into(),
         // From here on only messages of a folder have them.
@@ -246,11 +246,13 @@ pub(crate) fn summary_flags(kept: u32, read: bool, associated: bool, attachments
     all
 }
 
-/// The names of the recipients of a type, or what is stored where the message has no recipients at all.
-fn recipients_or(body: &MessageBody, recipient_type: i32, stored: Option<Value>) -> Value {
-    match body.recipients.is_empty() {
-        true => stored.unwrap_or_else(|| "".into()),
-        false => display_names(body, recipient_type).into(),
+/// The names of the recipients of a type, or what is stored where the message has no recipients at all. A new
+/// message has none before it has recipients or is saved (MS-OXCMSG R164101).
+fn shown(message: &Message, recipient_type: i32, stored: Option<Value>) -> Option<Value> {
+    let is_new = message.id.is_none() && !message.folder.is_none();
+    match message.body.recipients.is_empty() {
+        false => Some(display_names(&message.body, recipient_type).into()),
+        true => stored.or_else(|| (!is_new).then(|| "".into())),
     }
 }
 

@@ -94,11 +94,11 @@ on_both! {
         let to = new_message(&mut client);
         assert_eq!(copy_to(&mut client, from, to, CopyFlags::NONE, false, &[]), Ok(vec![]));
         assert_eq!(client.get(to, tags::HAS_ATTACHMENTS), Ok(false.into()));
-        assert_eq!(client.get(to, tags::DISPLAY_TO), Ok("".into()));
+        assert_eq!(client.get(to, tags::DISPLAY_TO), Err(ErrorCode::NOT_FOUND));
         let excluded = [tags::MESSAGE_RECIPIENTS];
         assert_eq!(copy_to(&mut client, from, to, CopyFlags::NONE, true, &excluded), Ok(vec![]));
         assert_eq!(client.get(to, tags::HAS_ATTACHMENTS), Ok(true.into()));
-        assert_eq!(client.get(to, tags::DISPLAY_TO), Ok("".into()));
+        assert_eq!(client.get(to, tags::DISPLAY_TO), Err(ErrorCode::NOT_FOUND));
         let named = [tags::MESSAGE_RECIPIENTS];
         let problems = copy_properties(&mut client, from, to, CopyFlags::NONE, &named);
         assert_eq!(problems, Ok(vec![]));

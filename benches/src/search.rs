@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use mapi::restriction::FuzzyLevel;
 use mapi::{
-    ErrorCode, FolderId, PropertyTag, PropertyValue, Restriction, SortOrder, SortOrderSet,
-    TaggedValue, tags,
+    ErrorCode, FolderId, MessageId, PropertyTag, PropertyValue, Restriction, SortOrder,
+    SortOrderSet, TaggedValue, tags,
 };
 use mapi_rop::folder::{
     DeleteFolderFlags, DeleteFolderRequest, FolderType, GetSearchCriteriaRequest, GetTableRequest,
     OpenFolderFlags, OpenFolderRequest, SearchFlags, SetSearchCriteriaRequest, TableFlags,
 };
 use mapi_rop::irregular::{CreateFolderRequest, FolderTexts};
+use mapi_rop::message::ReadFlags;
 use mapi_rop::parts::SizedRestriction;
 use mapi_rop::table::{AsyncFlags, CollapseRowRequest, ExpandRowRequest, SortTableRequest};
 use mapi_rop::{Handle, RopRequest, RopResponse};
@@ -28,7 +29,7 @@ use crate::random::Random;
 use crate::rops::{Batch, COLUMNS, open_table, query_rows, set_columns};
 use crate::save;
 use crate::server::Server;
-use crate::table::{find_row, opening, rows};
+use crate::table::{find_row, opening, rows, set_read};
 
 const NAME: &str = "search";
 const MESSAGES: usize = 100_000;
@@ -42,6 +43,7 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<Vec<Figure>> {
     client.execute(&opening(logon))?;
     let mut figures = substrings(bench, &server, &mut client, logon)?;
     figures.extend(categories(bench, &server, &mut client, logon)?);
+    figures.extend(followed(bench, &server, &mut client, logon)?);
     figures.extend(folder(bench, &server, &mut client, logon)?);
     client.disconnect()?;
     server.stop()?;
@@ -161,6 +163,61 @@ fn categories(
         Figure::time(NAME, "one category expanded, 50 rows, and collapsed", middle(&spans))
             .at_most(5.0)
             .note(format!("{held} messages of it on average")),
+    ])
+}
+
+/// A message that is read, and unread again: with no table, and with one by conversations that is told of it, most
+/// of its categories collapsed.
+fn followed(
+    bench: &Bench,
+    server: &Server,
+    client: &mut Client,
+    logon: Handle,
+) -> anyhow::Result<Vec<Figure>> {
+    let answer =
+        client.execute(&open_table(logon, None).on(2, query_rows(50)).release(2).release(1))?;
+    let id = |row: &mapi::PropertyRow| match row.value(0) {
+        Some(PropertyValue::Integer64(id)) => Ok(MessageId::from_i64(*id)),
+        other => bail!("a row whose first column is {other:?}"),
+    };
+    let messages = rows(answer).iter().map(id).collect::<anyhow::Result<Vec<_>>>()?;
+    let toggles = bench.rounds(100, 500);
+    let toggle = |client: &mut Client| {
+        server.span(|| {
+            (0..toggles).try_for_each(|at| {
+                let flags = match at / messages.len() % 2 {
+                    0 => ReadFlags::NONE,
+                    _ => ReadFlags::CLEAR_READ_FLAG,
+                };
+                client.execute(&set_read(logon, messages[at % messages.len()], flags)).map(drop)
+            })
+        })
+    };
+    let without = toggle(client)?.each(toggles);
+    let direction = mapi::sort::Direction::MaximumCategory;
+    let orders = vec![
+        SortOrder::descending(tags::SENT_REPRESENTING_NAME),
+        SortOrder { tag: tags::MESSAGE_DELIVERY_TIME, direction },
+        SortOrder::descending(tags::MESSAGE_DELIVERY_TIME),
+    ];
+    let order = SortOrderSet { orders, categories: 1, expanded: 0 };
+    let inbox = OpenFolderRequest { folder: INBOX, flags: OpenFolderFlags::NONE };
+    let table = GetTableRequest { flags: TableFlags::USE_UNICODE };
+    let batch = Batch::new(&[logon])
+        .open(0, RopRequest::OpenFolder(inbox))
+        .open(1, RopRequest::GetContentsTable(table))
+        .on(2, set_columns(&COLUMNS))
+        .on(2, RopRequest::SortTable(SortTableRequest { flags: AsyncFlags::NONE, order }))
+        .on(2, query_rows(10));
+    let answer = client.execute(&batch)?;
+    let (folder, table) = (answer.handles[1], answer.handles[2]);
+    let with = toggle(client)?.each(toggles);
+    client.execute(&Batch::new(&[folder, table]).release(1).release(0))?;
+    let more = milliseconds(with.cpu) - milliseconds(without.cpu);
+    Ok(vec![
+        Figure::time(NAME, "a message is read or unread, no table", without),
+        Figure::time(NAME, "the same, with a categorised table that is told of it", with),
+        Figure::new(NAME, "telling the table costs a change", more, "ms").at_most(1.0),
     ])
 }
 

@@ -221,7 +221,7 @@ pub fn find_row(restriction: Restriction) -> RopRequest {
     })
 }
 
-fn set_read(logon: Handle, id: MessageId, flags: ReadFlags) -> Batch {
+pub fn set_read(logon: Handle, id: MessageId, flags: ReadFlags) -> Batch {
     let inbox = OpenFolderRequest { folder: INBOX, flags: OpenFolderFlags::NONE };
     let request =
         SetReadFlagsRequest { want_asynchronous: false, flags, messages: Counted::from(vec![id]) };

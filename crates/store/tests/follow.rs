@@ -27,6 +27,7 @@ const FOLDER_COLUMNS: &[PropertyTag] =
 
 /// PidNameKeywords stands under some id; any multi-value text does.
 const WORDS: PropertyTag = PropertyTag::new(0x6800_101f);
+const OTHERS: PropertyTag = PropertyTag::new(0x6801_101f);
 
 type Line = (RowName, Vec<Cell>);
 
@@ -173,6 +174,8 @@ fn step(mailbox: &Mailbox, random: &mut Random, there: &mut Vec<MessageId>) {
             let mut content = plain(&format!("m{}", random.below(50)));
             let words = (0..random.below(4)).map(|n| format!("w{n}").as_str().into()).collect();
             content.properties.set(WORDS, PropertyValue::MultipleString(words));
+            let words = (0..random.below(3)).map(|n| format!("x{n}").as_str().into()).collect();
+            content.properties.set(OTHERS, PropertyValue::MultipleString(words));
             let sender = ["ann", "Ann", "bob", "Bob", "Cid", "dan"][random.below(6)];
             content.properties.set(tags::SENDER_NAME, sender);
             content.properties.set(tags::IMPORTANCE, random.below(100) as i32);
@@ -290,14 +293,14 @@ fn order(tag: PropertyTag, direction: Direction) -> SortOrder {
 /// Tables with categories of every kind.
 fn categories() -> Vec<Query> {
     use Direction::{Ascending, Descending, MaximumCategory, MinimumCategory};
-    let instance = WORDS.with_type(PropertyType(0x301f));
+    let [instance, other] = [WORDS, OTHERS].map(|tag| tag.with_type(PropertyType(0x301f)));
     let (sender, subject) = (order(tags::SENDER_NAME, Ascending), order(tags::SUBJECT, Descending));
     let importance = |direction| order(tags::IMPORTANCE, direction);
     let all = [
         (vec![sender, subject], 1),
         (vec![subject, sender, importance(Ascending)], 2),
         (vec![sender, importance(Descending), order(instance, Ascending)], 2),
-        (vec![order(instance, Descending), subject], 1),
+        (vec![order(instance, Descending), order(other, Ascending), subject], 1),
         // Conversations are sorted like that.
         (
             vec![

@@ -108,9 +108,10 @@ impl RowSource for HeaderRow<'_> {
         self.context.mailbox.store()
     }
 
-    fn instance(&self) -> u32 {
-        let first = self.rows.get(self.group.start as usize);
-        first.map_or(0, |entry| self.plan.instance(entry))
+    /// Those that its first row shows.
+    fn place(&self, id: u16) -> usize {
+        let first = self.row(&self.first, self.group.start).ok().flatten();
+        first.map_or(0, |row| row.place(id))
     }
 }
 

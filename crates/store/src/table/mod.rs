@@ -15,6 +15,7 @@ mod follow;
 mod header;
 mod members;
 pub(crate) mod outline;
+mod places;
 mod plan;
 pub(crate) mod registry;
 mod regroup;

@@ -7,6 +7,7 @@ use mapi::sort::Direction as SortDirection;
 use mapi::{FolderId, MessageId, PropertyTag, PropertyValue, Restriction};
 
 use super::category::{Extreme, Groups};
+use super::places::Places;
 use super::rows::Entry;
 use super::source::{self, Context, FolderRow, Instance, MessageRow, RowSource};
 use super::view::State;
@@ -19,8 +20,6 @@ use crate::{Mailbox, Result, StoreError, folder};
 
 /// Sort orders of a view at most.
 pub const MAX_SORT: usize = 64;
-/// Rows that one message gets at most for the values of a multi-value property.
-const MAX_INSTANCES: usize = 256;
 /// Entries of the log that a view follows at once; beyond it is built anew.
 const MAX_FOLLOW: usize = 4096;
 
@@ -33,8 +32,8 @@ pub(crate) struct Plan {
     pub(crate) limit: Option<usize>,
     /// The restriction may hold for some rows of an object and not for others.
     restricts_instances: bool,
-    /// Keys end with the number of the instance.
-    instances: bool,
+    /// The properties that make a row of each of their values. Keys end with the number of the instance.
+    instances: Vec<u16>,
     /// How many of the columns make categories.
     pub(crate) categories: usize,
     pub(crate) extreme: Option<Extreme>,
@@ -58,15 +57,20 @@ impl Plan {
             return Err(StoreError::Invalid("categories of another table than that of contents"));
         }
         let mut columns = Vec::with_capacity(sort.orders.len());
-        let mut instances = false;
+        let (mut instances, mut by_instance) = (Vec::new(), false);
         let mut extreme = None;
         for (at, order) in sort.orders.iter().enumerate() {
             if order.is_instance() {
-                // [MS-OXCTABL] 2.2.2.3.1: at most one column of instances.
-                if instances {
-                    return Err(StoreError::Invalid("more than one sort column of instances"));
+                // MS-OXCTABL R75
+                if at < categories && by_instance {
+                    return Err(StoreError::Invalid(
+                        "categories by several multi-value properties",
+                    ));
                 }
-                instances = true;
+                by_instance |= at < categories;
+                if !instances.contains(&order.tag.id()) {
+                    instances.push(order.tag.id());
+                }
             }
             let descending = match order.direction {
                 SortDirection::Ascending => false,
@@ -115,8 +119,8 @@ impl Plan {
         {
             return Ok(());
         }
-        let fits = |instance| match each {
-            Some(restriction) => evaluate::matches(restriction, &Instance(row, instance)),
+        let fits = |places: &Places| match each {
+            Some(restriction) => evaluate::matches(restriction, &Instance(row, places)),
             None => Ok(true),
         };
         let mut values = Vec::with_capacity(self.columns.len());
@@ -132,27 +136,31 @@ impl Plan {
             let key = self.key(values, extreme.as_ref(), instance);
             out.push(Entry::new(&key, id).with_unread(unread));
         };
-        let instance = self.columns.iter().position(|column| source::is_instance(column.tag));
-        let singles = instance.and_then(|at| collate::values(values[at].as_ref()?));
-        match (instance, singles) {
-            (Some(at), Some(singles)) if !singles.is_empty() => {
-                for (number, value) in singles.into_iter().take(MAX_INSTANCES).enumerate() {
-                    values[at] = Some(value);
-                    if fits(number as u32)? {
-                        push(&values, number as u16);
-                    }
-                }
+        if self.instances.is_empty() {
+            if fits(&Places::default())? {
+                push(&values, 0);
             }
-            (Some(at), _) => {
-                values[at] = None;
-                if fits(0)? {
-                    push(&values, 0);
-                }
+            return Ok(());
+        }
+        let mut lists: Vec<(usize, u16, Vec<PropertyValue>)> = Vec::new();
+        for (at, column) in self.columns.iter().enumerate() {
+            if source::is_instance(column.tag) {
+                let list = values[at].as_ref().and_then(collate::values).unwrap_or_default();
+                lists.push((at, column.tag.id(), list));
             }
-            (None, _) => {
-                if fits(0)? {
-                    push(&values, 0);
-                }
+        }
+        let counts = self.instances.iter().map(|id| {
+            let list = lists.iter().find(|(_, known, _)| known == id);
+            (*id, list.map_or(0, |(.., list)| list.len()))
+        });
+        let counts: Vec<(u16, usize)> = counts.collect();
+        for number in 0..Places::count(&counts) {
+            let places = Places::of(&counts, number as u32);
+            for (at, id, list) in &lists {
+                values[*at] = list.get(places.place(*id)).cloned();
+            }
+            if fits(&places)? {
+                push(&values, number as u16);
             }
         }
         Ok(())
@@ -171,7 +179,7 @@ impl Plan {
         if self.extreme.is_some() {
             collate::push_column(&mut key, extreme, false);
         }
-        if self.instances {
+        if !self.instances.is_empty() {
             key.extend(instance.to_be_bytes());
         }
         key
@@ -179,7 +187,7 @@ impl Plan {
 
     /// The cursor that names a row.
     pub(crate) fn row_key(&self, entry: &Entry) -> RowKey {
-        match (self.instances, entry.key().split_last_chunk::<2>()) {
+        match (!self.instances.is_empty(), entry.key().split_last_chunk::<2>()) {
             (true, Some((sort, number))) => RowKey {
                 sort: source::shared(sort),
                 id: entry.id,
@@ -197,7 +205,7 @@ impl Plan {
 
     /// Which instance of its object a row is.
     pub(crate) fn instance(&self, entry: &Entry) -> u32 {
-        match (self.instances, entry.key().last_chunk::<2>()) {
+        match (!self.instances.is_empty(), entry.key().last_chunk::<2>()) {
             (true, Some(number)) => u32::from(u16::from_be_bytes(*number)),
             _ => 0,
         }
@@ -205,7 +213,7 @@ impl Plan {
 
     /// The row that a cursor names, as it would stand in the view.
     pub(crate) fn entry(&self, key: &RowKey) -> Entry {
-        match self.instances {
+        match !self.instances.is_empty() {
             true => {
                 let number = u16::try_from(key.instance).unwrap_or(u16::MAX);
                 Entry::new(&[&key.sort[..], &number.to_be_bytes()].concat(), key.id)
@@ -234,15 +242,32 @@ impl Plan {
     ) -> Result<Option<Box<dyn RowSource + 'a>>> {
         let instance = self.instance(entry);
         Ok(match (self.rows, self.object(entry)) {
-            (_, RowObject::Message(id)) => self
-                .message(context, id)?
-                .map(|row| row.with_instance(instance).with_depth(self.categories))
-                .map(|row| Box::new(row) as Box<dyn RowSource>),
+            (_, RowObject::Message(id)) => {
+                let Some(row) = self.message(context, id)? else { return Ok(None) };
+                let places = self.places(&row, instance)?;
+                Some(Box::new(row.with_instance(instance, places).with_depth(self.categories)))
+            }
             (_, RowObject::Folder(id)) => {
                 FolderRow::read(context, id)?.map(|row| Box::new(row) as Box<dyn RowSource>)
             }
             _ => None,
         })
+    }
+
+    /// Which values the row of an instance shows.
+    fn places(&self, row: &MessageRow<'_>, instance: u32) -> Result<Places> {
+        // The number itself, without a look at the values.
+        if self.instances.len() < 2 {
+            return Ok(Places::single(instance));
+        }
+        let mut counts = Vec::with_capacity(self.instances.len());
+        for column in self.columns.iter().filter(|column| source::is_instance(column.tag)) {
+            if !counts.iter().any(|(id, _)| *id == column.tag.id()) {
+                let list = row.sorted(column.tag)?.and_then(|value| collate::values(&value));
+                counts.push((column.tag.id(), list.map_or(0, |list| list.len())));
+            }
+        }
+        Ok(Places::of(&counts, instance))
     }
 
     /// The row of a message; None if the table has none of it.
@@ -262,7 +287,7 @@ impl Plan {
 
     /// How many rows there are, if the folder's counters say it.
     pub(crate) fn count(&self, record: &FolderRecord) -> Option<usize> {
-        if self.restriction.is_some() || self.instances || self.categories > 0 {
+        if self.restriction.is_some() || !self.instances.is_empty() || self.categories > 0 {
             return None;
         }
         match self.rows {

@@ -9,6 +9,7 @@ use mapi::{
 };
 
 use super::evaluate::{Source, value_size};
+use super::places::Places;
 use super::{Contents, collate};
 use crate::engine::{Reader, Space};
 use crate::folder::computed::FolderView;
@@ -118,6 +119,7 @@ pub(crate) struct MessageRow<'a> {
     /// The folder of the message: another one than the table's if that is a search folder.
     home: FolderId,
     instance: u32,
+    places: Places,
     /// How many categories it is in.
     depth: usize,
     summary: Packed<'a>,
@@ -144,7 +146,8 @@ impl<'a> MessageRow<'a> {
         summary: Stored<'a>,
     ) -> Result<Self> {
         let (summary, message) = (Packed::new(summary)?, OnceCell::new());
-        Ok(MessageRow { context, contents, id, home, instance: 0, depth: 0, summary, message })
+        let (instance, places) = (0, Places::default());
+        Ok(MessageRow { context, contents, id, home, instance, places, depth: 0, summary, message })
     }
 
     /// A row of a table by what stands for it: a summary, or a link.
@@ -183,8 +186,9 @@ impl<'a> MessageRow<'a> {
         self.summary.sequence()
     }
 
-    pub(crate) fn with_instance(mut self, instance: u32) -> Self {
+    pub(crate) fn with_instance(mut self, instance: u32, places: Places) -> Self {
         self.instance = instance;
+        self.places = places;
         self
     }
 
@@ -300,8 +304,8 @@ impl RowSource for MessageRow<'_> {
         self.context.mailbox.store()
     }
 
-    fn instance(&self) -> u32 {
-        self.instance
+    fn place(&self, id: u16) -> usize {
+        self.places.place(id)
     }
 
     fn is_unread(&self) -> Result<bool> {
@@ -355,14 +359,14 @@ impl Source for MessageRow<'_> {
 }
 
 /// A row of an object that has several, as a restriction sees it.
-pub(crate) struct Instance<'a>(pub(crate) &'a dyn RowSource, pub(crate) u32);
+pub(crate) struct Instance<'a>(pub(crate) &'a dyn RowSource, pub(crate) &'a Places);
 
 impl Source for Instance<'_> {
     fn value(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
         let value = self.0.value(single(tag))?;
         Ok(match is_instance(tag) {
             true => value.and_then(|value| match collate::values(&value) {
-                Some(values) => values.into_iter().nth(self.1 as usize),
+                Some(values) => values.into_iter().nth(self.1.place(tag.id())),
                 None => Some(value),
             }),
             false => value,
@@ -484,7 +488,7 @@ impl RowSource for FolderRow<'_> {
         self.context.mailbox.store()
     }
 
-    fn instance(&self) -> u32 {
+    fn place(&self, _: u16) -> usize {
         0
     }
 }
@@ -510,8 +514,8 @@ pub(crate) trait RowSource: Source {
     /// The value by the tag's id, large ones by reference.
     fn find(&self, tag: PropertyTag) -> Result<Option<Value>>;
     fn store(&self) -> &crate::Store;
-    /// Which value of the multi-value property that makes instances this row shows.
-    fn instance(&self) -> u32;
+    /// Which value of a multi-value property that makes instances this row shows.
+    fn place(&self, id: u16) -> usize;
 
     /// Whether it counts in PidTagContentUnreadCount of its categories.
     fn is_unread(&self) -> Result<bool> {
@@ -530,7 +534,7 @@ pub(crate) trait RowSource: Source {
     /// The one value that the row shows, for a column of instances; None if there is none.
     fn of_instance(&self, tag: PropertyTag, value: PropertyValue) -> Option<PropertyValue> {
         match is_instance(tag).then(|| collate::values(&value)).flatten() {
-            Some(values) => values.into_iter().nth(self.instance() as usize),
+            Some(values) => values.into_iter().nth(self.place(tag.id())),
             None => Some(value),
         }
     }

@@ -540,8 +540,52 @@ fn values_of_a_property_get_rows_of_their_own() {
     }
     message::delete(&mailbox, INBOX, &[two], true).expect("deleted");
     assert_eq!(messages(&view), [none, one]);
-    let twice = contents(INBOX, &[up(column), down(column)], None);
-    assert!(matches!(open(&mailbox, twice), Err(StoreError::Invalid(_))));
+}
+
+#[test]
+fn values_of_two_properties_get_a_row_for_each_combination() {
+    let mailbox = mailbox();
+    let list = |texts: &[&str]| {
+        PropertyValue::MultipleString(texts.iter().map(|text| (*text).into()).collect())
+    };
+    let other = PropertyTag::new(0x6801_101f);
+    let (both, one) = ([(CATEGORIES, list(&["b", "a"])), (other, list(&["z", "y"]))], list(&["c"]));
+    let both = add(&mailbox, INBOX, &both);
+    let one = add(&mailbox, INBOX, &[(other, one)]);
+    let [first, second] = [CATEGORIES, other].map(|tag| tag.with_type(mapi::PropertyType(0x301f)));
+    let query = contents(INBOX, &[up(first), down(second)], None);
+    let view = open(&mailbox, query.clone()).expect("open");
+    let shown = |view: &View| -> Vec<String> {
+        let rows = view.rows(0, 99, &[first, second]).expect("rows");
+        let text = |cell: &Cell| match cell {
+            Cell::Value(PropertyValue::String(text)) => text.to_string_lossy().into_owned(),
+            _ => "-".into(),
+        };
+        rows.iter().map(|row| row.cells.iter().map(text).collect()).collect()
+    };
+    assert_eq!(messages(&view), [one, both, both, both, both]);
+    assert_eq!(shown(&view), ["-c", "az", "ay", "bz", "by"]);
+    let rows = view.rows(0, 99, &[]).expect("rows");
+    for (at, row) in rows.iter().enumerate() {
+        assert_eq!(view.position_of(&row.key).expect("a position"), (at, true));
+    }
+    let is = |tag: PropertyTag, text: &str| Restriction::Property {
+        relation: Relation::Equal,
+        tag,
+        value: TaggedValue::new(tag.with_type(mapi::PropertyType::STRING), text),
+    };
+    let restriction = Restriction::And(vec![is(first, "b"), is(second, "y")]);
+    assert_eq!(view.find(0, false, &restriction).expect("a search"), Some(4));
+    let restricted = Query { restriction: Some(restriction), ..query };
+    assert_eq!(shown(&open(&mailbox, restricted).expect("open")), ["by"]);
+    // Categories are of one of them at most.
+    let sort = SortOrderSet { orders: vec![up(first), up(second)], categories: 1, expanded: 1 };
+    let categorised = Query { sort, ..contents(INBOX, &[], None) };
+    let view = open(&mailbox, categorised.clone()).expect("open");
+    assert_eq!(shown(&view), ["--", "-c", "a-", "ay", "az", "b-", "by", "bz"]);
+    let sort = SortOrderSet { categories: 2, ..categorised.sort.clone() };
+    let by_both = open(&mailbox, Query { sort, ..categorised });
+    assert!(matches!(by_both, Err(StoreError::Invalid(_))));
 }
 
 #[test]

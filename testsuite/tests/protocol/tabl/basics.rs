@@ -169,6 +169,36 @@ on_both! {
         Ok(())
     }
 
+    /// MS-OXCTABL 3.2.5.2: R433
+    /// MS-OXCTABL 2.2.1.2: R12
+    fn columns_of_instances_of_two_properties(rig: &Rig) -> Result {
+        let other = PropertyTag::new(MANY.0 + 0x0001_0000);
+        let many = |texts: &[&str]| {
+            PropertyValue::MultipleString(texts.iter().map(|text| (*text).into()).collect())
+        };
+        let message = vec![
+            TaggedValue { tag: MANY, value: many(&["red", "blue"]) },
+            TaggedValue { tag: other, value: many(&["x", "y"]) },
+        ];
+        let mut desk = Desk::with(rig, &[message])?;
+        let [colors, letters] = [MANY, other].map(|tag| tag.with_type(PropertyType(0x301f)));
+        let set = desk.set_columns(&[colors, letters, tags::INSTANCE_NUM]);
+        assert_eq!(set, Ok(TableStatus::Complete));
+        desk.sort(&[SortOrder::ascending(colors), SortOrder::descending(letters)]).expect("a sort");
+        let rows = desk.rows(10);
+        let shown: Vec<_> = rows.iter().map(|row| text(row, 0) + &text(row, 1)).collect();
+        assert_eq!(shown, ["bluey", "bluex", "redy", "redx"]);
+        let mut numbers: Vec<i64> = rows.iter().map(|row| number(row, 2)).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [0, 1, 2, 3]);
+        // Categories are those of one of them.
+        let orders = [SortOrder::ascending(colors), SortOrder::ascending(letters)];
+        assert_eq!(desk.sort_set(categorised(&orders, 1, 1)), Ok(TableStatus::Complete));
+        assert_eq!(desk.rows(10).len(), 6);
+        assert_eq!(desk.sort_set(categorised(&orders, 2, 2)), Err(INVALID_PARAMETER));
+        Ok(())
+    }
+
     /// MS-OXCTABL 2.2.2.3: R56
     /// MS-OXCTABL 2.2.2.3.1: R76, R77
     /// MS-OXCTABL 3.2.5.3: R437, R438

@@ -49,7 +49,12 @@ pub fn dispatch(call: &mut Call<'_>, buffer: &mut RequestBuffer, request: &Reque
     let mut opened = None;
     let node = resolve(call, buffer, request.input).ok();
     let begun = node.and_then(|node| notify::before(call, node, request.id()));
-    let (done, own) = store::notify::own_changes(|| run(call, buffer, request, &mut opened));
+    let (done, own) = store::notify::own_changes(|| {
+        if spends(request.id()) {
+            call.session.account.write(call.processor.store.now())?;
+        }
+        run(call, buffer, request, &mut opened)
+    });
     notify::done_by_client(call.tree, own);
     let response = match done {
         Ok(body) => Response::to(request, body),
@@ -153,6 +158,11 @@ pub fn changes_mailbox(id: RopId) -> bool {
             | RopId::TransportNewMail
             | RopId::Progress
     )
+}
+
+/// Whether a ROP is one of the writes that a user has within an hour. What goes on with RopProgress was begun by one.
+fn spends(id: RopId) -> bool {
+    changes_mailbox(id) && id != RopId::Progress
 }
 
 /// The node behind an index of the handle table ([MS-OXCROPS] 3.2.5.1 R4712, R4553).

@@ -93,6 +93,9 @@ const CONNECTIONS: (ErrorCode, &str) =
 // MS-OXCFOLD R447: a server may do at once what it may do in pieces.
 const OPERATIONS: (ErrorCode, &str) =
     (ErrorCode::MAX_OBJS_EXCEEDED, "the ROP is done as a whole before it is answered");
+// [MS-OXCDATA] 2.4: the client tries again later.
+const WRITES: (ErrorCode, &str) =
+    (ErrorCode::SERVER_BUSY, "the ROP answers ecServerBusy (0x00000480)");
 const WAITS: (ErrorCode, &str) =
     (ErrorCode::BUSY, "NotificationWait answers X-ResponseCode 15 (Invalid Sequence)");
 
@@ -129,6 +132,8 @@ limits! {
         "locked regions of the streams of one user's sessions", OBJECTS;
     OperationsPerUser, operations_per_user, "operations-per-user", 64,
         "asynchronous operations of one user's sessions that go on", OPERATIONS;
+    WritesPerHour, writes_per_hour, "writes-per-hour", 1_000_000,
+        "ROPs of one user's sessions within an hour that change a mailbox", WRITES;
     BytesPerSession, bytes_per_session, "bytes-per-session", 32 << 20,
         "bytes of memory that one session's objects hold: open messages and what was set in them", MEMORY;
     BytesPerUser, bytes_per_user, "bytes-per-user", 64 << 20,

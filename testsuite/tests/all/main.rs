@@ -22,3 +22,4 @@ mod sending;
 mod steps;
 mod tables;
 mod threads;
+mod writes;

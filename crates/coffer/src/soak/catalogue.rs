@@ -62,7 +62,7 @@ pub static ROWS: &[Row] = &[
     row(29, "more than 32 sessions a user", Watched),
     row(30, "more than 500 objects a session", Watched),
     row(31, "more than 255 mailboxes in a process", Watched),
-    row(32, "a calendar sync that loops", Later("a budget of writes for a device, with ActiveSync")),
+    row(32, "a calendar sync that loops", Elsewhere("the limit `writes-per-hour`: a test of the client's budget")),
     row(33, "reading makes versions", Watched),
     row(34, "a global lock under load", Watched),
     row(35, "memory is not given back after a burst", Elsewhere("`coffer soak --burst`")),

@@ -348,11 +348,13 @@ impl Local {
     }
 }
 
-/// One user leaves many sessions behind before they are counted: his limits are out of the way, those of a
-/// session stay.
+/// One user leaves many sessions behind before they are counted, and writes all day: his limits are out of the way,
+/// those of a session stay.
 fn limits() -> Limits {
     let mut limits = Limits::default();
-    for limit in Limit::ALL.iter().filter(|limit| limit.name().ends_with("-per-user")) {
+    let of_user =
+        |limit: &&Limit| limit.name().ends_with("-per-user") || **limit == Limit::WritesPerHour;
+    for limit in Limit::ALL.iter().filter(of_user) {
         limits.set(*limit, 1 << 40);
     }
     limits

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use mapi::FileTime;
+
 use super::tally::{Verdict, What};
 use super::{Account, Kind, Ledger, LimitReached, Owner, Tally};
 use crate::limits::Limit;
@@ -148,6 +150,30 @@ impl Holder {
 
     fn client(&self) -> &str {
         self.session().map_or("", |account| &account.client().name)
+    }
+}
+
+impl Account {
+    /// Counts a ROP in that changes a mailbox.
+    ///
+    /// # Errors
+    /// [`LimitReached`] if the user has written as much within the hour as he may.
+    pub fn write(self: &Arc<Self>, now: FileTime) -> Result<(), LimitReached> {
+        let limit = Limit::WritesPerHour;
+        let most = self.ledger().limits.get(limit);
+        let (verdict, used) = self.owner().spend(now, most);
+        let holder = || Holder::Session(Arc::clone(self));
+        match verdict {
+            Verdict::Fine => Ok(()),
+            Verdict::Near => {
+                holder().warn(limit, used, most, &self.client().name);
+                Ok(())
+            }
+            Verdict::Refused { first } => {
+                holder().refuse(limit, used, most, &self.client().name, first);
+                Err(LimitReached(limit))
+            }
+        }
     }
 }
 

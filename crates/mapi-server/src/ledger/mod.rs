@@ -11,6 +11,7 @@
 mod account;
 mod entry;
 mod owner;
+mod spending;
 mod tally;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use parking_lot::Mutex;
 use store::{Account as User, AccountId};
 
 use crate::limits::{LIMITS, Limit, Limits};
+use spending::Left;
 
 pub use account::{Account, Client, Done, Work};
 pub use entry::Entry;
@@ -97,6 +99,7 @@ pub struct Ledger {
     tally: Tally,
     /// Who holds something. A slot leaves with its user's last entry.
     owners: Mutex<HashMap<AccountId, Weak<Owner>>>,
+    left: Left<AccountId>,
     refused: [AtomicU64; LIMITS],
     warned: AtomicU64,
     panics: AtomicU64,
@@ -110,6 +113,7 @@ impl Ledger {
             limits,
             tally: Tally::default(),
             owners: Mutex::default(),
+            left: Left::default(),
             refused: Default::default(),
             warned: AtomicU64::new(0),
             panics: AtomicU64::new(0),

@@ -71,8 +71,13 @@ fn what_a_server_acknowledged_survives() -> Result {
     }
     let runs = std::env::var("COFFER_CRASH_HTTP_RUNS").ok().map(|runs| runs.parse()).transpose()?;
     let seed = random_seed()?;
+    let kind = std::env::var("COFFER_CRASH_KIND").unwrap_or_default();
     for run in 0..runs.unwrap_or(2) {
-        let power = run % 2 == 1;
+        let power = match kind.as_str() {
+            "kill" => false,
+            "power" => true,
+            _ => run % 2 == 1,
+        };
         let told = format!("HTTP, run {run}, seed {}", seed + run);
         over_http(power, seed + run, &told).map_err(|error| format!("{told}: {error}"))?;
     }
@@ -91,12 +96,22 @@ fn over_http(power: bool, seed: u64, told: &str) -> Result {
     let mut saver = std::process::Command::new(env!("CARGO_BIN_EXE_saver"))
         .args([&server.url, &seed.to_string()])
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()?;
     let lines = BufReader::new(saver.stdout.take().ok_or("no output")?).lines();
-    let story = hear(&layer, lines, &mut server.child, &mut random)?;
+    let complaints = saver.stderr.take().ok_or("no errors")?;
+    let complaints = std::thread::spawn(move || std::io::read_to_string(complaints));
+    let heard = hear(&layer, lines, &mut server.child, &mut random);
     saver.wait()?;
-    let status = server.child.wait()?;
+    // The clients end because the server does. One that is there still would wait for ever for a step of its files
+    // at which it is to be killed.
+    let Some(status) = ended(&mut server.child)? else {
+        server.kill()?;
+        let complaints = complaints.join().map_err(|_| "the reader panicked")??;
+        heard?;
+        return Err(format!("the clients ended by themselves: {complaints}").into());
+    };
+    let story = heard?;
     if status.signal() != Some(libc::SIGKILL) {
         return Err(format!("the server ended with {status}").into());
     }
@@ -111,6 +126,17 @@ fn over_http(power: bool, seed: u64, told: &str) -> Result {
         lost.names
     );
     Ok(())
+}
+
+/// How a program ended, if it does within a while.
+fn ended(child: &mut Child) -> Result<Option<std::process::ExitStatus>> {
+    for _ in 0..1_500 {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(None)
 }
 
 /// `coffer serve` under the layer, with the account of the crash tests.

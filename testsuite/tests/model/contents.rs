@@ -255,11 +255,10 @@ impl Run<'_> {
                     Step::Write { at, size, byte } => {
                         let (at, bytes) = (*at as usize, vec![*byte; *size as usize]);
                         write(client, stream, at as i64, &bytes)?;
+                        // A seek beyond the end lengthens it, also if nothing is written there.
                         let end = at + bytes.len();
-                        if !bytes.is_empty() {
-                            blob.resize(blob.len().max(end), 0);
-                            blob[at..end].copy_from_slice(&bytes);
-                        }
+                        blob.resize(blob.len().max(end), 0);
+                        blob[at..end].copy_from_slice(&bytes);
                     }
                     Step::Resize(size) => {
                         let request = SetStreamSizeRequest { size: u64::from(*size) };

@@ -283,6 +283,12 @@ impl Run<'_> {
             self.model.remove(child, hard);
         }
         if hard {
+            let parent = self.id_of(key);
+            let gone = self.model.gone.iter().filter(|gone| gone.parent == key);
+            let gone: Vec<FolderId> =
+                gone.map(|gone| gone.folders[0].id.expect("the server was asked")).collect();
+            let events = gone.into_iter().map(|id| Event::FolderDeleted(id, parent));
+            self.model.events.extend(events);
             self.model.gone.retain(|gone| gone.parent != key);
         }
         let at = self.model.index(key);

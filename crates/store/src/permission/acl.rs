@@ -38,7 +38,13 @@ impl Acl {
         let mut r = Reader::new(bytes);
         let r = &mut r;
         crate::record::version(r, VERSION)?;
-        let free_busy_set = bool::read(r)?;
+        let free_busy_set = match u8::read(r)? {
+            0 => false,
+            1 => true,
+            other => {
+                return Err(r.bad("whether free/busy rights were set, 0 or 1", other.into(), 1));
+            }
+        };
         let default = Rights(u32::read(r)?);
         let anonymous = Rights(u32::read(r)?);
         let count = u32::read(r)? as usize;
@@ -185,6 +191,14 @@ mod tests {
             }
             assert!(Acl::read(&[&bytes[..], &[0]].concat()).is_err());
         }
+    }
+
+    /// Found by fuzzing: another byte was read as 1, and written as that.
+    #[test]
+    fn a_byte_that_is_no_flag_is_refused() {
+        let mut bytes = acl().to_bytes();
+        bytes[1] = 0xff;
+        assert!(Acl::read(&bytes).is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use testsuite::raw::Answer;
 use crate::compare::same;
 use crate::events::Event;
 use crate::run::{Outcome, Run, partial};
-use crate::store::{FIXED, FolderKey};
+use crate::store::{FIXED, FolderKey, Gone};
 
 const NAMES: [&str; 6] = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"];
 
@@ -283,13 +283,7 @@ impl Run<'_> {
             self.model.remove(child, hard);
         }
         if hard {
-            let parent = self.id_of(key);
-            let gone = self.model.gone.iter().filter(|gone| gone.parent == key);
-            let gone: Vec<FolderId> =
-                gone.map(|gone| gone.folders[0].id.expect("the server was asked")).collect();
-            let events = gone.into_iter().map(|id| Event::FolderDeleted(id, parent));
-            self.model.events.extend(events);
-            self.model.gone.retain(|gone| gone.parent != key);
+            self.purge_deleted(key, self.id_of(key));
         }
         let at = self.model.index(key);
         let id = self.id(at);
@@ -310,6 +304,22 @@ impl Run<'_> {
             false => folder.deleted.extend(gone),
         }
         Ok(())
+    }
+
+    /// What was deleted softly in a folder goes for good, with all below it.
+    fn purge_deleted(&mut self, key: FolderKey, id: FolderId) {
+        let in_it = |gone: &Gone| gone.parent == key;
+        let (gone, stays): (Vec<Gone>, Vec<Gone>) =
+            std::mem::take(&mut self.model.gone).into_iter().partition(in_it);
+        self.model.gone = stays;
+        for folder in gone.iter().flat_map(|gone| &gone.folders) {
+            let mut above = gone.iter().flat_map(|gone| &gone.folders);
+            let parent = above.find(|above| Some(above.key) == folder.parent);
+            let parent = parent.and_then(|parent| parent.id).unwrap_or(id);
+            let own = folder.id.expect("the server was asked");
+            self.model.events.push(Event::FolderDeleted(own, parent));
+            self.purge_deleted(folder.key, own);
+        }
     }
 
     fn restore_folder(&mut self, who: usize, gone: u8, to: u8, name: Option<u8>) -> Outcome {

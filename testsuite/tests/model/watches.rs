@@ -186,7 +186,7 @@ impl Watch {
     /// What a client does that never reads the table again.
     fn apply(&mut self, data: &NotificationData) -> Outcome {
         let event = data.table.as_deref().ok_or("a table is told of an event of its own")?;
-        let row = event.row.clone().ok_or("an event of a row names it")?;
+        let row = event.row.ok_or("an event of a row names it")?;
         let old = self.copy.iter().position(|(id, _)| *id == row);
         if (event.event == TableEventType::RowAdded) == old.is_some() {
             return Err(format!("{event:?} of the copy {:?}", self.copy));

@@ -156,6 +156,15 @@ pub(crate) fn name(properties: &mut Properties, tags: &AddressTags, account: &Ac
     properties.set(tags.smtp_address, account.address.as_str());
 }
 
+/// Takes out who is named.
+pub(crate) fn forget(properties: &mut Properties, tags: &AddressTags) {
+    let AddressTags { name, entry_id, search_key, address_type, email_address, smtp_address } =
+        *tags;
+    for tag in [name, entry_id, search_key, address_type, email_address, smtp_address] {
+        properties.remove(tag);
+    }
+}
+
 /// Whether anything of a person is named.
 pub(crate) fn is_named(properties: &Properties, tags: &AddressTags) -> bool {
     [tags.entry_id, tags.email_address, tags.smtp_address].iter().any(|tag| {

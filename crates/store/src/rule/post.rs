@@ -5,10 +5,11 @@ use mapi::rule_action::Action;
 
 use super::record::{KEEP_OOF_HISTORY, ONLY_WHEN_OOF, Rule};
 use super::{Change, Note};
+use crate::delivery::address::{self, REPRESENTING, SENDER};
 use crate::delivery::{self, Arrival, Entry, Envelope, Outgoing};
 use crate::mailbox::writer::Tx;
 use crate::message::Message;
-use crate::{Mailbox, Result, StoreError};
+use crate::{Mailbox, Properties, Result, StoreError};
 
 /// What rules of a public folder do beside changing the message that was posted.
 pub(crate) struct Posted {
@@ -44,8 +45,13 @@ pub(crate) fn look(mailbox: &Mailbox, message: &mut Message) -> Result<Option<Po
         sends: Vec::new(),
         notes: Vec::new(),
     };
+    let signed = sign(mailbox, &mut arrival.message.body.properties)?;
     // Nobody waits for a report: who posts is told here.
     super::run(&mut arrival)?.map_err(|_| StoreError::Access)?;
+    if signed {
+        let properties = &mut arrival.message.body.properties;
+        [SENDER, REPRESENTING].iter().for_each(|tags| address::forget(properties, tags));
+    }
     let Arrival { message: ruled, folders, sends, notes, .. } = arrival;
     *message = ruled;
     let mut ready = Vec::with_capacity(sends.len());
@@ -58,6 +64,17 @@ pub(crate) fn look(mailbox: &Mailbox, message: &mut Message) -> Result<Option<Po
         ready.push((own, entry));
     }
     Ok(Some(Posted { stays: folders.contains(&folder), sends: ready, notes }))
+}
+
+/// To rules, what names nobody is from who posts it. Whether it did not.
+fn sign(mailbox: &Mailbox, properties: &mut Properties) -> Result<bool> {
+    if [SENDER, REPRESENTING].iter().any(|tags| address::is_named(properties, tags)) {
+        return Ok(false);
+    }
+    let Some(user) = mailbox.viewer() else { return Ok(false) };
+    let Some(account) = mailbox.store().account_by_mailbox_guid(user)? else { return Ok(false) };
+    [SENDER, REPRESENTING].iter().for_each(|tags| address::name(properties, tags, &account));
+    Ok(true)
 }
 
 impl Posted {

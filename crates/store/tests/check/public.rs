@@ -18,6 +18,8 @@ const PER_USER: u8 = 0x50;
 const SEEN: u8 = 0x51;
 
 type Damage = fn(&mut Vec<u8>);
+type Cut = fn(&Fixture, &News);
+type Done<'a> = &'a dyn Fn(&Fixture);
 
 /// Public folders with a message that ME has read and one that he has not.
 struct News {
@@ -95,7 +97,7 @@ fn read_state() {
 
 #[test]
 fn read_state_in_parts() {
-    let damages: [(&str, fn(&Fixture, &News)); 3] = [
+    let damages: [(&str, Cut); 3] = [
         ("without its first part", |f, news| {
             f.delete(MAILBOX, &news.seen(news.folder, f.me.mailbox_guid, 0));
         }),
@@ -136,7 +138,7 @@ fn read_state_of_nobody_and_of_no_folder() {
         let folder = bytes(f.work.to_wire());
         f.put(MAILBOX, &f.key(SEEN, &[&folder, &f.me.mailbox_guid.0, &[0, 0]]), value);
     };
-    let all: [(&str, &dyn Fn(&Fixture)); 3] =
+    let all: [(&str, Done<'_>); 3] =
         [("nobody", &nobody), ("nowhere", &nowhere), ("of a mailbox", &of_a_mailbox)];
     for (name, damage) in all {
         let (fixture, _) = mends(name, damage, &[What::ReadState], nothing);
@@ -162,7 +164,7 @@ fn what_a_mailbox_keeps_of_public_folders() {
     let short = |f: &Fixture| f.alter(MAILBOX, &keep(f), |value| value.truncate(9));
     let version = |f: &Fixture| f.alter(MAILBOX, &keep(f), |value| value[0] = 7);
     let flipped = |f: &Fixture| f.flip(MAILBOX, &keep(f));
-    let all: [(&str, &dyn Fn(&Fixture)); 3] =
+    let all: [(&str, Done<'_>); 3] =
         [("cut off", &short), ("of a later layout", &version), ("flipped", &flipped)];
     for (name, damage) in all {
         let (fixture, repaired) = mends(name, damage, &[What::PerUser], nothing);

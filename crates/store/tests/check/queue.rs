@@ -8,6 +8,8 @@ use store::message::{self, Message, flags};
 
 use super::fixture::{Fixture, bytes, lost, mends};
 
+type Damage = fn(&Fixture, &[u8]);
+
 /// A message that waits for a spooler, and the key of its entry.
 fn submitted(f: &Fixture) -> (MessageId, Vec<u8>) {
     let mut message = Message::new(&f.mailbox, store::SpecialFolder::Outbox.id(), false);
@@ -45,7 +47,7 @@ fn a_message_without_its_entry_is_unsent_again() {
 
 #[test]
 fn an_entry_that_cannot_be_read_goes_and_its_message_is_unsent() {
-    let damages: [(&str, fn(&Fixture, &[u8])); 2] = [
+    let damages: [(&str, Damage); 2] = [
         ("flipped", |f, key| f.flip(Space::Queue, key)),
         ("cut off", |f, key| f.alter(Space::Queue, key, |value| value.truncate(9))),
     ];

@@ -131,6 +131,31 @@ on_both! {
         Ok(())
     }
 
+    /// What names nobody is from who posts it, and says so to rules alone.
+    /// MS-OXORULE 3.2.5.1: R525
+    fn who_posts_gets_the_reply(rig: &Rig) -> Result {
+        let (mut client, folder, handle) = with_rules(rig, Vec::new())?;
+        let template = client.create_message(folder, true)?;
+        let id = mapi::Guid([0x42; 16]);
+        client.set_all(template, &[
+            TaggedValue::new(tags::SUBJECT, "Thank you"),
+            TaggedValue::new(tags::REPLY_TEMPLATE_ID, id.0.to_vec()),
+        ])?;
+        let message = client.save(template, SaveFlags::NONE)?;
+        let template = mapi::rule_action::Template::Ids { folder, message, id };
+        let rules = vec![add(1, ENABLED, "cats", vec![plain(Action::Reply(template))])];
+        modify(&mut client, handle, ModifyRulesFlags::REPLACE, rules)?;
+        let mut other = client_of(rig, STRANGER)?;
+        let posted = post(&mut other, folder, "cats")?;
+        deliver_all(rig)?;
+        let got = found(rig, STRANGER, INBOX)?;
+        assert_eq!(omsg::subjects(&got), ["Thank you"]);
+        assert_eq!(text(&got[0], tags::SENDER_NAME), "Public Folders");
+        let posted = other.open_message(folder, posted, OpenMessageFlags::NONE)?;
+        assert_eq!(other.get(posted, tags::SENDER_NAME), Err(ErrorCode::NOT_FOUND));
+        Ok(())
+    }
+
     /// Who posts is told at once: nothing is saved.
     /// MS-OXORULE 3.2.5.1: R547
     fn what_is_refused_by_a_rule_is_not_saved(rig: &Rig) -> Result {

@@ -57,10 +57,18 @@ pub(crate) fn load(store: &Store, value: &Value, limit: u64) -> Result<PropertyV
 
 /// The beginning of a value, as a table shows one that is too long for it: 255 characters, or 510 bytes.
 pub(crate) fn beginning(store: &Store, value: &LargeValue) -> Result<Option<PropertyValue>> {
-    const SHOWN: usize = 510;
+    up_to(store, value, 510)
+}
+
+/// At most so many bytes of a text or of binary data, as a value. None of any other.
+pub(crate) fn up_to(
+    store: &Store,
+    value: &LargeValue,
+    bytes: usize,
+) -> Result<Option<PropertyValue>> {
     match value.property_type {
         PropertyType::STRING | PropertyType::STRING8 | PropertyType::BINARY => {
-            let bytes = read(store, value, 0, SHOWN)?;
+            let bytes = read(store, value, 0, bytes)?;
             Ok(Some(from_stream(value.property_type, &bytes)?))
         }
         _ => Ok(None),

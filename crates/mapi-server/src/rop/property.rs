@@ -361,7 +361,7 @@ pub(super) fn values(
         Some(Object::Message(object)) => {
             let store = &call.processor.store;
             let properties = &object.edit.body.properties;
-            let value = |tag: &PropertyTag| match body::in_row(store, properties, *tag, &stored)? {
+            let value = |tag: &PropertyTag| match body::in_row(store, properties, *tag, &stored) {
                 None => message_value(&mailbox, object, *tag),
                 value => Ok(value),
             };

@@ -9,6 +9,7 @@ use crate::value::Properties;
 use crate::{Mailbox, Result, StoreError};
 
 mod attached;
+pub mod body;
 mod computed;
 mod copy;
 mod delete;

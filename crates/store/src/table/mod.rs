@@ -3,6 +3,10 @@
 //! A view holds keys and ids only; the values of rows are read when rows are asked for, from the summaries
 //! as far as they go. It follows the mailbox's change log, and each request sees one state of the mailbox.
 
+#[cfg(test)]
+mod body_tests;
+#[cfg(test)]
+mod budget_tests;
 mod category;
 #[cfg(test)]
 mod category_tests;

@@ -14,11 +14,11 @@ use super::{Contents, collate};
 use crate::engine::{Reader, Space};
 use crate::folder::computed::FolderView;
 use crate::mailbox::{entry_ids, read_state, store_properties};
-use crate::message::{self, Attachment, Message, flags};
+use crate::message::{self, Attachment, Message, body, flags};
 use crate::record::search::Link;
 use crate::record::summary::{Known, Packed};
 use crate::record::{Stored, node, parts};
-use crate::value::{LargeValue, Properties, Value};
+use crate::value::{Properties, Value};
 use crate::{Mailbox, Result, StoreError, folder, keys, large};
 
 /// Bytes of a large value that a restriction looks at.
@@ -297,7 +297,7 @@ impl RowSource for MessageRow<'_> {
             Known::Unknown => {}
         }
         let Some(message) = self.message()? else { return Ok(None) };
-        message::get(self.context.mailbox, message, single(tag))
+        body::in_table(self.context.mailbox, message, single(tag))
     }
 
     fn store(&self) -> &crate::Store {
@@ -324,7 +324,15 @@ impl Source for MessageRow<'_> {
     }
 
     fn size(&self, tag: PropertyTag) -> Result<Option<u64>> {
-        Ok(self.find(tag)?.as_ref().map(size_of_value))
+        Ok(without_error(self.find(tag)?).as_ref().map(size_of_value))
+    }
+
+    fn exists(&self, tag: PropertyTag) -> Result<bool> {
+        if body::is_body(tag) {
+            let message = self.message()?;
+            return Ok(message.is_some_and(|message| body::has(&message.body.properties)));
+        }
+        Ok(self.size(tag)?.is_some())
     }
 
     fn any_part(
@@ -524,7 +532,7 @@ pub(crate) trait RowSource: Source {
 
     /// The value as far as a sort key looks at it.
     fn sorted(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
-        match self.find(tag)? {
+        match without_error(self.find(tag)?) {
             Some(Value::Inline(value)) => Ok(Some(value)),
             Some(Value::Large(value)) => large::beginning(self.store(), &value),
             None => Ok(None),
@@ -553,6 +561,8 @@ pub(crate) trait RowSource: Source {
         };
         Ok(match value {
             PropertyValue::Object => Cell::Error(ErrorCode::NOT_FOUND),
+            // A body that could not be made.
+            PropertyValue::ErrorCode(code) => Cell::Error(code),
             value => Cell::Value(shorten(value)),
         })
     }
@@ -586,28 +596,23 @@ pub(crate) fn size_of_value(value: &Value) -> u64 {
     }
 }
 
+/// Nothing in the place of what could not be made: a body.
+fn without_error(value: Option<Value>) -> Option<Value> {
+    value.filter(|value| !matches!(value, Value::Inline(PropertyValue::ErrorCode(_))))
+}
+
 /// The value for a restriction: of a very large one the beginning.
 pub(crate) fn searched(
     store: &crate::Store,
     value: Option<Value>,
 ) -> Result<Option<PropertyValue>> {
-    match value {
+    match without_error(value) {
         None => Ok(None),
         Some(Value::Inline(value)) => Ok(Some(value)),
         Some(Value::Large(value)) if value.size <= SEARCHED => {
             Ok(Some(store.load(&Value::Large(value), SEARCHED)?))
         }
-        Some(Value::Large(value)) => beginning_for_search(store, &value),
-    }
-}
-
-fn beginning_for_search(store: &crate::Store, value: &LargeValue) -> Result<Option<PropertyValue>> {
-    match value.property_type {
-        PropertyType::STRING | PropertyType::STRING8 | PropertyType::BINARY => {
-            let bytes = store.read_large(value, 0, SEARCHED as usize)?;
-            Ok(Some(large::from_stream(value.property_type, &bytes)?))
-        }
-        _ => Ok(None),
+        Some(Value::Large(value)) => large::up_to(store, &value, SEARCHED as usize),
     }
 }
 

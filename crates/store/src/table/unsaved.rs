@@ -4,7 +4,7 @@ use mapi::{PropertyTag, PropertyValue, Restriction, tags};
 
 use super::evaluate::{self, Source};
 use super::source::{AttachmentPart, RecipientPart, searched, size_of_value};
-use crate::message::{self, Message};
+use crate::message::{Message, body};
 use crate::{Mailbox, Result};
 
 /// Errors: as those of [`check`], and of reading large values.
@@ -32,11 +32,11 @@ struct Unsaved<'a> {
 
 impl Source for Unsaved<'_> {
     fn value(&self, tag: PropertyTag) -> Result<Option<PropertyValue>> {
-        searched(self.mailbox.store(), message::get(self.mailbox, self.message, tag)?)
+        searched(self.mailbox.store(), body::in_table(self.mailbox, self.message, tag)?)
     }
 
     fn size(&self, tag: PropertyTag) -> Result<Option<u64>> {
-        let value = message::get(self.mailbox, self.message, tag)?;
+        let value = body::in_table(self.mailbox, self.message, tag)?;
         Ok(value.as_ref().map(size_of_value))
     }
 

@@ -380,6 +380,28 @@ on_both! {
         Ok(())
     }
 
+    /// MS-OXCMSG 3.2.4.1: R1463
+    fn bodies_are_searched_in_any_format(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let add = |client: &mut Client, subject: &str, body: TaggedValue| {
+            client.post(INBOX, &[TaggedValue::new(tags::SUBJECT, subject), body]).expect("saved");
+        };
+        let html = |text: &str| TaggedValue::new(tags::HTML, text.as_bytes().to_vec());
+        add(&mut client, "before", html("<p>a <i>ne</i>edle</p>"));
+        add(&mut client, "other", html("<p class=needle>hay</p>"));
+        let tag = tags::BODY;
+        let level = FuzzyLevel { low: FuzzyLevel::SUBSTRING, high: FuzzyLevel::LOOSE };
+        let value = TaggedValue::new(tag, "NEEDLE");
+        let restriction = Restriction::Content { level, tag, value };
+        let made = searching(&mut client, restriction, &[INBOX]);
+        assert_eq!(subjects(&mut client, made.handle), ["before"]);
+        let rich = formats::text::rtf::compress(br"{\rtf1\ansi n\'e9edle}");
+        add(&mut client, "after", TaggedValue::new(tags::RTF_COMPRESSED, rich));
+        add(&mut client, "text", TaggedValue::new(tags::BODY, "hay"));
+        assert_eq!(subjects(&mut client, made.handle), ["after", "before"]);
+        Ok(())
+    }
+
     /// MS-OXCFOLD 3.2.5.5: R1103, R1104
     /// MS-OXCFOLD 2.2.1.5.1: R130, R132
     /// MS-OXCFOLD 3.1.4.5: R418

@@ -1,6 +1,7 @@
 //! [MS-OXCTABL]: tables.
 
 mod basics;
+mod bodies;
 mod bookmarks;
 mod categories;
 mod rows;

@@ -214,6 +214,33 @@ on_both! {
         Ok(())
     }
 
+    // [MS-OXCDATA] 2.12.4: FL_IGNORENONSPACE and FL_LOOSE, in any script.
+    /// MS-OXCTABL 2.2.2.4: R87
+    fn texts_of_all_scripts_are_compared(rig: &Rig) -> Result {
+        let subjects = ["Stra\u{df}e", "e\u{301}te\u{301}", "\u{401}лка", "Ἀθῆναι", "Việt"];
+        let message = |text: &&str| vec![TaggedValue::new(tags::SUBJECT, *text)];
+        let mut desk = Desk::with(rig, &subjects.iter().map(message).collect::<Vec<_>>())?;
+        desk.set_columns(&[tags::SUBJECT]).expect("columns");
+        desk.sort(&[SortOrder::ascending(tags::SUBJECT)]).expect("a sort");
+        assert_eq!(desk.all(), [subjects[1], subjects[0], subjects[4], subjects[3], subjects[2]]);
+        use FuzzyLevel as F;
+        let cases = [
+            (F::FULL_STRING, F::IGNORE_CASE, "STRASSE", subjects[0]),
+            (F::FULL_STRING, 0, "\u{e9}t\u{e9}", subjects[1]),
+            (F::PREFIX, F::IGNORE_CASE, "E", ""),
+            (F::PREFIX, F::LOOSE, "E", subjects[1]),
+            (F::SUBSTRING, F::IGNORE_NON_SPACE, "\u{415}лк", subjects[2]),
+            (F::SUBSTRING, F::LOOSE, "αθηναι", subjects[3]),
+            (F::FULL_STRING, F::LOOSE, "VIET", subjects[4]),
+            (F::FULL_STRING, F::IGNORE_CASE, "VIET", ""),
+        ];
+        for (low, high, wanted, expected) in cases {
+            assert_eq!(left(&mut desk, content(low, high, wanted)), expected, "{low} {high} {wanted}");
+        }
+        assert_eq!(left(&mut desk, equals(tags::SUBJECT, "\u{c9}TE\u{301}")), subjects[1]);
+        Ok(())
+    }
+
     /// MS-OXCTABL 3.2.5.4: R459
     fn relations_bits_sizes_and_presence(rig: &Rig) -> Result {
         let mut desk = Desk::sorted(rig, 5)?;

@@ -170,7 +170,14 @@ impl Differences {
         }
         for (index, (read, back)) in read.attachments.iter().zip(&back.attachments).enumerate() {
             let name = format!("{name}.attachments.{index}");
-            self.same_bag(&name, &read.properties, &back.properties);
+            // The name that is shown is the long one where the file has none (MS-OXCMSG R228).
+            let mut of_file = read.properties.clone();
+            if let (None, Some(long)) =
+                (of_file.get(tags::DISPLAY_NAME), of_file.get(tags::ATTACH_LONG_FILENAME).cloned())
+            {
+                of_file.set(tags::DISPLAY_NAME, long);
+            }
+            self.same_bag(&name, &of_file, &back.properties);
             match (&read.content, &back.content) {
                 (AttachedContent::Message(read), AttachedContent::Message(back)) => {
                     self.same(&format!("{name}.message"), read, back);

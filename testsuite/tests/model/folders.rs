@@ -147,20 +147,23 @@ impl Run<'_> {
         let stays = full && !contents;
         same("deleting a folder", partial(answer), Ok(stays))?;
         if !stays {
-            self.tell_deleted(key);
-            self.model.remove(key, hard);
+            self.note_removed(key, hard);
         }
         Ok(())
     }
 
     /// A folder and all below it are deleted.
-    fn tell_deleted(&mut self, key: FolderKey) {
+    fn note_removed(&mut self, key: FolderKey, hard: bool) {
         for below in self.model.below(key) {
             let folder = self.model.index(below);
             let parent = self.model.folders[folder].parent.expect("one that is not fixed");
-            let event = Event::FolderDeleted(self.id(folder), self.id_of(parent));
-            self.model.events.push(event);
+            let (id, parent) = (self.id(folder), self.id_of(parent));
+            self.model.events.push(Event::FolderDeleted(id, parent));
+            if hard {
+                self.purge_deleted(below, id);
+            }
         }
+        self.model.remove(key, hard);
     }
 
     fn move_folder(&mut self, who: usize, folder: u8, to: u8, name: Option<u8>) -> Outcome {
@@ -279,8 +282,7 @@ impl Run<'_> {
         let children = self.model.children(key);
         let children: Vec<FolderKey> = children.into_iter().map(|at| self.key(at)).collect();
         for child in children {
-            self.tell_deleted(child);
-            self.model.remove(child, hard);
+            self.note_removed(child, hard);
         }
         if hard {
             self.purge_deleted(key, self.id_of(key));

@@ -343,7 +343,8 @@ fn take_step(client: &mut Client, table: Handle, model: &mut Table, step: &Step)
         }
         Step::Mark => match client.call(table, RopRequest::CreateBookmark(Empty)) {
             Ok(RopResponse::CreateBookmark(made)) => {
-                let row = model.at.clone();
+                // What is hidden is not marked, but what stands behind it.
+                let row = model.rows().get(model.cursor()).cloned();
                 model.marks.push((made.bookmark.bytes, row));
             }
             other => return Err(format!("{other:?}")),

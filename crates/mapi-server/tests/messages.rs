@@ -32,7 +32,7 @@ use mapi_rop::stream::{
     StreamOrigin, WriteStreamRequest,
 };
 use mapi_rop::{Empty, Handle, RopRequest, RopResponse};
-use mapi_server::{Kind, Options, Processor};
+use mapi_server::{Kind, Limits, Options, Processor};
 use store::{Account, SpecialFolder};
 use support::{Client, processor};
 
@@ -695,4 +695,32 @@ fn what_a_message_holds_is_counted_as_it_is() {
     drop(client);
     assert_eq!(processor.ledger.usage(), Default::default());
     assert_eq!(processor.store.gauges().staged_bytes, 0);
+}
+
+/// Who may have no operation that goes on has it done as a whole.
+#[test]
+fn a_limit_of_operations_makes_them_whole() {
+    for operations in [0, 1] {
+        let limits = Limits { operations, ..Limits::default() };
+        let (processor, accounts) = processor(1, Options { limits, ..Options::default() });
+        let mailbox = processor.store.mailbox(accounts[0].mailbox).unwrap();
+        for _ in 0..300 {
+            let content = mapi::MessageContent::default();
+            store::message::import(&mailbox, inbox(), content, &Default::default()).unwrap();
+        }
+        let mut client = Client::connect(&processor, &accounts[0]);
+        let folder = client.inbox();
+        let empty = EmptyFolderRequest { want_asynchronous: true, want_delete_associated: false };
+        let answer = client.call(folder, RopRequest::EmptyFolder(empty));
+        let goes_on = operations == 1;
+        let left = store::folder::info(&mailbox, inbox()).unwrap().contents;
+        match answer {
+            Ok(RopResponse::Progress(_)) if goes_on => assert_eq!(left, 44),
+            Ok(RopResponse::EmptyFolder(_)) if !goes_on => assert_eq!(left, 0),
+            other => panic!("{other:?} with {operations} operations"),
+        }
+        assert_eq!(processor.ledger.live(Kind::Operation), u64::from(goes_on));
+        drop(client);
+        assert_eq!(processor.ledger.live(Kind::Operation), 0);
+    }
 }

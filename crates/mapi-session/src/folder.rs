@@ -361,7 +361,7 @@ fn in_pieces(
     complete(partial, operation)
 }
 
-fn complete(partial: bool, operation: &'static str) -> Result<()> {
+pub(crate) fn complete(partial: bool, operation: &'static str) -> Result<()> {
     match partial {
         true => Err(Error::Partial { operation }),
         false => Ok(()),

@@ -37,6 +37,7 @@
 mod attachment;
 mod categories;
 mod connection;
+mod emptying;
 mod entry_ids;
 mod error;
 mod folder;
@@ -61,6 +62,7 @@ mod table;
 
 pub use attachment::Attachment;
 pub use categories::TableBookmark;
+pub use emptying::Progress;
 pub use error::{Error, Result};
 pub use folder::Folder;
 pub use folder_lists::{PERMISSION_COLUMNS, RULE_COLUMNS};

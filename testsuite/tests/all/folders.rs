@@ -1,7 +1,9 @@
 //! Folders: the special ones, and the making, moving, copying and deleting of others.
 
+use std::ops::ControlFlow;
+
 use mapi::{ErrorCode, tags};
-use mapi_session::{Entry, Folder, MapiProp, SpecialFolder};
+use mapi_session::{Entry, Error, Folder, MapiProp, Progress, SpecialFolder};
 
 use testsuite::on_both;
 use testsuite::rig::ME;
@@ -95,6 +97,38 @@ on_both! {
         top.delete_folder(b.id())?;
         assert_eq!(names(&top)?, Vec::<String>::new());
         assert_eq!(store.open_folder(a.id()).expect_err("deleted").code(), Some(ErrorCode::NOT_FOUND));
+        Ok(())
+    }
+
+    fn a_large_folder_is_emptied_step_by_step(rig: &Rig) -> Result {
+        let store = rig.store_of(ME)?;
+        let (one, many) = (store.ipm_subtree()?.create_folder("One")?, store.inbox()?);
+        let message = one.create_message()?;
+        let id = message.save()?;
+        let fill = || one.copy_messages(&vec![id; 600], &many);
+        let told = |done, total| Progress { done, total };
+        fill()?;
+        let mut steps = Vec::new();
+        many.empty_watched(false, |step| {
+            steps.push(step);
+            ControlFlow::Continue(())
+        })?;
+        assert_eq!(steps, [told(256, 600), told(512, 600)]);
+        assert_eq!(many.contents_table()?.row_count()?, 0);
+        // What is done beside ends a step, and the rest goes on.
+        fill()?;
+        let mut steps = Vec::new();
+        many.empty_watched(false, |step| {
+            steps.push(step);
+            one.text(tags::DISPLAY_NAME).expect("a property");
+            ControlFlow::Continue(())
+        })?;
+        assert_eq!(steps, [told(256, 600), told(256, 344)]);
+        assert_eq!(many.contents_table()?.row_count()?, 0);
+        fill()?;
+        let ended = many.hard_empty_watched(false, |_| ControlFlow::Break(()));
+        assert!(matches!(ended, Err(Error::Partial { .. })), "{ended:?}");
+        assert_eq!(many.contents_table()?.row_count()?, 344);
         Ok(())
     }
 

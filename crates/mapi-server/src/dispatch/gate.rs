@@ -220,28 +220,7 @@ pub(crate) fn check(
         },
 
         // [MS-OXCFXICS]: they answer themselves that they are not there.
-        Rq::FastTransferDestinationConfigure(_)
-        | Rq::FastTransferDestinationPutBuffer(_)
-        | Rq::FastTransferDestinationPutBufferExtended(_)
-        | Rq::FastTransferSourceGetBuffer(_)
-        | Rq::FastTransferSourceCopyFolder(_)
-        | Rq::FastTransferSourceCopyMessages(_)
-        | Rq::FastTransferSourceCopyTo(_)
-        | Rq::FastTransferSourceCopyProperties(_)
-        | Rq::TellVersion(_)
-        | Rq::SynchronizationConfigure(_)
-        | Rq::SynchronizationImportMessageChange(_)
-        | Rq::SynchronizationImportReadStateChanges(_)
-        | Rq::SynchronizationImportHierarchyChange(_)
-        | Rq::SynchronizationImportDeletes(_)
-        | Rq::SynchronizationImportMessageMove(_)
-        | Rq::SynchronizationOpenCollector(_)
-        | Rq::SynchronizationGetTransferState(_)
-        | Rq::SynchronizationUploadStateStreamBegin(_)
-        | Rq::SynchronizationUploadStateStreamContinue(_)
-        | Rq::SynchronizationUploadStateStreamEnd(_)
-        | Rq::SetLocalReplicaMidsetDeleted(_)
-        | Rq::GetLocalReplicaIds(_) => Ok(()),
+        fast_transfer_and_ics!() => Ok(()),
     }
 }
 

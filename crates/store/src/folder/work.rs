@@ -146,14 +146,9 @@ impl Work {
             true => tasks_below(source, id)?,
             false => any(source, source.reader(), id)?.map_or(1, |record| tasks_of(&record)),
         };
-        let mut work = Work { total, ..Work::default() };
-        work.steps.push(Step::Copy {
-            folder: id,
-            parent,
-            name: name.map(str::to_owned),
-            recursive,
-        });
-        Ok(work)
+        let name = name.map(str::to_owned);
+        let steps = vec![Step::Copy { folder: id, parent, name, recursive }];
+        Ok(Work { steps, total, ..Work::default() })
     }
 
     /// Moves a folder into another mailbox: copies it with all that it holds, and removes it.

@@ -7,6 +7,7 @@ mod limits;
 mod local;
 mod notify;
 mod permission;
+mod progress;
 mod read;
 mod rule;
 mod store;
@@ -345,6 +346,17 @@ pub static SCENARIOS: &[Scenario] = &[
         writes: true,
         share: 10,
         set: |_| Stage::new(write::deep_delete),
+        ..PLAIN
+    },
+    Scenario {
+        name: "progress",
+        about: "copies some hundred messages into a folder and empties it step by step: by turns until it is \
+                cancelled, with another request in between, which ends the step, until its store goes, and to \
+                the end",
+        rows: &[42],
+        writes: true,
+        share: 50,
+        set: progress::progress,
         ..PLAIN
     },
     Scenario {

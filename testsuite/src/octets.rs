@@ -16,6 +16,11 @@ impl Rop {
         Rop(vec![id, 0, index])
     }
 
+    /// The request as it is so far.
+    pub fn octets(&self) -> &[u8] {
+        &self.0
+    }
+
     pub fn u8(mut self, value: u8) -> Rop {
         self.0.push(value);
         self

@@ -1,11 +1,14 @@
 //! The payloads of an Execute and of its answer ([MS-OXCRPC] 3.1.4.2): size limits, extended buffers, and
 //! answers that are spread over several of them.
 
+use std::time::Duration;
+
 use mapi::ErrorCode;
-use mapi_rop::buffer::write_requests;
+use mapi_rop::buffer::{ResponseWriter, write_requests};
+use mapi_rop::control::BackoffResponse;
 use mapi_rop::ext::{EXT_HEADER_SIZE, MAX_PAYLOADS, Packing, read_payloads, write_payloads};
 use mapi_rop::http::ExecuteFlags;
-use mapi_rop::{Handle, Request};
+use mapi_rop::{Handle, LogonId, Request, Response, RopResponse};
 
 use crate::dispatch::least_residue;
 use crate::processor::{Executed, MAX_PAYLOAD, Processor};
@@ -60,12 +63,8 @@ impl Processor {
                 self.pack(turn, more, &mut answer)?;
             }
         }
-        let packing = Packing {
-            compress: !flags.contains(ExecuteFlags::NO_COMPRESSION),
-            obfuscate: !flags.contains(ExecuteFlags::NO_XOR_MAGIC),
-        };
         // INVARIANT: no payload has more than MAX_PAYLOAD bytes.
-        write_payloads(&answer.payloads, packing)
+        write_payloads(&answer.payloads, packing(flags))
             .ok_or(ExecuteError::Status(ErrorCode::BUFFER_TOO_SMALL.0))
     }
 
@@ -113,6 +112,43 @@ impl Processor {
         }
         Ok(())
     }
+}
+
+fn packing(flags: ExecuteFlags) -> Packing {
+    Packing {
+        compress: !flags.contains(ExecuteFlags::NO_COMPRESSION),
+        obfuscate: !flags.contains(ExecuteFlags::NO_XOR_MAGIC),
+    }
+}
+
+/// The answer to an extended buffer of which nothing is executed now: RopBackoff in the place of the first ROP's
+/// answer, for the logon of that ROP, and no other answer ([MS-OXCROPS] 3.2.4.2 R4542, 3.1.5.1.1 R4514). None where
+/// there is no ROP, or no room.
+#[cfg_attr(not(feature = "http"), allow(dead_code))]
+pub(crate) fn back_off(
+    flags: ExecuteFlags,
+    rops: &[u8],
+    max_out: u32,
+    wait: Duration,
+) -> Option<Vec<u8>> {
+    let inputs = read_payloads(rops, MAX_ROP_BUFFER).ok()?;
+    let input = inputs.first()?;
+    // RopSize, which counts itself; the RopId and the LogonId of the first ROP.
+    let size = usize::from(u16::from_le_bytes([*input.first()?, *input.get(1)?]));
+    let (list, table) = input.split_at_checked(size)?;
+    let backoff = BackoffResponse {
+        logon: LogonId(*list.get(3)?),
+        duration: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX),
+        rops: Vec::new().into(),
+        additional: Vec::new().into(),
+    };
+    let (handles, _) = table.as_chunks();
+    let handles: Vec<Handle> =
+        handles.iter().map(|bytes| Handle(u32::from_le_bytes(*bytes))).collect();
+    let room = Answer { payloads: Vec::new(), left: max_out as usize }.room();
+    let mut writer = ResponseWriter::new(room, handles.len())?;
+    writer.push(&Response::told(RopResponse::Backoff(backoff))).ok()?;
+    write_payloads(&[writer.finish(&handles)], packing(flags))
 }
 
 /// The payloads so far, and the bytes left for others.

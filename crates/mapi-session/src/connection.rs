@@ -43,6 +43,10 @@ const MOST: usize = 200;
 /// How large an answer may be: what one extended buffer carries ([MS-OXCRPC] 3.1.4.2.1).
 const MAX_OUT: u32 = 32 << 10;
 
+/// How often a server that has no time is asked again, and how long for it is waited at most each time.
+const MOST_WAITS: usize = 10;
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 impl Connection {
     pub(crate) fn new(transport: Box<dyn Transport>) -> Arc<Self> {
         Arc::new(Connection {
@@ -247,7 +251,7 @@ impl Connection {
             self.releases.put_back(releasing);
             return Err(Error::InvalidArgument("the request is larger than a ROP buffer"));
         };
-        let received = match live.execute(&sent, MAX_OUT) {
+        let received = match execute_patiently(live.as_mut(), &sent) {
             Ok(received) => received,
             Err(error) => {
                 match error.ends_session() {
@@ -284,6 +288,30 @@ impl Connection {
 
     fn lock(&self) -> MutexGuard<'_, Conversation> {
         self.conversation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends a buffer, and again when the server has no time for it now: then it executed nothing of it ([MS-OXCROPS]
+/// 3.1.5.1.1). What is still too early in the end is told.
+fn execute_patiently(transport: &mut dyn Transport, sent: &[u8]) -> Result<Vec<u8>> {
+    for _ in 0..MOST_WAITS {
+        let received = transport.execute(sent, MAX_OUT)?;
+        let Some(wait) = told_to_wait(&received) else { return Ok(received) };
+        std::thread::sleep(wait.min(LONGEST_WAIT));
+    }
+    transport.execute(sent, MAX_OUT)
+}
+
+/// How long to wait, if RopBackoff stands in the place of the first answer.
+fn told_to_wait(received: &[u8]) -> Option<Duration> {
+    // RopSize comes before it.
+    if *received.get(2)? != RopId::Backoff.to_u8() {
+        return None;
+    }
+    let buffer = ResponseBuffer::read(received, &mut ResponseContext::default()).ok()?;
+    match &buffer.responses.first()?.body {
+        RopResponse::Backoff(told) => Some(Duration::from_millis(told.duration.into())),
+        _ => None,
     }
 }
 

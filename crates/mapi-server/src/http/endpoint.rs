@@ -30,8 +30,8 @@ use super::connections::Connection;
 use super::cookies::{self, ContextCookie, Cookies};
 use super::credentials::{Credentials, Verified};
 use super::reply::{Envelope, client_name, plain, response_code};
-use super::server::Shared;
-use crate::extended::{BAD_STUB_DATA, ExecuteError, MAX_ROP_BUFFER};
+use super::server::{Shared, Undone};
+use crate::extended::{self, BAD_STUB_DATA, ExecuteError, MAX_ROP_BUFFER};
 use crate::ledger::{Client, LimitReached, Owner};
 use crate::notify;
 use crate::processor::Processor;
@@ -184,16 +184,23 @@ struct Incomer<'a> {
 type Outcome<T> = Option<T>;
 
 impl Incomer<'_> {
-    /// Queues a job for a caller whose credentials still hold.
+    /// As [`Incomer::job_of`]; why it came to nothing does not matter.
     fn job<T: Send + 'static, F: FnOnce(&Processor) -> T + Send + 'static>(
         &self,
         job: F,
     ) -> impl Future<Output = Result<Outcome<T>, ResponseCode>> + Send + use<T, F> {
+        let job = self.job_of(job);
+        async { job.await.map_err(|_| ResponseCode::UnknownFailure) }
+    }
+
+    /// Queues a job for a caller whose credentials still hold.
+    fn job_of<T: Send + 'static, F: FnOnce(&Processor) -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl Future<Output = Result<Outcome<T>, Undone>> + Send + use<T, F> {
         let processor = Arc::clone(&self.shared.processor);
         let verified = Arc::clone(&self.caller.verified);
-        let job =
-            self.shared.work(move || verified.is_valid(&processor.store).then(|| job(&processor)));
-        async { job.await.map_err(|_| ResponseCode::UnknownFailure) }
+        self.shared.work(move || verified.is_valid(&processor.store).then(|| job(&processor)))
     }
 
     /// Does at once what asks no engine and waits for nothing, if the caller's credentials are known to hold
@@ -313,8 +320,10 @@ impl Incomer<'_> {
             drop(turn);
             return self.envelope.success_kept(&body, self.permit);
         }
-        let work = self.job(move |processor| {
-            let body = execute(processor, &turn, &request);
+        let request = Arc::new(request);
+        let asked = Arc::clone(&request);
+        let work = self.job_of(move |processor| {
+            let body = execute(processor, &turn, &asked);
             // The turn is given back before the answer leaves, or the next request would find it taken.
             drop(turn);
             body
@@ -325,12 +334,15 @@ impl Incomer<'_> {
         match tokio::time::timeout(self.shared.config.ready_within, work.as_mut()).await {
             Ok(Ok(Some(body))) => self.envelope.success_kept(&body, self.permit),
             Ok(Ok(None)) => self.stale().await,
-            Ok(Err(code)) => self.envelope.failure(code),
+            Ok(Err(undone)) => match (undone, back_off(&request)) {
+                (Undone::NoRoom, Some(body)) => self.envelope.success_kept(&body, self.permit),
+                _ => self.envelope.failure(ResponseCode::UnknownFailure),
+            },
             Err(_) => stream(self.envelope, Some(self.permit), period, async move {
                 match work.await {
                     Ok(Some(body)) => (ResponseCode::Success, body),
                     Ok(None) => (ResponseCode::ContextNotFound, Vec::new()),
-                    Err(code) => (code, Vec::new()),
+                    Err(_) => (ResponseCode::UnknownFailure, Vec::new()),
                 }
             }),
         }
@@ -503,6 +515,10 @@ fn auxiliary() -> Vec<u8> {
     write_payloads(&[blocks], Packing::default()).unwrap_or_default()
 }
 
+/// How long a client waits before it sends again what no thread had time for: most requests take a hundredth of
+/// that.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
 /// The largest auxiliary buffer of a request ([MS-OXCRPC] 3.1.4.2 R678).
 const MAX_AUXILIARY: usize = 0x1008;
 
@@ -524,6 +540,17 @@ fn execute(processor: &Processor, turn: &Turn, request: &ExecuteRequest) -> Vec<
             return Body::<ExecuteResponse>::Failed(status, FailedResponse::default()).to_wire();
         }
     };
+    executed_body(error, rop_buffer)
+}
+
+/// The body of the answer to an Execute whose ROPs no thread has time for ([MS-OXCROPS] 3.2.4.2).
+fn back_off(request: &ExecuteRequest) -> Option<Vec<u8>> {
+    let rops = &request.rop_buffer.bytes;
+    extended::back_off(request.flags, rops, request.max_rop_out, BACK_OFF)
+        .map(|rops| executed_body(ErrorCode(0), rops))
+}
+
+fn executed_body(error: ErrorCode, rop_buffer: Vec<u8>) -> Vec<u8> {
     let response = ExecuteResponse {
         error,
         flags: 0,

@@ -47,15 +47,15 @@ impl Shared {
     pub fn work<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
         &self,
         job: F,
-    ) -> impl Future<Output = Result<T, NoRoom>> + Send + use<T, F> {
+    ) -> impl Future<Output = Result<T, Undone>> + Send + use<T, F> {
         let (send, receive) = oneshot::channel();
         let queued = self.workers.submit(move || {
             let _ = send.send(job());
         });
         async move {
-            queued?;
+            queued.map_err(|NoRoom| Undone::NoRoom)?;
             // A job that panicked sends nothing.
-            receive.await.map_err(|_| NoRoom)
+            receive.await.map_err(|_| Undone::Broken)
         }
     }
 
@@ -67,6 +67,15 @@ impl Shared {
     pub fn is_ending(&self) -> bool {
         *self.ending.borrow()
     }
+}
+
+/// Why a job came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undone {
+    /// As many wait as may: it was not begun.
+    NoRoom,
+    /// It ended on the way.
+    Broken,
 }
 
 /// Looks at a server without keeping it.

@@ -26,6 +26,14 @@ pub fn copy_to(
     target: Option<NodeId>,
     request: &CopyToRequest,
 ) -> Result<Copied> {
+    // MS-OXCPRPT R5070512, R5070514
+    let public = |node| {
+        matches!(call.tree.get(node), Some(Object::Folder(_)))
+            && call.mailbox_of(node).is_ok_and(|mailbox| mailbox.is_public())
+    };
+    if public(source) || target.is_some_and(public) {
+        return Err(ErrorCode::NOT_SUPPORTED.into());
+    }
     let excluded = &request.excluded.items;
     let what = What { named: None, excluded, sub_objects: request.want_sub_objects };
     copy(call, source, target, request.flags, &what)

@@ -39,6 +39,12 @@ pub fn open_stream(
         call.folder(input, ErrorCode::NOT_FOUND)?;
         return Err(ErrorCode::NOT_IMPLEMENTED.into());
     }
+    // MS-OXCPRPT R88501, R8850103
+    let public =
+        matches!(call.tree.get(input), Some(Object::Folder(_))) && call.mailbox()?.is_public();
+    if public && request.mode != StreamMode::ReadOnly {
+        return Err(ErrorCode::NOT_SUPPORTED.into());
+    }
     let kind = tag.property_type();
     let access = match is_computed(call, input, tag) {
         // What could not be committed later is not opened for writing (MS-OXCPRPT R47506).

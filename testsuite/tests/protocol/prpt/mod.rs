@@ -3,6 +3,7 @@
 mod copy;
 mod lock;
 mod named;
+mod product;
 mod progress;
 mod property;
 mod stream;

@@ -148,7 +148,7 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCFOLD 3.1.5.2: R447, R1057, R1058, R44802
+    /// MS-OXCFOLD 3.1.5.2: R447, R1058
     /// MS-OXCFOLD 3.2.5.9: R1132
     /// MS-OXCFOLD 2.2.1.9.1: R234, R235
     fn only_who_asks_for_it_is_told_how_far_it_is(rig: &Rig) -> Result {
@@ -283,9 +283,8 @@ on_both! {
     }
 
     /// MS-OXCPRPT 3.1.5: R787
-    /// MS-OXCMSG 3.2.5.10: R1509, R1510, R1511, R1512, R1513
+    /// MS-OXCMSG 3.2.5.10: R1509, R1512, R1513
     /// MS-OXCSTOR 2.2.1.1.1: R1059
-    /// MS-OXCSTOR 3.2.5.1.1: R795
     fn read_flags_go_on_step_by_step_for_who_supports_it(rig: &Rig) -> Result {
         let id = full(rig, INBOX, "large", 300)?;
         let unread = || Ok::<_, Box<dyn std::error::Error + Send + Sync>>(
@@ -348,7 +347,7 @@ on_both! {
     }
 
     /// MS-OXCPRPT 2.2.23.1: R36601, R367
-    /// MS-OXCFOLD 3.1.5.2: R448, R44801
+    /// MS-OXCFOLD 3.1.5.2: R44801
     /// MS-OXCPRPT 3.2.5.20: R814, R59703
     fn what_is_cancelled_is_done_in_part(rig: &Rig) -> Result {
         let id = full(rig, INBOX, "large", 600)?;

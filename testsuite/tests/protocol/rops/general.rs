@@ -41,7 +41,33 @@ on_both! {
         Ok(())
     }
 
+    /// MS-OXCROPS 2: R3
+    /// MS-OXCROPS 2.1: R400001
+    /// MS-OXCROPS 6: R40005, R40009
+    fn numbers_have_their_lowest_octet_first(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let logon = client.logon;
+        // RopSize is 2 + 40 * 8 = 0x0142.
+        let rops: Vec<Rop> = (1..=40).map(|output| open_inbox(0, output)).collect();
+        let handles = [&[logon][..], &[NOBODY; 40]].concat();
+        let mut answer = client.ask_all(&rops, &handles);
+        for output in 1..=40 {
+            answer.head(0x02, output, code::SUCCESS);
+            answer.bytes(2);
+        }
+        answer.end();
+        let list = rops.iter().flat_map(|rop| rop.octets().to_vec()).collect::<Vec<u8>>();
+        let mut buffer = (list.len() as u16 + 2).to_le_bytes().to_vec();
+        buffer.extend_from_slice(&list);
+        handles.iter().for_each(|handle| buffer.extend_from_slice(&handle.0.to_le_bytes()));
+        let answer = client.transport.execute(&buffer, 4096)?;
+        assert_eq!(answer[..2], [0x42, 0x01]);
+        assert_eq!(answer.len(), 0x0142 + 41 * 4);
+        Ok(())
+    }
+
     /// MS-OXCROPS 2.2.2: R14, R18, R180001
+    /// MS-OXCROPS 6: R180005
     fn a_reserved_rop_fails_the_buffer(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         // 0x00, 0x28 and 0x3C are reserved.
@@ -71,6 +97,26 @@ on_both! {
         answer.head(0x17, 2, code::SUCCESS);
         answer.bytes(8);
         answer.end();
+        Ok(())
+    }
+
+    /// MS-OXCROPS 3.1.5.1.2: R4517, R4518
+    /// MS-OXCROPS 6: R469312, R20010
+    fn buffer_too_small_is_the_last_answer(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let logon = client.logon;
+        let table = client.open_folder(SpecialFolder::Inbox.id())?;
+        // RopGetPropertiesList, whose answer is longer than the room, and what comes after it.
+        let rops = [Rop::new(0x01, 1), Rop::new(0x09, 0), open_inbox(0, 1)];
+        let mut answer = client.ask_within(&rops, &[logon, table], 64);
+        assert_eq!(answer.u8(), 0xff);
+        let needed = answer.u16();
+        assert!(needed > 32, "SizeNeeded");
+        // The requests from there on come back as they were.
+        let left = [&[0x09, 0, 0, 0x02, 0, 0, 1][..], &wire(SpecialFolder::Inbox.id()), &[0]].concat();
+        assert_eq!(answer.rest(), left);
+        // The ROP before was executed, though it has no answer.
+        client.ask(Rop::new(0x09, 0), &[table]).only(0x09, 0, code::INVALID_OBJECT);
         Ok(())
     }
 

@@ -52,6 +52,24 @@ on_both! {
         Ok(())
     }
 
+    /// MS-OXCROPS 2.2.3.1.4: R114, R116, R119, R121, R127
+    fn logon_is_redirected(rig: &Rig) -> Result {
+        let mut client = rig.bare_client(ME)?;
+        let server = rig.store.server_dn()?;
+        let elsewhere = b"/o=Coffer/ou=x/cn=Configuration/cn=Servers/cn=OTHER\0";
+        // LogonFlags (Undercover, Ghosted), OpenFlags (PUBLIC), StoreState, EssdnSize, Essdn.
+        let rop = Rop::new(0xfe, 0).u8(0x06).u32(0x0000_0002).u32(0).sized(elsewhere);
+        let mut answer = client.ask(rop, &[NOBODY]);
+        answer.head(0xfe, 0, 0x0000_0478);
+        assert_eq!(answer.u8(), 0x06, "LogonFlags");
+        // ServerNameSize counts the null.
+        assert_eq!(usize::from(answer.u8()), server.len() + 1);
+        assert_eq!(answer.text8(), server);
+        assert_eq!(answer.handles, [NOBODY]);
+        answer.end();
+        Ok(())
+    }
+
     /// MS-OXCROPS 2.2.3.1.5: R130, R135
     fn logon_fails(rig: &Rig) -> Result {
         let mut client = rig.bare_client(ME)?;

@@ -3,6 +3,7 @@
 //! Requests are put together by hand and answers are taken apart by hand (`testsuite::octets`), in the order
 //! of the fields in the specification: nothing here shares a layout with the server.
 
+mod backoff;
 mod folder;
 mod general;
 mod logon;

@@ -26,6 +26,40 @@ on_both! {
         Ok(())
     }
 
+    /// MS-OXCROPS 2.2.14.3: R4432
+    /// MS-OXCROPS 2.2.14.3.1: R4436, R4438
+    /// MS-OXCROPS 3.1.5.1.3: R452201, R452202
+    fn pending(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let logon = client.logon;
+        // Of new messages in the whole store.
+        let answer = client.ask(Rop::new(0x29, 0).u8(1).u16(0x0004).u8(1), &[logon, NOBODY]);
+        let subscription = answer.handles[1];
+        answer.only(0x29, 1, code::SUCCESS);
+        let mut other = rig.client(ME)?;
+        for subject in ["one", "two"] {
+            message(&mut other, SpecialFolder::Inbox.id(), subject);
+        }
+        // Behind the answer of RopGetTransportFolder there is room for one RopNotify, and for RopPending.
+        let rop = Rop::new(0x6d, 0);
+        let mut answer = client.ask_within(&[rop.clone()], &[logon], 70);
+        answer.head(0x6d, 0, code::SUCCESS);
+        answer.bytes(8);
+        assert_eq!((answer.u8(), answer.u32()), (0x2a, subscription.0));
+        answer.bytes(21);
+        // RopId, SessionIndex.
+        assert_eq!((answer.u8(), answer.u16()), (0x6e, 0));
+        answer.end();
+        // What is left fits, so nothing is pending.
+        let mut answer = client.ask_within(&[rop], &[logon], 4096);
+        answer.head(0x6d, 0, code::SUCCESS);
+        answer.bytes(8);
+        assert_eq!((answer.u8(), answer.u32()), (0x2a, subscription.0));
+        answer.bytes(21);
+        answer.end();
+        Ok(())
+    }
+
     /// MS-OXCROPS 2.2.14.2: R4421
     /// MS-OXCROPS 2.2.14.2.1: R4425, R4427, R4429
     /// MS-OXCROPS 3.2.4.1: R453901

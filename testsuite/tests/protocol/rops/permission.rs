@@ -84,6 +84,50 @@ on_both! {
         Ok(())
     }
 
+    /// MS-OXCROPS 2.2.11.1.1.1: R3586
+    /// MS-OXCROPS 2.2.11.1.1
+    fn rule_data(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let inbox = inbox(&mut client);
+        // PidTagRuleActions: one block, OP_MARK_AS_READ, of nine octets behind its length.
+        let actions = [&1u16.to_le_bytes()[..], &9u16.to_le_bytes(), &[11], &[0; 8]].concat();
+        // Each is a PropertyTag and a PropertyValue; a condition that holds: RES_EXIST of PidTagMessageClass.
+        let exists = [&[8][..], &0x001a_001fu32.to_le_bytes()].concat();
+        let rop = Rop::new(0x41, 1).u8(1).u16(1);
+        // RuleDataFlags (ROW_ADD), PropertyValueCount
+        let rop = rop.u8(1).u16(6);
+        let rop = rop.u32(0x6676_0003).u32(10).u32(0x6677_0003).u32(1);
+        let rop = rop.u32(0x6679_00fd).bytes(&exists).u32(0x6680_00fe).bytes(&actions);
+        let rop = rop.u32(0x6681_001f).text16("RuleOrganizer").u32(0x6682_001f).text16("mine");
+        client.ask(rop, &[NOBODY, inbox]).only(0x41, 1, code::SUCCESS);
+        // RopGetRulesTable, RopSetColumns (PidTagRuleName), RopQueryRows.
+        let answer = client.ask(Rop::new(0x3f, 0).u8(1).u8(0x40), &[inbox, NOBODY]);
+        let table = answer.handles[1];
+        answer.only(0x3f, 1, code::SUCCESS);
+        let mut answer = client.ask(Rop::new(0x12, 0).u8(0).u16(1).u32(0x6682_001f), &[table]);
+        answer.head(0x12, 0, code::SUCCESS);
+        let mut answer = client.ask(Rop::new(0x15, 0).u8(0).u8(1).u16(9), &[table]);
+        answer.head(0x15, 0, code::SUCCESS);
+        assert_eq!((answer.u8(), answer.u16(), answer.u8()), (0x02, 1, 0), "Origin, RowCount");
+        assert_eq!(answer.text16(), "mine");
+        Ok(())
+    }
+
+    /// MS-OXCROPS 2.2.11.3: R3620
+    /// MS-OXCROPS 2.2.11.3.1: R3628
+    /// MS-OXCROPS 2.2.11.3.2: R3642, R3644, R3647
+    fn update_deferred_action_messages(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let logon = client.logon;
+        // ServerEntryIdSize, ServerEntryId, ClientEntryIdSize, ClientEntryId
+        let rop = || Rop::new(0x57, 1).sized(&[1; 21]).sized(&[2; 46]);
+        client.ask(rop(), &[NOBODY, logon]).only(0x57, 1, code::SUCCESS);
+        client.ask(rop(), &[NOBODY, NOBODY]).only(0x57, 1, code::NULL_OBJECT);
+        let inbox = inbox(&mut client);
+        client.ask(rop(), &[NOBODY, inbox]).only(0x57, 1, code::NOT_SUPPORTED);
+        Ok(())
+    }
+
     /// MS-OXCROPS 2.2.11.2: R3596
     /// MS-OXCROPS 2.2.11.2.1: R3604
     /// MS-OXCROPS 2.2.11.2.2: R3614

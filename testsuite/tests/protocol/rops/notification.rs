@@ -42,7 +42,7 @@ on_both! {
         }
         // Behind the answer of RopGetTransportFolder there is room for one RopNotify, and for RopPending.
         let rop = Rop::new(0x6d, 0);
-        let mut answer = client.ask_within(&[rop.clone()], &[logon], 70);
+        let mut answer = client.ask_within(std::slice::from_ref(&rop), &[logon], 70);
         answer.head(0x6d, 0, code::SUCCESS);
         answer.bytes(8);
         assert_eq!((answer.u8(), answer.u32()), (0x2a, subscription.0));

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use anyhow::{Result, bail, ensure};
 use mapi::{MessageId, tags};
-use mapi_session::{Error, MapiProp};
+use mapi_session::{Error, MapiProp, MsgStore};
 
 use super::Stage;
 use crate::soak::ground::{Ground, MESSAGES};
@@ -36,7 +36,7 @@ pub fn progress(ground: &Ground) -> Result<Stage> {
                 // What goes on ends, and the rest begins anew.
                 1 => drop(source.text(tags::DISPLAY_NAME)),
                 // It goes with its store.
-                2 => drop(store.take()),
+                2 => drop(store.take().map(MsgStore::logoff)),
                 _ => {}
             }
             ControlFlow::Continue(())

@@ -151,12 +151,17 @@ const RECLAIM_BYTES: u64 = 128 << 20;
 const SEPARATED_BYTES: u32 = 2048;
 
 impl FjallBackend {
-    /// Opens the files, without what a failed write left in the journals.
+    /// Opens the files, without what a failed write left in the journals; those that are open are closed first.
+    ///
+    /// INVARIANT: who opens them takes the state first and then the files, and keeps both until they are open: readers
+    /// wait for that, and never meet files that are closed for a moment.
     fn open(&self) -> Result<()> {
         let mut state = self.state.lock();
         if state.shut_down {
             return Err(Error::Closed);
         }
+        let mut files = self.open.write();
+        close(files.take(), &self.path)?;
         if self.path.exists() {
             journal::repair(&self.path, state.keep_below)?;
         }
@@ -166,7 +171,7 @@ impl FjallBackend {
             opened.unwrap_or_else(|_| Err(failure("it panicked while opening its files")))?;
         state.number += 1;
         state.keep_below = None;
-        *self.open.write() = Some(Open {
+        *files = Some(Open {
             snapshots: Mutex::new(Snapshots {
                 newest: Arc::new(database.snapshot()),
                 older: Vec::new(),
@@ -208,15 +213,9 @@ impl FjallBackend {
         Ok((database, spaces.into_iter().collect::<Result<_>>()?))
     }
 
-    /// Closes the files, and empties the journals if all that they hold is in tables: so the next
-    /// open need not read them.
     fn close_files(&self) -> Result<()> {
-        let Some(open) = self.open.write().take() else {
-            return Ok(());
-        };
-        let flushed = open.is_flushed();
-        drop(open);
-        if flushed { journal::clear(&self.path) } else { Ok(()) }
+        let open = self.open.write().take();
+        close(open, &self.path)
     }
 
     fn with_open<T>(&self, work: impl FnOnce(&Open) -> Result<T>) -> Result<T> {
@@ -444,13 +443,14 @@ impl Backend for FjallBackend {
     }
 
     fn write(&self, writes: &Writes) -> Result<(), WriteFailure> {
+        // INVARIANT: before the files, as everywhere: who compacts has it and waits for all who hold them.
+        let _writing = self.writing.lock();
         let open = self.open.read();
         let Some(open) = &*open else {
             return Err(WriteFailure::Poisoned(failure("it is not open")));
         };
         let failed = |error| self.write_failure(error);
         open.wait_for_worker().map_err(failed)?;
-        let _writing = self.writing.lock();
         // fjall syncs the journal before it makes the batch visible.
         let mut batch = OwnedWriteBatch::with_capacity(open.database.clone(), writes.len())
             .durability(Some(PersistMode::SyncData));
@@ -476,6 +476,8 @@ impl Backend for FjallBackend {
     }
 
     fn recover(&self) -> Result<()> {
+        // Who compacts opens the files as well.
+        let _writing = self.writing.lock();
         let open = self.open.write().take();
         if let Some(open) = &open {
             // Not fjall's visible number: a flush may have raised it beyond the failed batch's.
@@ -511,7 +513,6 @@ impl Backend for FjallBackend {
         if newest.is_some() {
             self.state.lock().keep_below = newest;
         }
-        self.close_files()?;
         // A fresh database knows of no snapshot that holds back the removal of old versions.
         self.open()?;
         self.with_open(|open| {
@@ -554,6 +555,14 @@ impl Backend for FjallBackend {
         gauges.journal_bytes = journal_bytes(&self.path);
         gauges.disk_bytes = tables + gauges.journal_bytes;
     }
+}
+
+/// Closes files, and empties the journals if all that they hold is in tables: so the next open need not read them.
+fn close(open: Option<Open>, path: &Path) -> Result<()> {
+    let Some(open) = open else { return Ok(()) };
+    let flushed = open.is_flushed();
+    drop(open);
+    if flushed { journal::clear(path) } else { Ok(()) }
 }
 
 fn create_options(space: Space) -> KeyspaceCreateOptions {

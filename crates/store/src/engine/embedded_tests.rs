@@ -422,3 +422,33 @@ fn after_a_failed_write_the_engine_opens_again_below_its_users() {
     let found: Vec<_> = found.unwrap().into_iter().map(|(key, _)| key).collect();
     assert_eq!(found, [&b"before"[..], b"n\x01", b"n\x02", b"n\x03"]);
 }
+
+/// A compaction closes the files and opens them again: neither who writes then nor who reads may notice, nor may the
+/// writer take the files for lost and open them a second time.
+#[test]
+fn who_works_during_a_compaction_waits_for_it() {
+    let temporary = tempfile::tempdir().unwrap();
+    let engine = open(temporary.path());
+    committed(&engine, b"before", b"value");
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (engine, over) = (&engine, &over);
+        scope.spawn(move || {
+            for round in 0..20u32 {
+                committed(engine, &round.to_be_bytes(), b"value");
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        scope.spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                assert_eq!(engine.get(Space::Mailbox, b"before").unwrap().unwrap(), "value");
+            }
+        });
+        while !over.load(Ordering::Relaxed) {
+            engine.compact().unwrap();
+        }
+    });
+    assert_eq!(engine.gauges().reopened, 0);
+    let found = engine.scan(Space::Mailbox, &KeyRange::all(), Direction::Forward, 300).unwrap();
+    assert_eq!(found.len(), 21);
+}

@@ -128,6 +128,16 @@ impl ServerObject {
         Ok((answer, object))
     }
 
+    /// Runs a ROP that opens an object with the same owner.
+    pub(crate) fn open_beside(
+        &self,
+        request: RopRequest,
+        kind: &'static str,
+    ) -> Result<(RopResponse, ServerObject)> {
+        let owner = self.owner.as_ref().ok_or(Error::InvalidArgument("a store has no owner"))?;
+        self.open_under(owner, request, kind)
+    }
+
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }

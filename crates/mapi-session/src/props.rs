@@ -11,9 +11,10 @@ use mapi::{
 use mapi_rop::RopRequest;
 use mapi_rop::parts::{Flagged, SizedValues};
 use mapi_rop::property::{
-    DeletePropertiesRequest, GetNamesFromPropertyIdsRequest, GetPropertiesAllRequest,
-    GetPropertiesSpecificRequest, GetPropertyIdsFromNamesRequest, NameFlags, QueryNamedFlags,
-    QueryNamedPropertiesRequest, SetPropertiesRequest,
+    CopyFlags, CopyPropertiesRequest, CopyToRequest, DeletePropertiesRequest,
+    GetNamesFromPropertyIdsRequest, GetPropertiesAllRequest, GetPropertiesSpecificRequest,
+    GetPropertyIdsFromNamesRequest, NameFlags, QueryNamedFlags, QueryNamedPropertiesRequest,
+    SetPropertiesRequest,
 };
 use mapi_rop::stream::StreamMode;
 
@@ -242,6 +243,55 @@ pub trait MapiProp: HasObject {
         Ok(answer!(outcome, QueryNamedProperties).properties)
     }
 
+    /// Copies all properties but the excluded ones onto an object of the same kind and store, and with
+    /// `sub_objects` what stands under it: recipients and attachments of a message ([MS-OXCPRPT] 2.2.11). Returns
+    /// what could not be copied. The destination has to be saved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a destination in another store.
+    fn copy_to(
+        &self,
+        destination: &impl MapiProp,
+        excluded: &[PropertyTag],
+        sub_objects: bool,
+        flags: CopyFlags,
+    ) -> Result<Vec<PropertyProblem>>
+    where
+        Self: Sized,
+    {
+        let request = CopyToRequest {
+            want_asynchronous: false,
+            want_sub_objects: sub_objects,
+            flags,
+            excluded: excluded.to_vec().into(),
+        };
+        let outcome = self.object().call_onto(RopRequest::CopyTo(request), destination.object());
+        Ok(answer!(outcome, CopyTo).problems.items)
+    }
+
+    /// Copies, or with [`CopyFlags::MOVE`] moves, some properties onto an object of the same store
+    /// ([MS-OXCPRPT] 2.2.10). Returns what could not be copied. The destination has to be saved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a destination in another store.
+    fn copy_properties(
+        &self,
+        destination: &impl MapiProp,
+        tags: &[PropertyTag],
+        flags: CopyFlags,
+    ) -> Result<Vec<PropertyProblem>>
+    where
+        Self: Sized,
+    {
+        let request =
+            CopyPropertiesRequest { want_asynchronous: false, flags, tags: tags.to_vec().into() };
+        let outcome =
+            self.object().call_onto(RopRequest::CopyProperties(request), destination.object());
+        Ok(answer!(outcome, CopyProperties).problems.items)
+    }
+
     /// A string or binary property as a stream, to be read.
     ///
     /// # Errors
@@ -255,6 +305,11 @@ pub trait MapiProp: HasObject {
     /// [`Stream::commit`], or when the object is saved.
     fn create_stream(&self, tag: PropertyTag) -> Result<Stream> {
         Stream::open(self.object(), tag, StreamMode::Create)
+    }
+
+    /// A string or binary property as a stream, to be read and written in place.
+    fn edit_stream(&self, tag: PropertyTag) -> Result<Stream> {
+        Stream::open(self.object(), tag, StreamMode::ReadWrite)
     }
 
     #[doc(hidden)]

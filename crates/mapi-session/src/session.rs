@@ -9,7 +9,7 @@ use mapi::{PropertyRow, PropertyTag, tags};
 use mapi_rop::logon::{LogonFlags, LogonOpenFlags, LogonRequest};
 
 use crate::connection::Connection;
-use crate::{Error, MessageStoreProvider, MsgStore, Profile, Result, Row, entry_ids};
+use crate::{Error, MessageStoreProvider, MsgStore, Profile, PublicStore, Result, Row, entry_ids};
 
 /// A session of a user: log on with a [`Profile`], open message stores.
 ///
@@ -150,6 +150,17 @@ impl Session {
             true => Ok(self.entry_id_of(0, mailbox_dn)),
             false => Err(Error::InvalidArgument("a mailbox's distinguished name is ASCII")),
         }
+    }
+
+    /// Opens the organisation's public folders on the default service.
+    ///
+    /// # Errors
+    ///
+    /// The store's code where there are none, or where the user may not see them.
+    pub fn open_public_store(&self) -> Result<PublicStore> {
+        let service = self.services.first().ok_or(Error::NoDefaultStore)?;
+        let entry_id = StoreEntryId::public(&service.provider.display_name()).to_wire();
+        PublicStore::open(&service.connection, entry_id)
     }
 
     /// Sends the releases that wait for the next request, to every service. Needed only by who watches

@@ -10,7 +10,7 @@ use mapi_rop::folder::{OpenFolderFlags, OpenFolderRequest};
 use mapi_rop::irregular::LogonResponse;
 use mapi_rop::logon::{
     GetReceiveFolderRequest, IdFromLongTermIdRequest, LogonRequest, LongTermIdFromIdRequest,
-    PrivateLogon, RECEIVE_FOLDER_COLUMNS, SetReceiveFolderRequest, SpecialFolder,
+    RECEIVE_FOLDER_COLUMNS, SetReceiveFolderRequest, SpecialFolder, SpecialFolders,
 };
 use mapi_rop::transport::AbortSubmitRequest;
 use mapi_rop::{Empty, Handle, RopRequest};
@@ -47,8 +47,18 @@ pub struct MsgStore {
 
 /// What a logon told about the store. Everything opened from it knows it.
 pub(crate) struct StoreInfo {
-    logon: PrivateLogon,
-    entry_id: Vec<u8>,
+    pub(crate) kind: StoreKind,
+    pub(crate) folders: SpecialFolders,
+    /// What stands for `replica_guid` in short ids.
+    pub(crate) replica: ReplId,
+    pub(crate) replica_guid: Guid,
+    pub(crate) entry_id: Vec<u8>,
+}
+
+/// Whose folders they are: their entry ids say it.
+pub(crate) enum StoreKind {
+    Mailbox(Guid),
+    Public,
 }
 
 /// What [`MsgStore::open_entry`] opened.
@@ -66,27 +76,18 @@ impl MsgStore {
         request: LogonRequest,
         entry_id: Vec<u8>,
     ) -> Result<MsgStore> {
-        let life = connection.releases().begin_logon()?;
-        let columns: Arc<[PropertyTag]> = Arc::from([]);
-        let outcome =
-            connection.execute(&life, RopRequest::Logon(request), &[Handle::NONE], &columns);
-        let (answer, handle) = match outcome {
-            Ok(opened) => opened,
-            Err(error) => {
-                connection.releases().end_logon(&life, Handle::NONE);
-                return Err(error);
-            }
+        let (object, answer) = log_on(connection, request)?;
+        let LogonResponse::Private(logon) = answer else {
+            return Err(Error::Protocol("a public folder store instead of a mailbox".into()));
         };
-        // From here on the object releases the logon whatever happens.
-        let object = Arc::new(ServerObject::logon(connection.clone(), life, handle));
-        match answer!(Ok::<_, Error>(answer), Logon) {
-            LogonResponse::Private(logon) => {
-                Ok(MsgStore { object, info: Arc::new(StoreInfo { logon: *logon, entry_id }) })
-            }
-            LogonResponse::Public(_) => {
-                Err(Error::Protocol("a public folder store instead of a mailbox".into()))
-            }
-        }
+        let info = StoreInfo {
+            kind: StoreKind::Mailbox(logon.mailbox_guid),
+            folders: logon.folders,
+            replica: logon.replica,
+            replica_guid: logon.replica_guid,
+            entry_id,
+        };
+        Ok(MsgStore { object, info: Arc::new(info) })
     }
 
     /// The store's entry id, for [`crate::Session::open_msg_store`].
@@ -96,7 +97,10 @@ impl MsgStore {
 
     /// The mailbox's GUID, which stands in the entry ids of its folders and messages.
     pub fn mailbox_guid(&self) -> Guid {
-        self.info.logon.mailbox_guid
+        match self.info.kind {
+            StoreKind::Mailbox(guid) => guid,
+            StoreKind::Public => Guid::NULL,
+        }
     }
 
     /// Hears of what happens in the store from now on, until the subscription is dropped.
@@ -310,17 +314,21 @@ impl MsgStore {
 
 impl StoreInfo {
     pub(crate) fn special_folder_id(&self, which: SpecialFolder) -> FolderId {
-        self.logon.folders[which]
+        self.folders[which]
     }
 
     /// The mailbox's own ids need no question to the server.
     fn replica_of(&self, id: LongTermId) -> Option<ReplId> {
-        (id.replica == self.logon.replica_guid).then_some(self.logon.replica)
+        (id.replica == self.replica_guid).then_some(self.replica)
     }
 
     pub(crate) fn folder_entry_id(&self, object: &ServerObject, id: FolderId) -> Result<Vec<u8>> {
         let folder = self.long_term_id(object, id.replica, id.counter, id.into())?;
-        Ok(FolderEntryId::private(self.logon.mailbox_guid, folder).to_wire())
+        Ok(match self.kind {
+            StoreKind::Mailbox(guid) => FolderEntryId::private(guid, folder),
+            StoreKind::Public => FolderEntryId::public(folder),
+        }
+        .to_wire())
     }
 
     pub(crate) fn message_entry_id(
@@ -331,18 +339,22 @@ impl StoreInfo {
     ) -> Result<Vec<u8>> {
         let folder = self.long_term_id(object, folder.replica, folder.counter, folder.into())?;
         let message = self.long_term_id(object, id.replica, id.counter, id.into())?;
-        Ok(MessageEntryId::private(self.logon.mailbox_guid, folder, message).to_wire())
+        Ok(match self.kind {
+            StoreKind::Mailbox(guid) => MessageEntryId::private(guid, folder, message),
+            StoreKind::Public => MessageEntryId::public(folder, message),
+        }
+        .to_wire())
     }
 
-    fn long_term_id(
+    pub(crate) fn long_term_id(
         &self,
         object: &ServerObject,
         replica: ReplId,
         counter: mapi::GlobalCounter,
         id: mapi_rop::parts::ObjectId,
     ) -> Result<LongTermId> {
-        if replica == self.logon.replica {
-            return Ok(LongTermId::new(self.logon.replica_guid, counter));
+        if replica == self.replica {
+            return Ok(LongTermId::new(self.replica_guid, counter));
         }
         Ok(answer!(
             object.call(RopRequest::LongTermIdFromId(LongTermIdFromIdRequest { id })),
@@ -350,6 +362,26 @@ impl StoreInfo {
         )
         .long_term_id)
     }
+}
+
+/// Logs on, and owns the logon from then on.
+pub(crate) fn log_on(
+    connection: &Arc<Connection>,
+    request: LogonRequest,
+) -> Result<(Arc<ServerObject>, LogonResponse)> {
+    let life = connection.releases().begin_logon()?;
+    let columns: Arc<[PropertyTag]> = Arc::from([]);
+    let outcome = connection.execute(&life, RopRequest::Logon(request), &[Handle::NONE], &columns);
+    let (answer, handle) = match outcome {
+        Ok(opened) => opened,
+        Err(error) => {
+            connection.releases().end_logon(&life, Handle::NONE);
+            return Err(error);
+        }
+    };
+    // From here on the object releases the logon whatever happens.
+    let object = Arc::new(ServerObject::logon(connection.clone(), life, handle));
+    Ok((object, answer!(Ok::<_, Error>(answer), Logon)))
 }
 
 pub(crate) fn open_folder(

@@ -7,8 +7,8 @@ use mapi::PropertyTag;
 use mapi_rop::RopRequest;
 use mapi_rop::irregular::ReadStreamRequest;
 use mapi_rop::stream::{
-    CopyToStreamRequest, OpenStreamRequest, SeekStreamRequest, SetStreamSizeRequest, StreamMode,
-    StreamOrigin, WriteStreamRequest,
+    CopyToStreamRequest, OpenStreamRequest, RegionRequest, SeekStreamRequest, SetStreamSizeRequest,
+    StreamMode, StreamOrigin, WriteStreamRequest,
 };
 
 use crate::object::{ServerObject, answer};
@@ -98,6 +98,38 @@ impl Stream {
         let request = CopyToStreamRequest { byte_count: most };
         let outcome = self.object.call_onto(RopRequest::CopyToStream(request), &other.object);
         Ok(answer!(outcome, CopyToStream).written)
+    }
+
+    /// A second stream over the same bytes, with a position of its own that begins where this one's is
+    /// ([MS-OXCPRPT] 2.2.27). What one writes, the other reads.
+    pub fn try_clone(&mut self) -> Result<Stream> {
+        self.send()?;
+        self.rewind_ahead()?;
+        let (answer, object) =
+            self.object.open_beside(RopRequest::CloneStream(Default::default()), "the stream")?;
+        answer!(Ok::<_, Error>(answer), CloneStream);
+        Ok(Stream { object, ahead: Vec::new(), used: 0, behind: Vec::new() })
+    }
+
+    /// Keeps other sessions from a region of the property: from writing into it, and without `readers` from
+    /// reading in it ([MS-OXCPRPT] 2.2.24). It ends with [`Stream::unlock_region`], and with the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`mapi::ErrorCode::ACCESS_DENIED`] if somebody else holds some of it.
+    pub fn lock_region(&mut self, offset: u64, size: u64, readers: bool) -> Result<()> {
+        self.send()?;
+        let request = RegionRequest { offset, size, flags: readers.into() };
+        answer!(self.object.call(RopRequest::LockRegionStream(request)), LockRegionStream);
+        Ok(())
+    }
+
+    /// Ends what [`Stream::lock_region`] began, with the same arguments ([MS-OXCPRPT] 2.2.25).
+    pub fn unlock_region(&mut self, offset: u64, size: u64, readers: bool) -> Result<()> {
+        self.send()?;
+        let request = RegionRequest { offset, size, flags: readers.into() };
+        answer!(self.object.call(RopRequest::UnlockRegionStream(request)), UnlockRegionStream);
+        Ok(())
     }
 
     /// Releases the stream and waits until that has been sent. Nothing is committed.

@@ -9,6 +9,7 @@ use std::time::Duration;
 // The locks of the store: its table of waiting threads grows with the threads of the process that have ever waited,
 // and these do when they start.
 use parking_lot::{Condvar, Mutex};
+use store::engine::garbage;
 
 /// Runs one cycle. The number goes up by one from cycle to cycle of a thread, and threads begin at
 /// different ones, so that at any moment they do different things.
@@ -231,8 +232,14 @@ impl Shared {
             if state.failure.is_some() || done >= state.share(index) {
                 if ready_to != state.bound {
                     ready_to = state.bound;
+                    drop(state);
+                    // What it has put aside would be counted as left behind.
+                    garbage::hand_in();
+                    state = self.lock();
                     state.ready += 1;
                     self.idle.notify_all();
+                    // The end may have come meanwhile.
+                    continue;
                 }
                 self.work.wait(&mut state);
                 continue;

@@ -12,7 +12,7 @@ use mapi_server::http::{Config, Running, Server};
 use mapi_server::limits::Limit;
 use mapi_server::{Control, Kind, Limits, Options, Processor};
 use mapi_session::{Fuse, Http, Loopback, Profile};
-use store::engine::{Faults, FaultyEngine, FjallEngine};
+use store::engine::{Faults, FaultyEngine, FjallEngine, garbage};
 use store::{NewAccount, Store, StoreOptions};
 
 use super::SoakArgs;
@@ -211,8 +211,12 @@ impl Target {
     pub fn trim(&self) -> Result<()> {
         let Target::Local(local) = self else { return Ok(()) };
         local.store.finish_removals()?;
-        for address in std::iter::once(USER.into()).chain((0..OTHERS).map(other)) {
-            let Some(account) = local.store.account_by_address(&address)? else { continue };
+        let named = std::iter::once(USER.into()).chain((0..OTHERS).map(other));
+        let mut accounts: Vec<_> =
+            named.map(|address: String| local.store.account_by_address(&address)).collect();
+        accounts.push(local.store.public_folders());
+        for account in accounts {
+            let Some(account) = account? else { continue };
             let mailbox = local.store.mailbox(account.mailbox)?;
             let latest = store::mailbox::changes::latest(&mailbox)?;
             while store::mailbox::changes::trim(&mailbox, latest, 1000)? > 0 {}
@@ -250,6 +254,7 @@ impl Target {
         }
         // Which sixteen views of a mailbox are kept without users is chance with many threads.
         local.store.forget_idle_views();
+        garbage::collect();
         if !compact {
             return Ok(None);
         }
@@ -324,16 +329,13 @@ impl Local {
         }
     }
 
-    /// Compacts the engine, in a thread of its own: what the engine's write buffers free is put aside by each
-    /// thread (crossbeam's epochs) and let go when the thread has ended and others have read for a while.
+    /// Compacts the engine, in a thread of its own: what the engine's write buffers free is handed in when the
+    /// thread ends.
     fn forget_garbage(&self) -> Result<()> {
-        const READS: usize = 1000;
         let store = self.store.clone();
         let compacting = std::thread::spawn(move || store.compact());
         compacting.join().map_err(|_| anyhow::anyhow!("a compaction panicked"))??;
-        for _ in 0..READS {
-            self.store.account_by_address(USER)?;
-        }
+        garbage::collect();
         Ok(())
     }
 

@@ -28,6 +28,7 @@ mod embedded;
 mod embedded_tests;
 mod error;
 mod faulty;
+pub mod garbage;
 mod group;
 mod journal;
 mod memory;

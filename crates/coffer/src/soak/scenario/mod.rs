@@ -2,12 +2,14 @@
 //! table of docs/soak.md take theirs; one file a family.
 
 mod backup;
+mod copy;
 mod hostile;
 mod limits;
 mod local;
 mod notify;
 mod permission;
 mod progress;
+mod public;
 mod read;
 mod rule;
 mod store;
@@ -225,6 +227,18 @@ pub static SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
+        name: "public-folders",
+        about: "logs on to the public folders, reads the hierarchy and a folder, posts there and deletes it, \
+                marks messages read, takes the user's read state and sets it again, and logs off by turns \
+                under a table",
+        rows: &[39],
+        writes: true,
+        needs: Needs::Store,
+        share: 4,
+        set: public::public_folders,
+        ..PLAIN
+    },
+    Scenario {
         name: "attachments",
         about: "opens a message's attachment table, its attachments and their streams, and the message \
                 embedded in one",
@@ -315,6 +329,17 @@ pub static SCENARIOS: &[Scenario] = &[
         writes: true,
         share: 4,
         set: |_| Stage::new(write::relocate),
+        ..PLAIN
+    },
+    Scenario {
+        name: "copies",
+        about: "copies a message with what is attached onto another, moves a property onto a third, writes and \
+                reads through a stream and its clone, locks regions of a stream against a second session, and \
+                lets all go, every fourth time after a save",
+        rows: &[50, 54],
+        writes: true,
+        share: 4,
+        set: copy::copies,
         ..PLAIN
     },
     Scenario {

@@ -22,7 +22,9 @@ pub fn permissions(ground: &Ground) -> Result<Stage> {
     };
     let owner = account(&other(OTHERS - 1))?;
     let delegate = Member::Account(account(USER)?.mailbox_guid);
-    let third = permission::entry_id(&account(&other(0))?);
+    let third = account(&other(0))?;
+    let added = Member::Account(third.mailbox_guid);
+    let third = permission::entry_id(&third);
     let mailbox = store.mailbox(owner.mailbox)?;
     let make = |thread: usize| -> Result<FolderId> {
         let new = NewFolder { display_name: format!("shared {thread}"), ..NewFolder::default() };
@@ -33,6 +35,10 @@ pub fn permissions(ground: &Ground) -> Result<Stage> {
         let id = folders[visit.thread];
         let grant = |change| permission::modify(&mailbox, id, Mode::default(), &[change]);
         grant(Change::Add(delegate, GRANTED))?;
+        if visit.ground.mode != crate::soak::mode::Mode::Plain {
+            // What a broken cycle left.
+            grant(Change::Remove(added))?;
+        }
         let session = visit.session()?;
         let entry = session.create_store_entry_id(&owner.legacy_dn)?;
         let opened = session.open_msg_store(&entry, OpenFlags::default())?;

@@ -37,7 +37,8 @@ struct Queue {
 
 impl Pool {
     /// Starts `threads` threads; at most `limit` jobs wait for one. Each runs `prepare` first: what a thread
-    /// keeps for itself is there from the start then, and not when chance first gives it such a job.
+    /// keeps for itself is there from the start then, and not when chance first gives it such a job. Each runs `rest`
+    /// when it has no other job, to give back what it put aside.
     ///
     /// # Errors
     /// The operating system starts no more threads.
@@ -46,6 +47,7 @@ impl Pool {
         threads: usize,
         limit: usize,
         prepare: impl Fn() + Send + Sync + 'static,
+        rest: fn(),
     ) -> std::io::Result<Pool> {
         let prepare = Arc::new(prepare);
         let threads = threads.max(1);
@@ -58,7 +60,7 @@ impl Pool {
             pool.threads.push(thread.spawn(move || {
                 prepare();
                 drop(prepare);
-                work(&shared, number);
+                work(&shared, number, rest);
             })?);
         }
         Ok(pool)
@@ -101,7 +103,8 @@ impl Drop for Pool {
     }
 }
 
-fn work(shared: &Shared, number: usize) {
+fn work(shared: &Shared, number: usize, rest: fn()) {
+    let mut rested = false;
     loop {
         let mut queue = shared.queue.lock();
         let job = loop {
@@ -113,10 +116,16 @@ fn work(shared: &Shared, number: usize) {
             if queue.ended {
                 return;
             }
+            if !rested {
+                rested = true;
+                parking_lot::MutexGuard::unlocked(&mut queue, rest);
+                continue;
+            }
             queue.idle.push(number);
             shared.wakers[number].wait(&mut queue);
         };
         drop(queue);
+        rested = false;
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
             tracing::error!("a job of the pool panicked");
         }
@@ -131,7 +140,7 @@ mod tests {
 
     #[test]
     fn runs_jobs_survives_a_panic_and_ends() {
-        let pool = Pool::start("test", 2, 8, || {}).unwrap();
+        let pool = Pool::start("test", 2, 8, || {}, || {}).unwrap();
         let (send, receive) = mpsc::channel();
         pool.submit(|| panic!("on purpose")).unwrap();
         for number in 0..4 {
@@ -145,8 +154,25 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_without_a_job_rests_once() {
+        static RESTS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let rest = || drop(RESTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let pool = Pool::start("test", 1, 8, || {}, rest).unwrap();
+        let (send, receive) = mpsc::channel();
+        pool.submit(move || send.send(()).unwrap()).unwrap();
+        receive.recv().unwrap();
+        let rests = || RESTS.load(std::sync::atomic::Ordering::Relaxed);
+        while rests() == 0 {
+            std::thread::yield_now();
+        }
+        drop(pool);
+        // Before the job and after it.
+        assert!(rests() <= 2, "{}", rests());
+    }
+
+    #[test]
     fn a_full_queue_refuses() {
-        let pool = Pool::start("test", 1, 1, || {}).unwrap();
+        let pool = Pool::start("test", 1, 1, || {}, || {}).unwrap();
         let (release, hold) = mpsc::channel::<()>();
         let (started, running) = mpsc::channel();
         pool.submit(move || {
@@ -155,8 +181,8 @@ mod tests {
         })
         .unwrap();
         running.recv().unwrap();
-        pool.submit(|| {}).unwrap();
-        assert_eq!(pool.submit(|| {}), Err(NoRoom));
+        pool.submit(|| {}, || {}).unwrap();
+        assert_eq!(pool.submit(|| {}, || {}), Err(NoRoom));
         drop(release);
     }
 }

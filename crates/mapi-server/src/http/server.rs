@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use store::Store;
+use store::engine::garbage::hand_in;
 
 use super::admission::Admission;
 use super::auth::{Authenticator, QUEUE};
@@ -150,7 +151,8 @@ impl Server {
             let store = store.clone();
             move || store.meet_engine()
         };
-        let verifiers = Pool::start("coffer-verify", config.verifiers, QUEUE, meet_engine.clone())?;
+        let verifiers =
+            Pool::start("coffer-verify", config.verifiers, QUEUE, meet_engine.clone(), hand_in)?;
         let admission = Arc::new(Admission::new(config.request_memory));
         let (end, ending) = watch::channel(false);
         let processor = Processor::new(store, config.options.clone());
@@ -162,7 +164,13 @@ impl Server {
             config.realm.clone(),
         );
         let shared = Arc::new(Shared {
-            workers: Pool::start("coffer-rops", config.workers, config.queue, meet_engine)?,
+            workers: Pool::start(
+                "coffer-rops",
+                config.workers,
+                config.queue,
+                meet_engine,
+                hand_in,
+            )?,
             processor: Arc::clone(&processor),
             authenticator: Arc::new(authenticator),
             connections: Connections::new(Arc::clone(&processor.ledger)),

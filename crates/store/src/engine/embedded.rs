@@ -27,7 +27,7 @@ use super::power_loss::Recorder;
 use super::room::Room;
 use super::{
     Basis, Batch, Direction, Engine, Epoch, Error, Gauges, Key, KeyRange, KeyValue, MailboxNumber,
-    Options, Page, Reader, Result, Space, Ticket, Value, journal,
+    Options, Page, Reader, Result, Space, Ticket, Value, garbage, journal,
 };
 
 /// The engine in a data directory.
@@ -502,6 +502,7 @@ impl Backend for FjallBackend {
             open.advance();
             Ok(open.spaces.iter().any(|space| space.sealed_memtable_count() > 0))
         });
+        garbage::hand_in();
         give_memory_back();
         again
     }

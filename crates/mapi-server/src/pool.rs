@@ -181,8 +181,8 @@ mod tests {
         })
         .unwrap();
         running.recv().unwrap();
-        pool.submit(|| {}, || {}).unwrap();
-        assert_eq!(pool.submit(|| {}, || {}), Err(NoRoom));
+        pool.submit(|| {}).unwrap();
+        assert_eq!(pool.submit(|| {}), Err(NoRoom));
         drop(release);
     }
 }

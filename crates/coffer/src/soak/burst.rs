@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use mapi::{SortOrder, SortOrderSet, tags};
-use mapi_session::{Folder, MapiProp, Session};
+use mapi_session::{EventKinds, Folder, MapiProp, RecipientKind, Scope, Session};
 use serde::Serialize;
+use store::folder::NewFolder;
+use store::search::NewCriteria;
+use store::{SpecialFolder, Store};
 
 use super::args::SoakArgs;
 use super::judge::Sample;
 use super::probe::Probe;
 use super::scenario;
-use super::target::{Purpose, Target, basic};
+use super::target::{Purpose, Target, USER, basic};
 use super::wire::Wire;
 use crate::maintain::Maintenance;
 
@@ -49,6 +52,9 @@ pub fn run(args: &SoakArgs) -> Result<ExitCode> {
     let mut probes = target.probes(args)?;
     let target = Arc::new(target);
     let folder = fill(&target)?;
+    if let Target::Local(local) = &*target {
+        search(&local.store, folder)?;
+    }
     // Every way was gone once, alone: what a process keeps for itself is there before the burst.
     client(&target, folder, 0)?;
     crate::alloc::trim();
@@ -157,8 +163,67 @@ fn write(folder: &Folder, number: usize) -> Result<()> {
     Ok(())
 }
 
-/// What a client does in the burst: a refused logon, tables in several orders, all messages of a page, and a
-/// large stream.
+/// Subscriptions that hear of all that the others do, and are let go with what nobody read; categories, each other one
+/// of them expanded; and a message to oneself, which is deleted when it has come.
+fn watch_and_send(session: &Session, folder: &Folder, number: usize) -> Result<()> {
+    let store = session.open_default_msg_store()?;
+    let subject = format!("To oneself, {number}, in the burst");
+    let inbox = store.inbox()?;
+    let whole = store.subscribe(EventKinds::ALL, Scope::Store)?;
+    let inside = store.subscribe(EventKinds::ALL, Scope::Folder(inbox.id()))?;
+    let table = folder.contents_table()?.with_columns(&[tags::INST_ID, tags::ROW_TYPE])?;
+    let orders = vec![
+        SortOrder::ascending(tags::SUBJECT),
+        SortOrder::ascending(tags::MESSAGE_DELIVERY_TIME),
+    ];
+    table.sort(&SortOrderSet { orders, categories: 1, expanded: 0 })?;
+    for head in table.query_rows(100)?.iter().step_by(2) {
+        let id = head.get(tags::INST_ID).and_then(|id| id.as_i64()).context("no category")?;
+        table.expand(id)?;
+    }
+    let own = scenario::own_dn(&store)?;
+    let message = store.drafts()?.create_message()?;
+    message.set(tags::SUBJECT, subject.as_str())?;
+    message.set(tags::BODY, "A line of text.\r\n".repeat(600).as_str())?;
+    message.add_recipient(RecipientKind::To, &own, &own)?;
+    message.save()?;
+    message.submit_and_delete()?;
+    let begun = Instant::now();
+    loop {
+        let rows = inbox.contents_table()?.with_columns(&[tags::MID, tags::SUBJECT])?;
+        let found = rows.rows().find_map(|row| {
+            let row = row.ok()?;
+            let mine = row.text(tags::SUBJECT).is_some_and(|text| text == subject);
+            mine.then(|| row.integer(tags::MID)).flatten()
+        });
+        if let Some(id) = found {
+            inbox.hard_delete_messages(&[mapi::MessageId::from_i64(id)])?;
+            break;
+        }
+        ensure!(begun.elapsed() < AFTER, "a message to oneself does not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop((store, whole, inside));
+    Ok(())
+}
+
+/// A search folder over the folder that all read: it is kept as long as the store.
+fn search(store: &Store, folder: mapi::FolderId) -> Result<()> {
+    let account = store.account_by_address(USER)?.context("an account of the soak is gone")?;
+    let mailbox = store.mailbox(account.mailbox)?;
+    let new = NewFolder { display_name: "burst".into(), search: true, ..NewFolder::default() };
+    let found = store::folder::create(&mailbox, SpecialFolder::Search.id(), &new)?.id;
+    let criteria = NewCriteria {
+        restriction: Some(mapi::Restriction::Exist { tag: tags::SUBJECT }),
+        folders: Some(vec![folder, SpecialFolder::Inbox.id()]),
+        recursive: false,
+        fixed: false,
+    };
+    Ok(store::search::set(&mailbox, found, &criteria)?)
+}
+
+/// What a client does in the burst: a refused logon, tables in several orders, all messages of a page,
+/// subscriptions, categories, a message to oneself, and a large stream.
 fn client(target: &Target, folder: mapi::FolderId, number: usize) -> Result<()> {
     let mut wire = Wire::connect(&target.address()?)?;
     wire.authorization = basic("nobody@nowhere.test", "a password");
@@ -177,6 +242,7 @@ fn client(target: &Target, folder: mapi::FolderId, number: usize) -> Result<()> 
             message.all_properties()?;
         }
     }
+    watch_and_send(&session, &folder, number)?;
     let message = folder.create_message()?;
     let attachment = message.create_attachment()?;
     let mut stream = attachment.create_stream(tags::ATTACH_DATA_BINARY)?;

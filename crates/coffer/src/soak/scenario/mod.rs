@@ -559,6 +559,8 @@ pub static SCENARIOS: &[Scenario] = &[
     },
 ];
 
+pub use rule::own_dn;
+
 /// The scenario of a name.
 pub fn find(name: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|scenario| scenario.name == name)

@@ -156,7 +156,9 @@ mod tests {
     #[test]
     fn a_thread_without_a_job_rests_once() {
         static RESTS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-        let rest = || drop(RESTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let rest = || {
+            RESTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        };
         let pool = Pool::start("test", 1, 8, || {}, rest).unwrap();
         let (send, receive) = mpsc::channel();
         pool.submit(move || send.send(()).unwrap()).unwrap();

@@ -16,7 +16,8 @@ use crate::{Mailbox, Result, StoreError, message};
 /// Messages that are looked for at once.
 const BATCH: usize = 64;
 
-/// What is still to be done with folders. A message is a task, and so is a folder.
+/// What is still to be done with folders. A message is a task, and so is a folder; below a folder whose messages
+/// are told of before they go, each is two.
 #[derive(Default)]
 pub struct Work {
     /// The next one last.

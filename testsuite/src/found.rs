@@ -81,12 +81,12 @@ impl Client {
         let (code_page, flags) = (LOGON_CODE_PAGE, OpenMessageFlags::NONE);
         let body = OpenMessageRequest { code_page, folder, flags, message: id };
         match self.call_two(self.logon, Handle::NONE, RopRequest::OpenMessage(body))? {
-            (RopResponse::OpenMessage(opened), handle) => self.read(id, &opened, handle),
+            (RopResponse::OpenMessage(opened), handle) => self.found(id, &opened, handle),
             other => panic!("{other:?}"),
         }
     }
 
-    fn read(
+    fn found(
         &mut self,
         id: MessageId,
         opened: &OpenMessageResponse,
@@ -107,7 +107,7 @@ impl Client {
             if let Ok((RopResponse::OpenEmbeddedMessage(inner), handle)) =
                 self.call_two(attached, Handle::NONE, body)
             {
-                found.embedded.push(self.read(MessageId::NONE, &inner.message, handle)?);
+                found.embedded.push(self.found(MessageId::NONE, &inner.message, handle)?);
             }
             self.release(attached);
         }

@@ -1,6 +1,8 @@
 //! A client that speaks in ROPs, one buffer at a time, over any transport: for tests that pin what a ROP
 //! answers. Programs use `mapi_session`.
 
+use std::sync::Arc;
+
 use mapi::wire::Counted;
 use mapi::{ErrorCode, FolderId, MessageId, PropertyTag, PropertyValue, TaggedValue};
 use mapi_rop::buffer::{ResponseBuffer, write_requests};
@@ -22,6 +24,7 @@ use mapi_rop::{
     Empty, Handle, HandleIndex, LogonId, Request, Response, ResponseContext, RopRequest,
     RopResponse,
 };
+use mapi_server::InProcess;
 use mapi_session::Transport;
 
 use crate::{Result, prove};
@@ -60,6 +63,11 @@ impl Client {
         }
     }
 
+    /// In a session of this process, which others may use as well.
+    pub fn in_process(session: Arc<InProcess>) -> Client {
+        Client::new(Box::new(Here(session)))
+    }
+
     /// RopLogon to the private mailbox of a distinguished name, under `logon_id`.
     pub fn log_on(&mut self, dn: &str) -> Answer<Handle> {
         self.log_on_with(LogonRequest::mailbox_of(dn)).map(|(_, handle)| handle)
@@ -88,19 +96,7 @@ impl Client {
     ) -> Result<ResponseBuffer> {
         let bytes = write_requests(requests, handles).expect("a small buffer");
         let answer = self.transport.execute(&bytes, max_out)?;
-        let known = |index: HandleIndex| {
-            let handle = handles.get(usize::from(index.0));
-            let found = self.columns.iter().rev().find(|(of, _)| Some(of) == handle);
-            found.map_or_else(|| Columns::from([]), |(_, columns)| columns.clone())
-        };
-        let mut context = ResponseContext::new(requests, known);
-        let mut buffer = ResponseBuffer::read(&answer, &mut context)?;
-        if self.proved {
-            prove::note(requests, &buffer.responses);
-            prove::alter(&mut buffer.responses, requests, |request| {
-                ResponseContext::new(std::slice::from_ref(request), known)
-            });
-        }
+        let mut buffer = self.read(requests, handles, &answer)?;
         for response in std::mem::take(&mut buffer.responses) {
             match response.body {
                 RopResponse::Notify(_) | RopResponse::Pending(_) => {
@@ -108,6 +104,29 @@ impl Client {
                 }
                 _ => buffer.responses.push(response),
             }
+        }
+        Ok(buffer)
+    }
+
+    /// What an answer says to these requests.
+    pub fn read(
+        &self,
+        requests: &[Request],
+        handles: &[Handle],
+        answer: &[u8],
+    ) -> Result<ResponseBuffer> {
+        let known = |index: HandleIndex| {
+            let handle = handles.get(usize::from(index.0));
+            let found = self.columns.iter().rev().find(|(of, _)| Some(of) == handle);
+            found.map_or_else(|| Columns::from([]), |(_, columns)| columns.clone())
+        };
+        let mut context = ResponseContext::new(requests, known);
+        let mut buffer = ResponseBuffer::read(answer, &mut context)?;
+        if self.proved {
+            prove::note(requests, &buffer.responses);
+            prove::alter(&mut buffer.responses, requests, |request| {
+                ResponseContext::new(std::slice::from_ref(request), known)
+            });
         }
         Ok(buffer)
     }
@@ -301,6 +320,20 @@ impl Client {
             },
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// A session of this process.
+struct Here(Arc<InProcess>);
+
+impl Transport for Here {
+    fn execute(&mut self, rops: &[u8], max_out: u32) -> mapi_session::Result<Vec<u8>> {
+        let answer = self.0.execute(rops, max_out as usize);
+        answer.map_err(|code| mapi_session::Error::Code { operation: "the request", code })
+    }
+
+    fn disconnect(&mut self) -> mapi_session::Result<()> {
+        Ok(())
     }
 }
 

@@ -15,7 +15,8 @@ use mapi_rop::sample::Source;
 use mapi_rop::{Empty, Handle, HandleIndex, LogonId, Request, RopId, RopRequest, RopResponse};
 use mapi_server::{Kind, Limits, Options};
 use store::SpecialFolder;
-use support::{Client, code, processor};
+use support::{Client, processor};
+use testsuite::raw::code;
 
 #[test]
 fn a_logon_tells_what_the_mailbox_is() {

@@ -34,7 +34,8 @@ fn start() -> (Arc<Processor>, Vec<Account>, Client) {
 
 fn short_id(client: &mut Client, id: LongTermId) -> Result<FolderId, ErrorCode> {
     let body = RopRequest::IdFromLongTermId(IdFromLongTermIdRequest { long_term_id: id });
-    match client.call(client.logon, body)? {
+    let logon = client.logon;
+    match client.call(logon, body)? {
         RopResponse::IdFromLongTermId(answer) => Ok(answer.id.folder()),
         other => panic!("{other:?}"),
     }
@@ -42,7 +43,8 @@ fn short_id(client: &mut Client, id: LongTermId) -> Result<FolderId, ErrorCode> 
 
 fn long_id(client: &mut Client, id: FolderId) -> Result<LongTermId, ErrorCode> {
     let body = RopRequest::LongTermIdFromId(LongTermIdFromIdRequest { id: id.into() });
-    match client.call(client.logon, body)? {
+    let logon = client.logon;
+    match client.call(logon, body)? {
         RopResponse::LongTermIdFromId(answer) => Ok(answer.long_term_id),
         other => panic!("{other:?}"),
     }

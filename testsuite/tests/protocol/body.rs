@@ -92,7 +92,7 @@ fn write(client: &mut Client, stream: Handle, written: &[u8]) {
 fn read_all(client: &mut Client, stream: Handle) -> Vec<u8> {
     let mut all = Vec::new();
     // More than any body here is long.
-    for _ in 0..4_096 {
+    for _ in 0..200 {
         let request = ReadStreamRequest::Count(16 << 10);
         match client.call(stream, RopRequest::ReadStream(request)) {
             Ok(RopResponse::ReadStream(answer)) => {

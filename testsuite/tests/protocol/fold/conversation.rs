@@ -3,6 +3,7 @@
 use mapi::restriction::Relation;
 use mapi::sort::Direction;
 use mapi::{PropertyRow, SortOrder, SortOrderSet};
+use mapi_rop::folder::{GetTableRequest, GetTableResponse};
 use mapi_rop::table::{AsyncFlags, Bookmark, RestrictRequest, SeekRowRequest, SortTableRequest};
 use testsuite::on_both;
 use testsuite::rig::ME;
@@ -18,9 +19,11 @@ const TOPIC: [u8; 16] = [
     0x5f, 0x49, 0x13, 0x4c, 0x1c, 0x67, 0x95, 0x3b, 0xee, 0xdb, 0xe8, 0xc4, 0xc4, 0xf5, 0xbb, 0x42,
 ];
 
-/// The table of a folder, restricted to the conversation.
+/// The table of a folder, restricted to the conversation. Before, it is of no conversation and has no rows.
 fn members(client: &mut Client, folder: Handle) -> Answer<Handle> {
-    let table = client.contents(folder, MEMBERS)?;
+    let request = RopRequest::GetContentsTable(GetTableRequest { flags: MEMBERS });
+    let (opened, table) = client.call_two(folder, Handle::NONE, request)?;
+    assert_eq!(opened, RopResponse::GetContentsTable(GetTableResponse { row_count: 0 }));
     client.set_columns(table, &[tags::SUBJECT, tags::FOLDER_ID, tags::DEPTH])?;
     let value = TaggedValue::new(tags::CONVERSATION_ID, TOPIC.to_vec());
     let tag = tags::CONVERSATION_ID;

@@ -117,6 +117,7 @@ on_both! {
             client.query_rows(table, 50).expect("no rows");
             table
         };
+        assert_eq!(hierarchy_count(&mut client, inbox, 0x80), Ok(0));
         let quiet = open(&mut client, TableFlags(0x80));
         let other = open(&mut client, TableFlags::NONE);
         let rows = |client: &mut Client, of: Handle| -> Vec<Option<FolderId>> {

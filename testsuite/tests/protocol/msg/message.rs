@@ -45,6 +45,7 @@ on_both! {
         for input in [logon, folder] {
             let (answer, handle) = opened(&mut client, input, INBOX, id, BOTH).expect("opened");
             assert_eq!(answer.recipient_count, 0);
+            assert_eq!(answer.normalized_subject, typed("subject"));
             assert_eq!(client.get(handle, tags::SUBJECT), Ok("subject".into()));
             handles.push(handle);
         }

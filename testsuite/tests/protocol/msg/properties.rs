@@ -105,6 +105,11 @@ on_both! {
         client.save(message, SaveFlags::KEEP_OPEN_READ_WRITE).expect("a save");
         let after = number(&mut client, message, tags::MESSAGE_SIZE).expect("a size");
         assert!(after >= before + 1000, "{before} {after}");
+        let folder = client.open_folder(INBOX).expect("the inbox");
+        let table = client.contents(folder, mapi_rop::folder::TableFlags::NONE).expect("a table");
+        client.set_columns(table, &[tags::MESSAGE_SIZE]).expect("columns");
+        let rows = client.query_rows(table, 10).expect("rows").rows;
+        assert_eq!(rows[0].value(0), Some(&after.into()));
         assert_eq!(client.set(message, tags::MESSAGE_SIZE, 1i32), Err(ErrorCode::COMPUTED));
         Ok(())
     }

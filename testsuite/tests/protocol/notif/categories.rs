@@ -9,7 +9,10 @@ use mapi::{
 };
 use mapi_rop::folder::TableFlags;
 use mapi_rop::notification::{RowId, TableEventType};
-use mapi_rop::table::{AsyncFlags, CollapseRowRequest, ExpandRowRequest, SortTableRequest};
+use mapi_rop::table::{
+    AsyncFlags, CollapseRowRequest, ExpandRowRequest, SortTableRequest, TableStatus,
+    TableStatusResponse,
+};
 use mapi_rop::{Handle, RopRequest, RopResponse};
 use store::{Mailbox, message};
 use testsuite::letter::Random;
@@ -46,7 +49,9 @@ fn categorised(client: &mut Client, order: SortOrderSet) -> (Handle, Vec<(RowId,
     let table = client.contents(inbox, TableFlags::USE_UNICODE).expect("a table");
     client.set_columns(table, &COLUMNS).expect("columns");
     let request = SortTableRequest { flags: AsyncFlags::NONE, order };
-    client.call(table, RopRequest::SortTable(request)).expect("a sort order");
+    let sorted = client.call(table, RopRequest::SortTable(request));
+    let complete = TableStatusResponse { status: TableStatus::Complete };
+    assert_eq!(sorted, Ok(RopResponse::SortTable(complete)));
     let rows = client.query_rows(table, 500).expect("rows").rows;
     (table, rows.into_iter().map(named).collect())
 }

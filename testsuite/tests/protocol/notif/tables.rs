@@ -271,7 +271,8 @@ on_both! {
             assert!(client.told().is_empty(), "{name}");
             make_view(&mut client, table, name);
             put(&mailbox, INBOX, name)?;
-            assert_eq!(only(client.told()).0, table, "{name}");
+            let (handle, data) = only(client.told());
+            assert_eq!((handle, kind(&data)), (table, Some(TableEventType::RowAdded)), "{name}");
         }
         Ok(())
     }

@@ -130,7 +130,7 @@ fn calls(trace: &str) -> String {
 fn is_noise(name: &str) -> bool {
     const NOISE: [&str; 9] = [
         "std::backtrace",
-        "coffer::owners",
+        "coffer::owners::allocated",
         "coffer::alloc",
         "<coffer::alloc",
         "__rust",

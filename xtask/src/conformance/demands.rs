@@ -48,7 +48,6 @@ const PREPARING: &[&str] = &[
     "RopCreateFolder",
     "RopCreateMessage",
     "RopGetPropertyIdsFromNames",
-    "RopGetTransportFolder",
     "RopIdFromLongTermId",
     "RopLogon",
     "RopLongTermIdFromId",

@@ -19,6 +19,7 @@ use testsuite::on_both;
 use testsuite::rig::{DELEGATE, ME, STRANGER};
 
 use super::*;
+use crate::omsg;
 
 const INBOX: FolderId = SpecialFolder::Inbox.id();
 const DENIED: ErrorCode = ErrorCode::ACCESS_DENIED;
@@ -194,7 +195,7 @@ on_both! {
         grant(rig, INBOX, READ_ANY | FOLDER_VISIBLE)?;
         let mut stranger = visitor(rig)?;
         assert_eq!(stranger.create_message(INBOX, false), Err(DENIED));
-        grant(rig, INBOX, CREATE | FOLDER_VISIBLE)?;
+        own_message(rig)?;
         let message = stranger.create_message(INBOX, false)?;
         stranger.set(message, tags::SUBJECT, "new")?;
         // What belongs to the folder itself is its owner's.
@@ -202,6 +203,8 @@ on_both! {
         // The right is asked for when the message comes into the folder.
         grant(rig, INBOX, FOLDER_VISIBLE)?;
         assert_eq!(stranger.save(message, SaveFlags::NONE), Err(DENIED));
+        let there = rig.client(ME)?.messages(INBOX)?;
+        assert_eq!(omsg::subjects(&there), ["of the stranger"]);
         Ok(())
     }
 

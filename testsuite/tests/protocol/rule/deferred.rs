@@ -130,6 +130,7 @@ on_both! {
         set(rig, vec![add(1, ENABLED, "cats", vec![defer(7)])])?;
         send(rig, "dogs")?;
         let message = found(rig, ME, INBOX)?.pop().ok_or("a message")?;
+        assert_eq!(message.text(tags::SUBJECT), "dogs");
         let has = value(&message, tags::HAS_DEFERRED_ACTION_MESSAGES);
         assert_ne!(has, Some(PropertyValue::Boolean(true)));
         assert_eq!(deferred(rig)?.len(), 0);

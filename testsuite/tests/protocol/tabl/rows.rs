@@ -24,7 +24,7 @@ fn property(relation: Relation, tag: PropertyTag, value: impl Into<PropertyValue
 
 /// The subjects that a restriction leaves, joined.
 fn left(desk: &mut Desk, restriction: Restriction) -> String {
-    desk.restrict(Some(restriction)).expect("a restriction");
+    assert_eq!(desk.restrict(Some(restriction)), Ok(TableStatus::Complete));
     desk.all().join(" ")
 }
 

@@ -1,7 +1,7 @@
 //! Who owns what stays: between two moments every allocation is kept with the calls that made it, until it is given
 //! back. `coffer soak --owners` prints what is left. Far too slow for anything else.
 
-use std::backtrace::Backtrace;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -37,10 +37,19 @@ static BLOCKS: [Mutex<Blocks>; SHARDS] =
 thread_local! {
     /// The thread is recording: what it allocates for that is nobody's.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
+    /// Whether what the thread allocates is kept at all. In tests it is the thread's that asks for it: others may hold
+    /// the lock of the standard library's backtraces as they allocate, which the record needs.
+    static WATCHED: Cell<bool> = const { Cell::new(!cfg!(test)) };
 }
 
 /// How many calls of a chain are told.
 const DEPTH: usize = 24;
+
+/// Whether errors of this process take backtraces. One that allocates under the lock of the standard library's
+/// backtraces would wait for itself.
+pub fn may_block() -> bool {
+    Backtrace::capture().status() == BacktraceStatus::Captured
+}
 
 /// Begins to record.
 pub fn start() {
@@ -78,7 +87,7 @@ pub fn is_inside() -> bool {
 }
 
 pub fn allocated(pointer: *mut u8, size: usize) {
-    if INSIDE.replace(true) {
+    if !WATCHED.get() || INSIDE.replace(true) {
         return;
     }
     let trace = Backtrace::force_capture();
@@ -88,7 +97,7 @@ pub fn allocated(pointer: *mut u8, size: usize) {
 
 /// Has to be called before the block goes back to the system: after that it may be another thread's.
 pub fn freed(pointer: *mut u8, size: usize) {
-    if INSIDE.replace(true) {
+    if !WATCHED.get() || INSIDE.replace(true) {
         return;
     }
     if blocks(shard_of(pointer)).remove(&(pointer as usize)).is_none() {
@@ -148,6 +157,7 @@ mod tests {
 
     #[test]
     fn who_keeps_a_block_is_named() {
+        WATCHED.set(true);
         start();
         let kept: Vec<u8> = Vec::with_capacity(1_234_567);
         drop(Vec::<u8>::with_capacity(2_345_678));
@@ -157,6 +167,7 @@ mod tests {
         assert!(owner.calls.contains("who_keeps_a_block_is_named"), "{}", owner.calls);
         assert!(of(2_345_678).is_none());
         drop(kept);
+        WATCHED.set(false);
     }
 
     #[test]

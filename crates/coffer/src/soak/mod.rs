@@ -84,6 +84,11 @@ pub fn run(args: &SoakArgs) -> Result<ExitCode> {
     if args.all {
         return run_all(args);
     }
+    if args.owners && owners::may_block() {
+        bail!(
+            "--owners needs the backtraces for itself: unset RUST_BACKTRACE and RUST_LIB_BACKTRACE, or set them to 0"
+        );
+    }
     let mode = args.mode();
     if let Some(why) = args.scenario.refuses(mode, args.is_local(), !args.other.is_empty()) {
         bail!("{} does not run so: {why}", args.scenario.name);

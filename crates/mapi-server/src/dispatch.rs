@@ -235,13 +235,14 @@ fn run(
         buffer.handle(request.other).and_then(|handle| call.tree.resolve_any(handle).ok())
     };
     let mut keep = |handle| *opened = Some(handle);
-    let (from, to) = (input.as_ref().ok().copied(), target(call));
-    let asked = |asynchronous| -> Result<Begin<'_>> {
+    let from = input.as_ref().ok().copied();
+    let begin_as = |call: &mut Call<'_>, asynchronous, work, answer| {
         let input = from.ok_or(ErrorCode::NULL_OBJECT)?;
-        Ok(Begin { request, input, target: to, asynchronous })
+        let target = target(call);
+        progress::begin(call, Begin { request, input, target, asynchronous }, work, answer)
     };
     let begin = |call: &mut Call<'_>, asynchronous, work, answer| {
-        progress::begin(call, asked(asynchronous)?, work, Answer::Partial(answer))
+        begin_as(call, asynchronous, work, Answer::Partial(answer))
     };
     Ok(match &request.body {
         // RopLogon and RopRelease were dealt with above.
@@ -465,13 +466,13 @@ fn run(
         Rq::CopyTo(body) => {
             let (problems, work) = copy_properties::copy_to(call, input?, any_target(call), body)?;
             let answer = Answer::Problems(Rs::CopyTo, problems);
-            progress::begin(call, asked(body.want_asynchronous)?, work, answer)?
+            begin_as(call, body.want_asynchronous, work, answer)?
         }
         Rq::CopyProperties(body) => {
             let (problems, work) =
                 copy_properties::copy_properties(call, input?, any_target(call), body)?;
             let answer = Answer::Problems(Rs::CopyProperties, problems);
-            progress::begin(call, asked(body.want_asynchronous)?, work, answer)?
+            begin_as(call, body.want_asynchronous, work, answer)?
         }
         Rq::Progress(body) => progress::progress(call, input?, body)?,
         Rq::OpenStream(body) => {

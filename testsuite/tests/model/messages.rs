@@ -193,33 +193,36 @@ impl Run<'_> {
     }
 
     fn relocate(&mut self, who: usize, from: u8, to: u8, messages: &[u8], copy: bool) -> Outcome {
-        let (from, to) = (self.model.pick(from), self.model.pick(to));
-        let ids = self.model.folders[from].pick(messages);
-        let answer = self.move_or_copy(who, from, to, &ids, copy)?;
-        same("moving or copying messages", answer, Ok(false))?;
-        for id in &ids {
-            let message = match copy {
-                true => find(&self.model.folders[from].messages, *id).clone(),
-                false => take(&mut self.model.folders[from].messages, *id),
-            };
-            self.model.folders[to].messages.push(Message { id: None, ..message });
-        }
-        self.arrived(who, from, to, &ids, copy)
+        let ids = self.model.folders[self.model.pick(from)].pick(messages);
+        self.carry(who, (from, to), &ids, copy, |folder| &mut folder.messages)
     }
 
     fn recover(&mut self, who: usize, from: u8, to: u8, messages: &[u8], copy: bool) -> Outcome {
+        let ids = self.model.folders[self.model.pick(from)].pick_deleted(messages);
+        self.carry(who, (from, to), &ids, copy, |folder| &mut folder.deleted)
+    }
+
+    /// Moves or copies messages that stand in one of the lists of a folder.
+    fn carry(
+        &mut self,
+        who: usize,
+        (from, to): (u8, u8),
+        ids: &[MessageId],
+        copy: bool,
+        list: fn(&mut crate::store::Folder) -> &mut Vec<Message>,
+    ) -> Outcome {
         let (from, to) = (self.model.pick(from), self.model.pick(to));
-        let ids = self.model.folders[from].pick_deleted(messages);
-        let answer = self.move_or_copy(who, from, to, &ids, copy)?;
-        same("having messages back", answer, Ok(false))?;
-        for id in &ids {
+        let answer = self.move_or_copy(who, from, to, ids, copy)?;
+        same("moving or copying messages", answer, Ok(false))?;
+        for id in ids {
+            let list = list(&mut self.model.folders[from]);
             let message = match copy {
-                true => find(&self.model.folders[from].deleted, *id).clone(),
-                false => take(&mut self.model.folders[from].deleted, *id),
+                true => find(list, *id).clone(),
+                false => take(list, *id),
             };
             self.model.folders[to].messages.push(Message { id: None, ..message });
         }
-        self.arrived(who, from, to, &ids, copy)
+        self.arrived(who, from, to, ids, copy)
     }
 
     fn move_or_copy(

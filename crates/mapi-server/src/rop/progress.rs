@@ -24,8 +24,8 @@ pub struct Begin<'a> {
 /// Does it, or a first piece of it if the client allows that and there is more. What a limit refuses to keep is
 /// done as a whole.
 pub fn begin(call: &mut Call<'_>, begin: Begin<'_>, mut work: Work, answer: Answer) -> Result<Rs> {
-    if !begin.asynchronous || work.run(call, PIECE)? {
-        work.run(call, usize::MAX)?;
+    let piece = if begin.asynchronous { PIECE } else { usize::MAX };
+    if work.run(call, piece)? || !begin.asynchronous {
         return Ok(answer.done(work.is_partial()));
     }
     let Ok(entry) = call.session.account.open(Kind::Operation, work.bytes()) else {

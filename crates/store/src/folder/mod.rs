@@ -524,7 +524,6 @@ fn is_stored_by_record(tag: PropertyTag) -> bool {
     is_computed(tag) || tag.id() == tags::DISPLAY_NAME.id()
 }
 
-/// Parts what may be set from what is computed.
 /// Messages of all folders that are shown, without associated ones (PidTagContentCount of a store).
 pub(crate) fn message_count(mailbox: &Mailbox) -> Result<u64> {
     let mut count = 0;
@@ -539,6 +538,7 @@ pub(crate) fn message_count(mailbox: &Mailbox) -> Result<u64> {
     Ok(count)
 }
 
+/// Parts what may be set from what is computed.
 pub(crate) fn split_computed(
     values: Vec<(PropertyTag, Value)>,
     is_computed: impl Fn(PropertyTag) -> bool,

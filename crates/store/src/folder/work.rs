@@ -9,6 +9,7 @@ use super::{
 };
 use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::{self, Kind};
+use crate::mailbox::special;
 use crate::record::folder::FolderRecord;
 use crate::table::Contents;
 use crate::{Mailbox, Result, StoreError, message};
@@ -104,10 +105,13 @@ impl Work {
             }
             let options = DeleteOptions { messages: true, folders: true, ..options };
             for folder in children {
-                work.total += if options.hard { tasks_below(mailbox, folder)? } else { 1 };
+                // What a special folder holds stays, and its senders have nothing to hear of.
+                let tell = tell && special::find(mailbox.is_public(), folder).is_none();
+                let below = if options.hard || tell { tasks_below(mailbox, folder)? } else { 1 };
+                work.total += if options.hard { below } else { 1 };
                 work.steps.push(Step::Delete { folder, options, must: false });
                 if tell {
-                    work.total += tasks_below(mailbox, folder)?;
+                    work.total += below;
                     work.steps.push(Step::Tell { folder });
                 }
             }
@@ -204,12 +208,12 @@ impl Work {
         moving: bool,
     ) -> Result<()> {
         for folder in child_ids(source, source.reader(), id)? {
-            let below = tasks_below(source, folder)?;
             if moving && source.is(target) {
                 self.total += 1;
                 self.steps.push(Step::Move { folder, parent: to });
                 continue;
             }
+            let below = tasks_below(source, folder)?;
             self.total += below;
             if moving {
                 self.total += below;

@@ -124,7 +124,7 @@ pub(crate) fn unread(
     Ok(Some(unread))
 }
 
-/// Notes what the one who asks has read or not; whether that is another state than before.
+/// Notes what the one who asks has read or not.
 pub(crate) fn mark(
     tx: &mut Tx<'_>,
     viewer: Guid,

@@ -54,8 +54,6 @@ impl Verdict {
 pub struct Terms {
     /// What the engine may hold, in bytes.
     pub engine_budget: Option<i64>,
-    /// The engine was compacted before each sample.
-    pub compacted: bool,
 }
 
 /// In a short run a slope that is worth this many bytes is growth, if it goes on in the second half: forty bytes
@@ -66,12 +64,6 @@ const SHORT: f64 = 10_000.0;
 const ALLOCATED_GROWTH: i64 = 4096;
 /// When the interval is wider than this, the samples are too noisy to call the process flat.
 const ALLOCATED_UNSURE: f64 = 65536.0;
-/// The same where the engine is compacted before each sample: it frees some of what it held late, which makes
-/// teeth, and the floor below them decides.
-const ALLOCATED_TEETH: f64 = 524_288.0;
-/// How far apart two such floors may stand by chance: the collector of the engine's memtables keeps 2,304 bytes for
-/// each thread that ended, in bags of 64, one bag for each thread that met them.
-const TEETH_FLOOR: i64 = 65_536;
 /// In a run of this many cycles the interval has to be narrower: 0.01 bytes a cycle.
 const LONG: f64 = 900_000.0;
 /// Resident bytes come in pages and arenas, and what was freed is not always given back. The stacks of a server's
@@ -92,10 +84,9 @@ pub fn judge(samples: &[Sample], terms: Terms) -> Verdict {
     let allocated_half = fit_of(&samples[samples.len() / 2..], Sample::own_allocated);
     let stays = floor_growth(samples, Sample::own_allocated);
     if let (Some(fit), Some(half), Some(stays)) = (allocated, allocated_half, stays) {
-        let allowed = match terms.compacted {
-            true => ALLOCATED_TEETH,
-            false if cycles < LONG => ALLOCATED_UNSURE,
-            false => 0.01 * cycles,
+        let allowed = match cycles {
+            short if short < LONG => ALLOCATED_UNSURE,
+            long => 0.01 * long,
         };
         // In a long run less than 0.01 bytes a cycle is no leak, but what the busiest moment so far needed.
         let (noise, may_stay) = match cycles {
@@ -103,15 +94,10 @@ pub fn judge(samples: &[Sample], terms: Terms) -> Verdict {
             long if long < LONG => (ALLOCATED_GROWTH as f64, ALLOCATED_GROWTH),
             long => (0.01 * long, (0.01 * long) as i64),
         };
-        // Of teeth the floor alone says something.
-        let (may_stay, least) = match terms.compacted {
-            true => (TEETH_FLOOR, TEETH_FLOOR as f64),
-            false => (may_stay, noise / 4.0),
-        };
         // What fills up once stands still in the second half; what is freed late comes down again.
         let goes_on = half.lower() * cycles / 2.0 > noise / 4.0;
         let rises = fit.lower() * cycles > noise && goes_on;
-        if rises && stays as f64 > least {
+        if rises && stays as f64 > noise / 4.0 {
             growing.push(format!(
                 "allocated bytes grow by {:.2} a cycle (95 %: {:.2} to {:.2})",
                 fit.slope,

@@ -409,10 +409,7 @@ fn judged(
     probes: &[Probe],
     measured: &Measured,
 ) -> Report {
-    let terms = |probe: &Probe| Terms {
-        engine_budget: probe.engine_budget(),
-        compacted: run.scenario.writes,
-    };
+    let terms = |probe: &Probe| Terms { engine_budget: probe.engine_budget() };
     let processes: Vec<ProcessReport> = probes
         .iter()
         .zip(&measured.samples)

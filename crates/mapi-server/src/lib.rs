@@ -25,7 +25,6 @@ pub mod operation;
 #[cfg(feature = "oracle")]
 #[doc(hidden)]
 pub mod oracle;
-pub mod pool;
 pub mod processor;
 pub mod region;
 pub mod report;

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod message;
 pub mod notify;
 pub mod permission;
+pub mod pool;
 pub mod quota;
 pub mod recover;
 pub mod retention;

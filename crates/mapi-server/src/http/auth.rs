@@ -11,9 +11,9 @@ use super::admission::Admission;
 use super::body::ResponseBody;
 use super::credentials::{Cache, Credentials, Verified};
 use super::reply::plain;
-use crate::pool::Pool;
 use crate::processor::Processor;
 use crate::stats;
+use store::pool::Pool;
 
 /// Verifies credentials: from memory where it can, else on threads of its own, since a password hash takes
 /// milliseconds and megabytes.

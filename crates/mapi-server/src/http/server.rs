@@ -26,10 +26,10 @@ use super::connections::{Connection, ConnectionInfo, Connections};
 use super::credentials::Cache;
 use super::patient::Patient;
 use super::router::{Served, route};
-use crate::pool::{NoRoom, Pool};
 use crate::processor::Processor;
 use crate::report::Report;
 use crate::stats;
+use store::pool::{NoRoom, Pool};
 
 /// What all connections share.
 pub struct Shared {

@@ -1,0 +1,17 @@
+//! The internet's mail protocols over the store.
+//!
+//! The core is the same for all of them: [`listener`] accepts connections and hands each to the [`Service`] of its
+//! socket; [`line`] reads and writes it; [`auth`] asks who is there; [`work`] runs what touches the store on threads
+//! of its own; [`census`] counts the connections where the program counts everything else.
+//!
+//! INVARIANT: nothing that asks the engine or waits for the disk runs on the reactor.
+
+pub mod auth;
+pub mod census;
+pub mod host;
+pub mod line;
+pub mod listener;
+pub mod work;
+
+pub use host::Host;
+pub use listener::{Address, Bounds, Connection, Listen, Protocol, Running, Service, start};

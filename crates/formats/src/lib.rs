@@ -6,6 +6,7 @@
 pub mod detect;
 pub mod flags;
 mod guard;
+pub mod ical;
 pub mod maildir;
 pub mod mbox;
 pub mod mime;

@@ -4,9 +4,12 @@
 
 mod outlook;
 
-use mapi::{FileTime, MessageContent};
+use mapi::{FileTime, MessageContent, Reader, Wire};
 
 use crate::flags::MailFlags;
+use crate::ical::blob::object_id::GlobalObjectId;
+use crate::ical::blob::recurrence::{AppointmentRecurrence, RecurrencePattern};
+use crate::ical::blob::zone::{TimeZoneDefinition, TimeZoneStruct};
 use crate::mbox::{self, MboxReader};
 use crate::text::{charsets, html, rtf};
 use crate::{detect, maildir, mime, msg};
@@ -27,6 +30,7 @@ pub const CHECKS: &[Check] = &[
     ("pst_criteria", crate::pst::criteria::read_any),
     ("rtf", rtf),
     ("html", html),
+    ("recurrence", recurrence),
     ("text", text),
 ];
 
@@ -148,4 +152,20 @@ fn text(bytes: &[u8]) {
     }
     let label = String::from_utf8_lossy(&rest[..rest.len().min(20)]);
     let _ = charsets::decode_label(Some(&label), rest);
+}
+
+fn recurrence(bytes: &[u8]) {
+    rewritten::<RecurrencePattern>(bytes);
+    rewritten::<AppointmentRecurrence>(bytes);
+    rewritten::<TimeZoneDefinition>(bytes);
+    rewritten::<TimeZoneStruct>(bytes);
+    rewritten::<GlobalObjectId>(bytes);
+}
+
+/// What was read and is written reads as the same, and is then written as the same bytes: lengths that are
+/// told twice may have differed.
+fn rewritten<T: Wire + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
+    let Ok(value) = T::read(&mut Reader::new(bytes)) else { return };
+    let written = value.to_wire();
+    assert_eq!(T::from_wire(&written).as_ref(), Ok(&value));
 }

@@ -17,7 +17,8 @@ pub(crate) struct SenderTags {
     pub name: PropertyTag,
     pub address_type: PropertyTag,
     pub email_address: PropertyTag,
-    pub smtp_address: PropertyTag,
+    /// None where the group has no such property.
+    pub smtp_address: Option<PropertyTag>,
     pub entry_id: PropertyTag,
     pub search_key: PropertyTag,
 }
@@ -26,7 +27,7 @@ pub(crate) const SENDER: SenderTags = SenderTags {
     name: tags::SENDER_NAME,
     address_type: tags::SENDER_ADDRESS_TYPE,
     email_address: tags::SENDER_EMAIL_ADDRESS,
-    smtp_address: tags::SENDER_SMTP_ADDRESS,
+    smtp_address: Some(tags::SENDER_SMTP_ADDRESS),
     entry_id: tags::SENDER_ENTRY_ID,
     search_key: tags::SENDER_SEARCH_KEY,
 };
@@ -35,7 +36,7 @@ pub(crate) const SENT_REPRESENTING: SenderTags = SenderTags {
     name: tags::SENT_REPRESENTING_NAME,
     address_type: tags::SENT_REPRESENTING_ADDRESS_TYPE,
     email_address: tags::SENT_REPRESENTING_EMAIL_ADDRESS,
-    smtp_address: tags::SENT_REPRESENTING_SMTP_ADDRESS,
+    smtp_address: Some(tags::SENT_REPRESENTING_SMTP_ADDRESS),
     entry_id: tags::SENT_REPRESENTING_ENTRY_ID,
     search_key: tags::SENT_REPRESENTING_SEARCH_KEY,
 };
@@ -44,9 +45,28 @@ pub(crate) const READ_RECEIPT: SenderTags = SenderTags {
     name: tags::READ_RECEIPT_NAME,
     address_type: tags::READ_RECEIPT_ADDRESS_TYPE,
     email_address: tags::READ_RECEIPT_EMAIL_ADDRESS,
-    smtp_address: tags::READ_RECEIPT_SMTP_ADDRESS,
+    smtp_address: Some(tags::READ_RECEIPT_SMTP_ADDRESS),
     entry_id: tags::READ_RECEIPT_ENTRY_ID,
     search_key: tags::READ_RECEIPT_SEARCH_KEY,
+};
+
+/// Who had sent what a report is about ([MS-OXOMSG] 2.2.2).
+pub(crate) const ORIGINAL_SENDER: SenderTags = SenderTags {
+    name: tags::ORIGINAL_SENDER_NAME,
+    address_type: tags::ORIGINAL_SENDER_ADDRESS_TYPE,
+    email_address: tags::ORIGINAL_SENDER_EMAIL_ADDRESS,
+    smtp_address: None,
+    entry_id: tags::ORIGINAL_SENDER_ENTRY_ID,
+    search_key: tags::ORIGINAL_SENDER_SEARCH_KEY,
+};
+
+pub(crate) const ORIGINAL_REPRESENTING: SenderTags = SenderTags {
+    name: tags::ORIGINAL_SENT_REPRESENTING_NAME,
+    address_type: tags::ORIGINAL_SENT_REPRESENTING_ADDRESS_TYPE,
+    email_address: tags::ORIGINAL_SENT_REPRESENTING_EMAIL_ADDRESS,
+    smtp_address: None,
+    entry_id: tags::ORIGINAL_SENT_REPRESENTING_ENTRY_ID,
+    search_key: tags::ORIGINAL_SENT_REPRESENTING_SEARCH_KEY,
 };
 
 /// Sets a sender's six properties ([MS-OXOMSG] 2.2.1.48 and following).
@@ -54,7 +74,9 @@ pub(crate) fn set_sender(bag: &mut PropertyBag, tags: &SenderTags, mailbox: &Mai
     bag.set(tags.name, mailbox.name.as_str());
     bag.set(tags.address_type, "SMTP");
     bag.set(tags.email_address, mailbox.address.as_str());
-    bag.set(tags.smtp_address, mailbox.address.as_str());
+    if let Some(tag) = tags.smtp_address {
+        bag.set(tag, mailbox.address.as_str());
+    }
     bag.set(tags.entry_id, one_off(mailbox));
     bag.set(tags.search_key, search_key(&mailbox.address));
 }

@@ -7,6 +7,7 @@ use mapi::{AttachedContent, AttachmentContent, MessageContent, PropertyBag};
 
 use super::fields::date_of;
 use super::parts::Part;
+use super::smime;
 
 /// PidTagAttachMethod ([MS-OXCMSG] 2.2.2.9).
 pub(crate) const BY_VALUE: i32 = 1;
@@ -59,19 +60,12 @@ pub(crate) fn embedded(part: &Part<'_>, message: MessageContent) -> AttachmentCo
     AttachmentContent { properties: bag, content: AttachedContent::Message(Box::new(message)) }
 }
 
-/// The whole of a clear-signed message ([MS-OXOSMIME] 2.1.3).
-pub(crate) fn signed_message(part: &Part<'_>) -> AttachmentContent {
-    // The entity begins with its Content-Type; the other fields are the message's.
-    let mut data = Vec::with_capacity(part.body.len() + 256);
-    if let Some(field) = part.header.first("content-type") {
-        data.extend_from_slice(b"Content-Type:");
-        data.extend_from_slice(field.value);
-        data.extend_from_slice(b"\r\n\r\n");
-    }
-    data.extend_from_slice(part.body);
+/// The whole of a protected multipart ([MS-OXOSMIME] 2.1.1). Clients look for this name.
+pub(crate) fn protected(part: &Part<'_>) -> AttachmentContent {
+    let data = smime::entity(part);
     let mut bag = PropertyBag::new();
     set_common(&mut bag, part, "smime.p7m", BY_VALUE);
-    bag.set(tags::ATTACH_MIME_TAG, "multipart/signed");
+    bag.set(tags::ATTACH_MIME_TAG, part.content_type.name());
     bag.set(tags::ATTACH_SIZE, i32::try_from(data.len()).unwrap_or(i32::MAX));
     bag.set(tags::ATTACHMENT_HIDDEN, false);
     bag.set(tags::ATTACH_FLAGS, 0);

@@ -13,8 +13,12 @@ use mapi::generated::named::PS_PUBLIC_STRINGS;
 use mapi::generated::tags;
 use mapi::{FileTime, MessageContent, PropertyBag, PropertyName, PropertyTag, PropertyValue, Wire};
 
-use super::address::{self, READ_RECEIPT, SENDER, SENT_REPRESENTING, SenderTags};
+use super::address::{
+    self, ORIGINAL_REPRESENTING, ORIGINAL_SENDER, READ_RECEIPT, SENDER, SENT_REPRESENTING,
+    SenderTags,
+};
 use super::fields::{Field, Header, Mailbox, split_header};
+use super::report;
 
 /// A field: its name and its value.
 pub(crate) type Line = (String, HeaderType<'static>);
@@ -72,15 +76,15 @@ pub(crate) fn ascii(text: &str) -> String {
     one_line(text).chars().filter(char::is_ascii).collect()
 }
 
-fn text(name: &str, value: &str) -> Line {
+pub(crate) fn text(name: &str, value: &str) -> Line {
     (name.to_owned(), HeaderType::Text(Text::new(one_line(value))))
 }
 
-fn raw(name: &str, value: &str) -> Line {
+pub(crate) fn raw(name: &str, value: &str) -> Line {
     (name.to_owned(), HeaderType::Raw(Raw::new(ascii(value))))
 }
 
-fn date(name: &str, time: FileTime) -> Line {
+pub(crate) fn date(name: &str, time: FileTime) -> Line {
     (name.to_owned(), HeaderType::Date(Date::new(time.to_unix().0)))
 }
 
@@ -103,17 +107,14 @@ fn set_addresses(lines: &mut Vec<Line>, content: &MessageContent) {
     {
         lines.push(addresses("Sender", std::slice::from_ref(sender)));
     }
-    for (field, kind) in [("To", address::TO), ("Cc", address::CC), ("Bcc", address::BCC)] {
-        let of_kind = content.recipients.iter().filter(|recipient| {
-            let found = recipient.properties.get(tags::RECIPIENT_TYPE);
-            // The high bits are flags of delivery ([MS-OXOMSG] 2.2.3.1).
-            found.and_then(PropertyValue::as_i32).is_some_and(|found| found & 0xf == kind)
-        });
-        let mailboxes: Vec<_> = of_kind.filter_map(|r| recipient_of(&r.properties)).collect();
-        if !mailboxes.is_empty() {
-            let mailboxes = resolved(&received, &field.to_ascii_lowercase(), mailboxes);
-            lines.push(addresses(field, &mailboxes));
+    // The recipients of a delivery report are those whom it is about; it goes to whom sent the message.
+    if report::kind_of(content) == Some(report::Kind::Delivery) {
+        let original = sender_of(bag, &ORIGINAL_SENDER);
+        if let Some(original) = original.or_else(|| sender_of(bag, &ORIGINAL_REPRESENTING)) {
+            lines.push(addresses("To", &[original]));
         }
+    } else {
+        lines.extend(recipient_fields(content, &received));
     }
     let reply_to = reply_to_of(bag);
     if !reply_to.is_empty() {
@@ -125,6 +126,24 @@ fn set_addresses(lines: &mut Vec<Line>, content: &MessageContent) {
     {
         lines.push(addresses("Disposition-Notification-To", &[mailbox]));
     }
+}
+
+/// To, Cc and Bcc.
+fn recipient_fields(content: &MessageContent, received: &Header<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (field, kind) in [("To", address::TO), ("Cc", address::CC), ("Bcc", address::BCC)] {
+        let of_kind = content.recipients.iter().filter(|recipient| {
+            let found = recipient.properties.get(tags::RECIPIENT_TYPE);
+            // The high bits are flags of delivery ([MS-OXOMSG] 2.2.3.1).
+            found.and_then(PropertyValue::as_i32).is_some_and(|found| found & 0xf == kind)
+        });
+        let mailboxes: Vec<_> = of_kind.filter_map(|r| recipient_of(&r.properties)).collect();
+        if !mailboxes.is_empty() {
+            let mailboxes = resolved(received, &field.to_ascii_lowercase(), mailboxes);
+            lines.push(addresses(field, &mailboxes));
+        }
+    }
+    lines
 }
 
 /// Mailboxes of another system (an Exchange organisation, mostly) with their Internet addresses, if the
@@ -148,7 +167,7 @@ fn addresses(name: &str, mailboxes: &[Mailbox]) -> Line {
     (name.to_owned(), HeaderType::Address(Address::new_list(list.collect())))
 }
 
-fn sender_of(bag: &PropertyBag, tags: &SenderTags) -> Option<Mailbox> {
+pub(crate) fn sender_of(bag: &PropertyBag, tags: &SenderTags) -> Option<Mailbox> {
     mailbox_of(
         bag,
         tags.name,
@@ -159,12 +178,12 @@ fn sender_of(bag: &PropertyBag, tags: &SenderTags) -> Option<Mailbox> {
     )
 }
 
-fn recipient_of(bag: &PropertyBag) -> Option<Mailbox> {
+pub(crate) fn recipient_of(bag: &PropertyBag) -> Option<Mailbox> {
     let name = match bag.text(tags::DISPLAY_NAME) {
         Some(name) if !name.is_empty() => tags::DISPLAY_NAME,
         _ => tags::RECIPIENT_DISPLAY_NAME,
     };
-    let smtp = tags::SMTP_ADDRESS;
+    let smtp = Some(tags::SMTP_ADDRESS);
     mailbox_of(bag, name, smtp, tags::ADDRESS_TYPE, tags::EMAIL_ADDRESS, tags::ENTRY_ID)
 }
 
@@ -173,7 +192,7 @@ fn recipient_of(bag: &PropertyBag) -> Option<Mailbox> {
 fn mailbox_of(
     bag: &PropertyBag,
     name: PropertyTag,
-    smtp_address: PropertyTag,
+    smtp_address: Option<PropertyTag>,
     address_type: PropertyTag,
     email_address: PropertyTag,
     entry_id: PropertyTag,
@@ -182,7 +201,8 @@ fn mailbox_of(
     let kind = filled(address_type).unwrap_or_default();
     let email = filled(email_address);
     let is_smtp = kind.is_empty() || kind.eq_ignore_ascii_case("SMTP");
-    let address = filled(smtp_address)
+    let address = smtp_address
+        .and_then(filled)
         .or_else(|| email.clone().filter(|email| is_smtp && email.contains('@')))
         .or_else(|| one_off_address(bag.get(entry_id)?.as_binary()?).map(|m| m.address))
         .or_else(|| email.filter(|_| !is_smtp).map(|email| encapsulate(&kind, &email)))
@@ -256,9 +276,10 @@ fn set_marks(lines: &mut Vec<Line>, bag: &PropertyBag) {
         let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
         lines.push(text("Keywords", &words.join(", ")));
     }
-    // Items that are no mail keep their class, which no standard field holds.
+    // Items that are no mail and no report keep their class, which no standard field holds.
     if let Some(class) = bag.text(tags::MESSAGE_CLASS)
         && !class.to_ascii_lowercase().starts_with("ipm.note")
+        && report::kind_of_class(&class).is_none()
     {
         lines.push(raw("X-Message-Class", &class));
     }

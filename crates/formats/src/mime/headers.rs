@@ -110,7 +110,7 @@ fn set_recipients(content: &mut MessageContent, header: &Header<'_>) {
     }
 }
 
-fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join("; ")
 }
 

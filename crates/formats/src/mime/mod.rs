@@ -7,11 +7,14 @@
 mod address;
 mod attachments;
 mod bodies;
+mod class;
 mod compose;
 mod fields;
 mod headers;
 mod parts;
 mod read;
+mod report;
+mod smime;
 mod write;
 
 pub use headers::split_subject;

@@ -128,6 +128,20 @@ impl<'a> Part<'a> {
         self.header.first("content-disposition")?.content_type()
     }
 
+    /// The parts without parts of their own, itself if it has none.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = &Part<'a>> {
+        let mut waiting = vec![self];
+        std::iter::from_fn(move || {
+            loop {
+                let part = waiting.pop()?;
+                match &part.children {
+                    Some(children) => waiting.extend(children.iter().rev()),
+                    None => return Some(part),
+                }
+            }
+        })
+    }
+
     pub(crate) fn is_attachment(&self) -> bool {
         self.disposition().is_some_and(|d| d.kind == "attachment")
     }

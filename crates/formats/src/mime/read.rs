@@ -4,9 +4,10 @@ use mapi::MessageContent;
 use mapi::generated::tags;
 
 use super::bodies::{Found, find_bodies, set_bodies};
-use super::fields::Header;
-use super::parts::{Part, parse};
-use super::{attachments, headers};
+use super::parts::parse;
+use super::report::Report;
+use super::smime::{self, Protection};
+use super::{attachments, class, headers};
 use crate::text::html;
 
 /// Messages in messages; what is nested deeper is kept as a file.
@@ -43,15 +44,35 @@ pub fn read(bytes: &[u8]) -> Result<MessageContent, MimeError> {
 /// Reads a message that may be embedded: `embedded` counts the messages around it, `levels` the multiparts.
 pub(super) fn read_message(bytes: &[u8], embedded: usize, levels: usize) -> MessageContent {
     let part = parse(bytes, levels);
+    let report = Report::find(&part);
+    let protection = smime::protection(&part);
     let mut content = MessageContent::default();
     headers::set_headers(&mut content, &part.header);
-    content.properties.set(tags::MESSAGE_CLASS, message_class(&part));
-    let found = find_bodies(&part);
-    set_bodies(&mut content.properties, &found);
-    match clear_signed(&part) {
-        // [MS-OXOSMIME] 2.1.3: the signed entity is one attachment, whole, or the signature would break.
-        true => content.attachments.push(attachments::signed_message(&part)),
-        false => add_attachments(&mut content, &found, embedded, levels),
+    let message_class = class::message_class(&part, report.as_ref(), protection);
+    content.properties.set(tags::MESSAGE_CLASS, message_class);
+    match (protection, part.children.as_deref()) {
+        // The text that is signed can be read, as if it were a message of its own ([MS-OXOSMIME] 2.1.1).
+        (Some(Protection::Signed), Some([signed, ..])) => {
+            set_bodies(&mut content.properties, &find_bodies(signed));
+            content.attachments.push(attachments::protected(&part));
+        }
+        // Nothing of it can be read ([MS-OXOSMIME] 2.1.2).
+        (Some(Protection::Signed | Protection::Encrypted), _) => {
+            content.attachments.push(attachments::protected(&part));
+        }
+        (Some(Protection::Opaque), _) => {
+            smime::set_content_type(&mut content.properties, &part);
+            content.attachments.push(attachments::file(&part, &Default::default(), 1));
+        }
+        (None, _) => {
+            let mut found = find_bodies(&part);
+            if let Some(report) = &report {
+                found.attached.retain(|part| !report.is_status(part));
+                report.set(&mut content);
+            }
+            set_bodies(&mut content.properties, &found);
+            add_attachments(&mut content, &found, embedded, levels);
+        }
     }
     let shown = content.attachments.iter().any(|attachment| {
         attachment.properties.get(tags::ATTACHMENT_HIDDEN).and_then(|v| v.as_bool()) != Some(true)
@@ -79,97 +100,4 @@ fn add_attachments(
             _ => attachments::file(part, &references, number),
         });
     }
-}
-
-/// [MS-OXCMAIL] 2.2.3.2: the class by Content-Class, by the type of a report, by S/MIME ([MS-OXOSMIME]
-/// 2.1.1).
-fn message_class(part: &Part<'_>) -> String {
-    match part.content_type.name().as_str() {
-        "multipart/report" => {
-            if let Some(class) = report_class(part) {
-                return class.to_owned();
-            }
-        }
-        "multipart/signed" if clear_signed(part) => {
-            return "IPM.Note.SMIME.MultipartSigned".to_owned();
-        }
-        "application/pkcs7-mime" | "application/x-pkcs7-mime" => {
-            return "IPM.Note.SMIME".to_owned();
-        }
-        _ => {}
-    }
-    class_of_content(&part.header).unwrap_or_else(|| "IPM.Note".to_owned())
-}
-
-fn class_of_content(header: &Header<'_>) -> Option<String> {
-    let class = header.plain("content-class")?.to_ascii_lowercase();
-    Some(match class.as_str() {
-        "fax" | "fax-ca" => "IPM.Note.Microsoft.Fax".to_owned(),
-        "missedcall" => "IPM.Note.Microsoft.Missed.Voice".to_owned(),
-        "voice-uc" => "IPM.Note.Microsoft.Conversation.Voice".to_owned(),
-        "voice" => "IPM.Note.Microsoft.Voicemail.UM".to_owned(),
-        "voice-ca" => "IPM.Note.Microsoft.Voicemail.UM.CA".to_owned(),
-        _ => {
-            let custom = class.strip_prefix("urn:content-class:custom.")?;
-            let safe = custom.len() <= 200
-                && custom.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
-            match safe {
-                true => format!("IPM.Note.Custom.{custom}"),
-                false => return None,
-            }
-        }
-    })
-}
-
-/// Delivery reports and receipts ([MS-OXCMAIL] 2.2.3.7).
-fn report_class(part: &Part<'_>) -> Option<&'static str> {
-    let children = part.children.as_ref()?;
-    children.iter().find_map(|child| match child.content_type.name().as_str() {
-        "message/delivery-status" => delivery_class(&child.decoded()),
-        "message/disposition-notification" => disposition_class(&child.decoded()),
-        _ => None,
-    })
-}
-
-/// The class by the gravest action of all recipients ([MS-OXCMAIL] 2.2.3.7.1).
-fn delivery_class(status: &[u8]) -> Option<&'static str> {
-    const BY_SEVERITY: [(&str, &str); 5] = [
-        ("failed", "REPORT.IPM.Note.NDR"),
-        ("delayed", "REPORT.IPM.Note.Delayed.DR"),
-        ("expanded", "REPORT.IPM.Note.Expanded.DR"),
-        ("relayed", "REPORT.IPM.Note.Relayed.DR"),
-        ("delivered", "REPORT.IPM.Note.DR"),
-    ];
-    let actions: Vec<String> = status_fields(status, "action").collect();
-    let gravest = BY_SEVERITY.iter().find(|(known, _)| actions.iter().any(|a| a == known));
-    gravest.map(|(_, class)| *class)
-}
-
-fn disposition_class(status: &[u8]) -> Option<&'static str> {
-    let disposition = status_fields(status, "disposition").next()?;
-    let (_, kind) = disposition.split_once(';')?;
-    Some(match kind.split(['/', ',']).next()?.trim() {
-        "displayed" | "dispatched" | "processed" => "REPORT.IPM.Note.IPNRN",
-        "deleted" | "denied" | "failed" => "REPORT.IPM.Note.IPNNRN",
-        _ => return None,
-    })
-}
-
-/// The values of a field in the groups of fields of a report, in lower case ([RFC 3464] 2.1).
-fn status_fields<'a>(status: &'a [u8], name: &'a str) -> impl Iterator<Item = String> + 'a {
-    let lines = status.split(|byte| *byte == b'\n').take(10_000);
-    lines.filter_map(move |line| {
-        let (field, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
-        let matches = field.trim().eq_ignore_ascii_case(name);
-        matches.then(|| value.trim().to_ascii_lowercase())
-    })
-}
-
-/// Signed by S/MIME, the content in clear beside the signature.
-fn clear_signed(part: &Part<'_>) -> bool {
-    let is_signature = |name: &str| name.contains("pkcs7-signature");
-    part.content_type.is("multipart", "signed")
-        && part.children.as_ref().is_some_and(|children| {
-            children.iter().any(|child| is_signature(&child.content_type.name()))
-        })
 }

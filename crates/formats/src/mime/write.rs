@@ -13,7 +13,7 @@ use mapi::{
     AttachedContent, AttachmentContent, MessageContent, PropertyBag, PropertyTag, PropertyValue,
 };
 
-use super::compose;
+use super::{compose, report, smime};
 use crate::text::{html, rtf};
 
 /// Messages in messages; deeper ones are left out with a note in their place.
@@ -33,7 +33,7 @@ fn write_at(content: &MessageContent, depth: usize) -> Vec<u8> {
         return bytes.clone();
     }
     let headers = compose::headers(content);
-    if let Some(bytes) = write_signed(content, &headers) {
+    if let Some(bytes) = smime::write(content, &headers) {
         return bytes;
     }
     let mut root = body_tree(content, depth);
@@ -46,35 +46,6 @@ fn write_at(content: &MessageContent, depth: usize) -> Vec<u8> {
     settle_boundaries(&mut root, &word, &mut 0);
     root.write_part(&mut out);
     out
-}
-
-/// S/MIME: what was signed or enveloped goes out as it is ([MS-OXOSMIME] 2.1.3, 2.1.4).
-fn write_signed(content: &MessageContent, headers: &[compose::Line]) -> Option<Vec<u8>> {
-    let class = content.properties.text(tags::MESSAGE_CLASS)?.to_ascii_lowercase();
-    let [attachment] = content.attachments.as_slice() else { return None };
-    let AttachedContent::Bytes(data) = &attachment.content else { return None };
-    let mut out = Vec::with_capacity(data.len() * 4 / 3 + 1_024);
-    match class.as_str() {
-        "ipm.note.smime.multipartsigned" if data.len() > 13 => {
-            let starts = data[..13].eq_ignore_ascii_case(b"content-type:");
-            if !starts {
-                return None;
-            }
-            compose::write_lines(headers, &mut out);
-            out.extend_from_slice(b"MIME-Version: 1.0\r\n");
-            out.extend_from_slice(data);
-        }
-        "ipm.note.smime" => {
-            let mut part = file_part(attachment, data, "attachment");
-            let mut all = compose::to_header_types(headers);
-            all.push(("MIME-Version".into(), HeaderType::Raw("1.0".into())));
-            all.append(&mut part.headers);
-            part.headers = all;
-            part.write_part(&mut out);
-        }
-        _ => return None,
-    }
-    Some(out)
 }
 
 /// The parts of a message, multiparts with a place for their boundary.
@@ -102,11 +73,14 @@ fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
         (Some(plain), Some(html)) => Some(multipart("multipart/alternative", vec![plain, html])),
         (plain, html) => plain.or(html),
     };
-    if attached.is_empty() {
-        return body
-            .unwrap_or_else(|| MimePart::new("text/plain", BodyPart::Text(String::new().into())));
-    }
+    let empty = || MimePart::new("text/plain", BodyPart::Text(String::new().into()));
     let parts = attached.iter().map(|attachment| part_of(attachment, depth, "attachment"));
+    if let Some(kind) = report::kind_of(content) {
+        return report::multipart(kind, content, body.unwrap_or_else(empty), parts.collect());
+    }
+    if attached.is_empty() {
+        return body.unwrap_or_else(empty);
+    }
     let parts: Vec<_> = body.into_iter().chain(parts).collect();
     multipart("multipart/mixed", parts)
 }
@@ -186,7 +160,7 @@ fn part_of(
 }
 
 /// A file ([MS-OXCMAIL] 2.1.3.4): in base64, so that no line end changes.
-fn file_part(
+pub(crate) fn file_part(
     attachment: &AttachmentContent,
     data: &[u8],
     disposition: &'static str,

@@ -20,6 +20,11 @@ fn mailbox() -> (Store, Arc<Mailbox>) {
     (store, mailbox)
 }
 
+fn other(store: &Store) -> Arc<Mailbox> {
+    let new = NewAccount { address: "other@example.test".into(), ..NewAccount::default() };
+    store.mailbox(store.create_account(&new).unwrap().mailbox).unwrap()
+}
+
 fn create(mailbox: &Mailbox, parent: FolderId, name: &str) -> FolderId {
     let new = NewFolder { display_name: name.into(), ..NewFolder::default() };
     folder::create(mailbox, parent, &new).unwrap().id
@@ -117,16 +122,49 @@ fn a_removal_that_was_given_up_is_finished_by_retention() {
 }
 
 #[test]
-fn a_folder_of_another_mailbox_goes_when_its_copy_is_whole() {
+fn a_folder_goes_into_another_mailbox_message_by_message_and_then_itself() {
     let (store, mailbox) = mailbox();
-    let new = NewAccount { address: "other@example.test".into(), ..NewAccount::default() };
-    let other = store.mailbox(store.create_account(&new).unwrap().mailbox).unwrap();
+    let other = other(&store);
     let top = create(&mailbox, INBOX, "top");
     fill(&mailbox, top, 10);
-    let mut work = Work::moving_across(&mailbox, top, &other, INBOX, None).unwrap();
+    let below = create(&mailbox, top, "below");
+    fill(&mailbox, below, 3);
+    let mut work = Work::moving_across(&mailbox, top, INBOX, None).unwrap();
+    assert_eq!(work.total(), 17);
     assert!(!work.run(&mailbox, &other, 8).unwrap());
-    assert_eq!((contents(&mailbox, top), contents(&other, work.copied().unwrap())), (10, 7));
+    assert_eq!((contents(&mailbox, top), contents(&other, work.copied().unwrap())), (3, 7));
     assert!(run(&mut work, &mailbox, &other, 8) > 0);
-    assert!(folder::info(&mailbox, top).is_err());
-    assert_eq!(contents(&other, work.copied().unwrap()), 10);
+    assert!(!work.is_partial());
+    assert!(folder::info(&mailbox, top).is_err() && folder::info(&mailbox, below).is_err());
+    let copied = work.copied().unwrap();
+    assert_eq!(contents(&other, copied), 10);
+    let children = folder::children(&other, copied).unwrap();
+    assert_eq!(contents(&other, children[0].id), 3);
+}
+
+#[test]
+fn mail_that_comes_into_a_folder_while_it_moves_into_another_mailbox_is_not_lost() {
+    let (store, mailbox) = mailbox();
+    let other = other(&store);
+    let top = create(&mailbox, INBOX, "top");
+    fill(&mailbox, top, 10);
+    let below = create(&mailbox, top, "below");
+    fill(&mailbox, below, 3);
+    let mut work = Work::moving_across(&mailbox, top, INBOX, None).unwrap();
+    assert!(!work.run(&mailbox, &other, 8).unwrap());
+    let late = fill(&mailbox, top, 1)[0];
+    run(&mut work, &mailbox, &other, 8);
+    assert!(work.is_partial());
+    assert_eq!(message::open(&mailbox, late).unwrap().folder, top);
+    assert_eq!((contents(&mailbox, top), contents(&other, work.copied().unwrap())), (1, 10));
+    assert!(folder::info(&mailbox, below).is_err());
+    // An associated message holds its folder too.
+    message::delete(&mailbox, top, &[late], true).unwrap();
+    let mut work = Work::moving_across(&mailbox, top, INBOX, Some("again")).unwrap();
+    work.run(&mailbox, &other, 1).unwrap();
+    let associated = ImportOptions { associated: true, ..ImportOptions::default() };
+    let late = message::import(&mailbox, top, MessageContent::default(), &associated).unwrap().id;
+    run(&mut work, &mailbox, &other, 8);
+    assert!(work.is_partial());
+    assert_eq!(message::open(&mailbox, late).unwrap().folder, top);
 }

@@ -183,7 +183,7 @@ pub fn move_folder(
     if SpecialFolder::from_id(id).is_some() {
         return Err(ErrorCode::ACCESS_DENIED.into());
     }
-    let work = folder::Work::moving_across(&mailbox, id, &other, parent, name)?;
+    let work = folder::Work::moving_across(&mailbox, id, parent, name)?;
     Ok(Work::folders(work, mailbox, other))
 }
 

@@ -46,9 +46,34 @@ pub(super) fn begin(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> 
 
 /// Takes a folder out of the hierarchy, or out of the soft-deleted ones, for good. A job removes it.
 pub(crate) fn begin_removal(mailbox: &Mailbox, id: FolderId, options: DeleteOptions) -> Result<()> {
+    begin_if(mailbox, id, |record| check_empty(record, options))
+}
+
+/// As [`begin`] with `hard`, of a folder that holds nothing, not even associated messages. What was soft-deleted
+/// goes with it.
+///
+/// Errors: as [`delete`].
+pub(super) fn begin_empty(mailbox: &Mailbox, id: FolderId) -> Result<()> {
+    if special::find(mailbox.is_public(), id).is_some() {
+        return Err(StoreError::Access);
+    }
+    begin_if(mailbox, id, |record| {
+        let messages = record.kind != FolderKind::Search && record.contents > 0;
+        match messages || record.associated > 0 || record.children > 0 {
+            true => Err(StoreError::NotEmpty),
+            false => Ok(()),
+        }
+    })
+}
+
+fn begin_if(
+    mailbox: &Mailbox,
+    id: FolderId,
+    check: impl Fn(&FolderRecord) -> Result<()>,
+) -> Result<()> {
     writer::reclaim(mailbox, |tx| {
         let record = tx.any_folder(id)?;
-        check_empty(record, options)?;
+        check(record)?;
         let record = record.clone();
         soft::take_from_parent(tx, id, &record)?;
         detach(tx, id)?;

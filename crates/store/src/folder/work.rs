@@ -41,11 +41,15 @@ enum Step {
     Tell {
         folder: FolderId,
     },
-    /// Takes a folder away. Without `must`, one that may not go stays, and the work is not whole.
+    /// Takes a folder away. One that may not go stays, and the work is not whole.
     Delete {
         folder: FolderId,
         options: DeleteOptions,
-        must: bool,
+    },
+    /// Takes a folder away whose messages and folders went elsewhere. What came into it meanwhile stays, and the
+    /// folder with it: then the work is not whole.
+    Clear {
+        folder: FolderId,
     },
     /// What a folder holds that was taken away for good.
     Remove {
@@ -56,6 +60,8 @@ enum Step {
         parent: FolderId,
         name: Option<String>,
         recursive: bool,
+        /// The messages go over one by one, and the folder when it is empty.
+        moving: bool,
     },
     Move {
         folder: FolderId,
@@ -74,9 +80,6 @@ enum Act {
     Copy(FolderId),
     Move(FolderId),
 }
-
-const ALL_OF_IT: DeleteOptions =
-    DeleteOptions { messages: true, folders: true, hard: true, associated: true };
 
 impl Work {
     /// Deletes the messages and folders in a folder, as the options say.
@@ -109,7 +112,7 @@ impl Work {
                 let tell = tell && special::find(mailbox.is_public(), folder).is_none();
                 let below = if options.hard || tell { tasks_below(mailbox, folder)? } else { 1 };
                 work.total += if options.hard { below } else { 1 };
-                work.steps.push(Step::Delete { folder, options, must: false });
+                work.steps.push(Step::Delete { folder, options });
                 if tell {
                     work.total += below;
                     work.steps.push(Step::Tell { folder });
@@ -152,23 +155,36 @@ impl Work {
             false => any(source, source.reader(), id)?.map_or(1, |record| tasks_of(&record)),
         };
         let name = name.map(str::to_owned);
-        let steps = vec![Step::Copy { folder: id, parent, name, recursive }];
+        let steps = vec![Step::Copy { folder: id, parent, name, recursive, moving: false }];
         Ok(Work { steps, total, ..Work::default() })
     }
 
-    /// Moves a folder into another mailbox: copies it with all that it holds, and removes it.
+    /// Moves a folder into another mailbox: makes it there, moves what it holds, and removes what is empty then.
+    /// Mail that comes into it meanwhile stays where it is, and the work is not whole.
     pub fn moving_across(
         source: &Mailbox,
         id: FolderId,
-        target: &Mailbox,
         parent: FolderId,
         name: Option<&str>,
     ) -> Result<Work> {
-        let mut work = Work::copying(source, id, target, parent, name, true)?;
-        // A crash between the two leaves the folder in both mailboxes, never in none.
-        work.steps.insert(0, Step::Delete { folder: id, options: ALL_OF_IT, must: true });
-        work.total *= 2;
+        let mut work = Work::default();
+        work.move_across(source, id, parent, name)?;
         Ok(work)
+    }
+
+    fn move_across(
+        &mut self,
+        source: &Mailbox,
+        folder: FolderId,
+        parent: FolderId,
+        name: Option<&str>,
+    ) -> Result<()> {
+        // Each folder is made, and taken away.
+        let tasks = |record: &FolderRecord| 1 + tasks_of(record);
+        self.total += sum_below(source, folder, tasks)?;
+        let name = name.map(str::to_owned);
+        self.steps.push(Step::Copy { folder, parent, name, recursive: true, moving: true });
+        Ok(())
     }
 
     /// Copies or moves all of some parts of a folder into another folder, also of another mailbox.
@@ -213,13 +229,13 @@ impl Work {
                 self.steps.push(Step::Move { folder, parent: to });
                 continue;
             }
-            let below = tasks_below(source, folder)?;
-            self.total += below;
             if moving {
-                self.total += below;
-                self.steps.push(Step::Delete { folder, options: ALL_OF_IT, must: true });
+                self.move_across(source, folder, to, None)?;
+                continue;
             }
-            self.steps.push(Step::Copy { folder, parent: to, name: None, recursive: true });
+            self.total += tasks_below(source, folder)?;
+            let (parent, name) = (to, None);
+            self.steps.push(Step::Copy { folder, parent, name, recursive: true, moving });
         }
         Ok(())
     }
@@ -312,12 +328,22 @@ impl Work {
                 }
                 Ok(1)
             }
-            Step::Delete { folder, options, must } => {
+            Step::Delete { folder, options } => {
                 let _trees = source.trees.lock();
                 match super::delete::begin(source, folder, options) {
                     Ok(true) => self.steps.push(Step::Remove { folder }),
                     Ok(false) | Err(StoreError::NotFound(_)) => {}
-                    Err(StoreError::Access) if !must => self.partial = true,
+                    Err(StoreError::Access) => self.partial = true,
+                    Err(error) => return Err(error),
+                }
+                Ok(1)
+            }
+            Step::Clear { folder } => {
+                let _trees = source.trees.lock();
+                match super::delete::begin_empty(source, folder) {
+                    Ok(()) => self.steps.push(Step::Remove { folder }),
+                    Err(StoreError::NotFound(_)) => {}
+                    Err(StoreError::NotEmpty | StoreError::Access) => self.partial = true,
                     Err(error) => return Err(error),
                 }
                 Ok(1)
@@ -335,17 +361,21 @@ impl Work {
                 // What goes beside messages is not told.
                 Ok(if whole { messages } else { left })
             }
-            Step::Copy { folder, parent, name, recursive } => {
+            Step::Copy { folder, parent, name, recursive, moving } => {
                 let copied = copy_empty(source, folder, target, parent, name.as_deref())?;
                 self.copied.get_or_insert(copied);
+                if moving {
+                    self.steps.push(Step::Clear { folder });
+                }
                 if recursive {
                     for folder in child_ids(source, source.reader(), folder)? {
-                        let name = None;
-                        self.steps.push(Step::Copy { folder, parent: copied, name, recursive });
+                        let (parent, name) = (copied, None);
+                        self.steps.push(Step::Copy { folder, parent, name, recursive, moving });
                     }
                 }
+                let act = if moving { Act::Move(copied) } else { Act::Copy(copied) };
                 for contents in [Contents::Associated, Contents::Normal] {
-                    self.messages(source, folder, contents, Act::Copy(copied))?;
+                    self.messages(source, folder, contents, act)?;
                 }
                 Ok(1)
             }
@@ -393,6 +423,14 @@ impl Walk {
 
 /// Tasks that a folder is, with all below it, as its counters tell.
 fn tasks_below(mailbox: &Mailbox, top: FolderId) -> Result<u64> {
+    sum_below(mailbox, top, tasks_of)
+}
+
+fn sum_below(
+    mailbox: &Mailbox,
+    top: FolderId,
+    tasks_of: impl Fn(&FolderRecord) -> u64,
+) -> Result<u64> {
     let mut tasks = 0;
     let mut pending = vec![top];
     while let Some(id) = pending.pop() {

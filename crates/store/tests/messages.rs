@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{account, mailbox, plain, rich};
+use common::{account, assert_whole, mailbox, plain, rich};
 use mapi::{MessageId, tags};
 use store::message::{self, ImportOptions, Message, SaveOptions};
 use store::{SpecialFolder, StoreError, folder};
@@ -122,6 +122,43 @@ fn new_messages_get_ids_uids_and_attachments() {
     let back = message::open(&mailbox, saved.id).unwrap();
     assert!(back.body.attachments.is_empty());
     assert_eq!(back.body.next_attachment, 1);
+}
+
+/// Each save takes two numbers, and others save beside: what was deleted becomes one range all the same.
+#[test]
+fn all_that_was_ever_deleted_from_a_folder_is_as_many_ranges_as_messages_that_stay() {
+    let (_store, mailbox) = mailbox();
+    let import =
+        |folder| message::import(&mailbox, folder, rich(), &ImportOptions::default()).unwrap().id;
+    let mut ids = Vec::new();
+    for _ in 0..40 {
+        ids.push(import(INBOX));
+        import(SENT);
+    }
+    let ranges = || store::mailbox::changes::deleted(&mailbox, INBOX).unwrap();
+    let ends = |range: &store::mailbox::changes::DeletedRange| (range.first, range.last);
+    // Some in one batch, some alone, from the ends and from the middle; one stays.
+    message::delete(&mailbox, INBOX, &[ids[9], ids[3], ids[5], ids[30]], true).unwrap();
+    assert_eq!(ranges().len(), 4);
+    for at in [39, 4, 0, 31] {
+        message::delete(&mailbox, INBOX, &[ids[at]], at % 2 == 0).unwrap();
+    }
+    message::move_to(&mailbox, INBOX, &ids[6..9], &mailbox, SENT).unwrap();
+    let kept = [(ids[0], ids[0]), (ids[3], ids[9]), (ids[30], ids[31]), (ids[39], ids[39])];
+    let kept = kept.map(|(first, last)| (first.counter, last.counter));
+    assert_eq!(ranges().iter().map(ends).collect::<Vec<_>>(), kept);
+    let rest: Vec<MessageId> = ids
+        .iter()
+        .copied()
+        .filter(|id| *id != ids[20] && message::open(&mailbox, *id).is_ok())
+        .collect();
+    message::delete(&mailbox, INBOX, &rest, true).unwrap();
+    let around = [(ids[0], ids[19]), (ids[21], ids[39])];
+    let around = around.map(|(first, last)| (first.counter, last.counter));
+    assert_eq!(ranges().iter().map(ends).collect::<Vec<_>>(), around);
+    message::delete(&mailbox, INBOX, &[ids[20]], true).unwrap();
+    assert_eq!(ranges().iter().map(ends).collect::<Vec<_>>(), [(ids[0].counter, ids[39].counter)]);
+    assert_whole(&mailbox);
 }
 
 #[test]

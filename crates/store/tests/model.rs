@@ -136,6 +136,14 @@ fn run(mut random: Random, steps: usize) {
         });
         assert!(found, "{id:?} is not among {ranges:?}");
     }
+    for (id, known) in model.iter().filter(|(_, known)| !known.deleted) {
+        let id = MessageId::from_i64(*id);
+        let ranges = changes::deleted(&mailbox, known.folder).unwrap();
+        let found = ranges.iter().any(|range| {
+            range.replica == id.replica && range.first <= id.counter && id.counter <= range.last
+        });
+        assert!(!found, "{id:?} is in its folder and among {ranges:?}");
+    }
     let report = assert_whole(&mailbox);
     assert_eq!(report.messages, model.len() as u64);
 }

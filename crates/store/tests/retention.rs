@@ -159,7 +159,8 @@ fn the_log_is_bounded_and_views_that_lag_are_built_anew() {
     assert_eq!(changes::latest(&mailbox).unwrap(), latest + 1);
     assert_eq!(lagging.len().unwrap(), 56);
     let deleted = changes::deleted(&mailbox, INBOX).unwrap();
+    // One range: the change numbers between the five are no messages.
     let counters = deleted.iter().map(|range| range.last.get() - range.first.get() + 1);
-    assert_eq!(counters.sum::<u64>(), 5);
+    assert_eq!(counters.collect::<Vec<_>>(), [9]);
     assert_whole(&mailbox);
 }

@@ -7,6 +7,7 @@ use crate::engine::{Direction, KeyRange, Reader, Space};
 use crate::keys::{self, Kind};
 use crate::record;
 use crate::record::head::Head;
+use crate::record::hot::Hot;
 use crate::{Mailbox, Result, StoreError};
 
 /// What happened.
@@ -212,7 +213,9 @@ fn log_sequence(key: &[u8]) -> u64 {
     key.get(9..17).and_then(|b| b.try_into().ok()).map_or(0, u64::from_be_bytes)
 }
 
-/// A range of messages that were deleted from a folder for good, or moved away.
+/// A range of ids of which a folder holds none any more: messages that were deleted from it or moved away, and ids
+/// between them that never were a message's there. A message that is put back under its old id is in the folder all
+/// the same: whoever reads ranges asks the folder too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeletedRange {
     pub replica: ReplId,
@@ -242,60 +245,130 @@ fn deleted_range(key: &[u8], value: &[u8]) -> Option<DeletedRange> {
     Some(DeletedRange { replica, first, last: GlobalCounter::new(u64::from_be_bytes(last)) })
 }
 
-/// Adds messages to a folder's set of deleted ones; ranges that touch become one.
-pub(crate) fn add_deleted(tx: &mut Tx<'_>, folder: FolderId, ids: &[MessageId]) -> Result<()> {
-    let mut numbers: Vec<u64> =
-        ids.iter().map(|id| keys::id_number(id.replica, id.counter)).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    let mut at = 0;
-    while at < numbers.len() {
-        let mut end = at;
-        while end + 1 < numbers.len() && numbers[end + 1] == numbers[end] + 1 {
-            end += 1;
+/// How far two ids may be from each other for one range to hold both: each save takes numbers of the same counter.
+const FARTHEST: u64 = 1024;
+
+/// Messages that are looked at between two ids before they go into ranges of their own.
+const BETWEEN: usize = 16;
+
+/// Adds what the batch takes out of folders to their sets of deleted messages. What lies between two ids and is no
+/// message of the folder goes with them, so a folder has about as many ranges as messages at most, whatever was
+/// ever deleted from it.
+pub(crate) fn write_deleted(tx: &mut Tx<'_>) -> Result<()> {
+    for (folder, numbers) in tx.take_deleted() {
+        let mut current: Option<Range> = None;
+        for number in numbers {
+            let range = match current {
+                Some(range) if number <= range.last => continue,
+                Some(range) if joins(tx, folder, range.last, number)? => {
+                    Range { last: number, ..range }
+                }
+                before => {
+                    if let Some(before) = before {
+                        put_range(tx, folder, before);
+                    }
+                    begin_range(tx, folder, number, before)?
+                }
+            };
+            current = Some(swallow(tx, folder, range)?);
         }
-        add_deleted_range(tx, folder, numbers[at], numbers[end])?;
-        at = end + 1;
+        if let Some(range) = current {
+            put_range(tx, folder, range);
+        }
     }
     Ok(())
 }
 
-/// `first` and `last` are ids as numbers. Ranges of one call do not touch each other, so what this batch
-/// wrote before need not be read again.
-fn add_deleted_range(tx: &mut Tx<'_>, folder: FolderId, first: u64, last: u64) -> Result<()> {
-    let key_of = |tx: &Tx<'_>, number: u64| {
-        tx.mailbox.key(Kind::Deleted, &[&keys::fid(folder), &number.to_be_bytes()])
+/// Ids as numbers, both among them.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    first: u64,
+    last: u64,
+}
+
+fn range_key(tx: &Tx<'_>, folder: FolderId, first: u64) -> Vec<u8> {
+    tx.mailbox.key(Kind::Deleted, &[&keys::fid(folder), &first.to_be_bytes()])
+}
+
+fn put_range(tx: &mut Tx<'_>, folder: FolderId, range: Range) {
+    let key = range_key(tx, folder, range.first);
+    tx.put(key, (range.last & GlobalCounter::MAX).to_be_bytes());
+}
+
+/// The first or last stored range that begins between two numbers, both among them.
+fn stored(
+    tx: &Tx<'_>,
+    folder: FolderId,
+    from: u64,
+    to: u64,
+    direction: Direction,
+) -> Result<Option<Range>> {
+    let keys = KeyRange {
+        from: range_key(tx, folder, from),
+        to: Some(range_key(tx, folder, to.saturating_add(1))),
     };
-    let prefix = tx.mailbox.key(Kind::Deleted, &[&keys::fid(folder)]);
-    let (mut from, mut to) = (first, last);
-    // The range that begins at or before this one, if it reaches it.
-    let before = KeyRange { from: prefix.clone(), to: Some(key_of(tx, first.saturating_add(1))) };
-    let before = tx.reader().scan(Space::Mailbox, &before, Direction::Reverse, 1)?;
-    if let Some((key, value)) = before.first()
-        && let Some(range) = deleted_range(key, value)
-    {
-        let range_first = keys::id_number(range.replica, range.first);
-        let range_last = keys::id_number(range.replica, range.last);
-        if range_last >= last {
-            return Ok(());
+    let found = tx.reader().scan(Space::Mailbox, &keys, direction, 1)?;
+    let range = found.first().and_then(|(key, value)| deleted_range(key, value));
+    Ok(range.map(|range| Range {
+        first: keys::id_number(range.replica, range.first),
+        last: keys::id_number(range.replica, range.last),
+    }))
+}
+
+/// A range with a number behind the range that this batch wrote before: the stored one that reaches it, if any.
+fn begin_range(tx: &Tx<'_>, folder: FolderId, number: u64, before: Option<Range>) -> Result<Range> {
+    let from = before.map_or(0, |before| before.last + 1);
+    match stored(tx, folder, from, number, Direction::Reverse)? {
+        Some(range) if range.last >= number => Ok(range),
+        Some(range) if joins(tx, folder, range.last, number)? => {
+            Ok(Range { last: number, ..range })
         }
-        if range_last + 1 >= first {
-            from = range_first;
+        _ => Ok(Range { first: number, last: number }),
+    }
+}
+
+/// Takes the stored ranges in that begin inside of a range, or so close behind it that they join.
+fn swallow(tx: &mut Tx<'_>, folder: FolderId, mut range: Range) -> Result<Range> {
+    let mut from = range.first + 1;
+    loop {
+        let to = range.last.saturating_add(1 + FARTHEST);
+        let Some(next) = stored(tx, folder, from, to, Direction::Forward)? else {
+            return Ok(range);
+        };
+        if !joins(tx, folder, range.last, next.first)? {
+            return Ok(range);
+        }
+        let key = range_key(tx, folder, next.first);
+        tx.delete(key);
+        range.last = range.last.max(next.last);
+        from = next.first + 1;
+    }
+}
+
+/// Whether the folder holds nothing between two ids, as far as that is soon said.
+fn joins(tx: &Tx<'_>, folder: FolderId, last: u64, next: u64) -> Result<bool> {
+    if next <= last.saturating_add(1) {
+        return Ok(true);
+    }
+    let ((replica, _), (next_replica, _)) = (keys::id_parts(last), keys::id_parts(next));
+    if replica != next_replica || next - last > FARTHEST {
+        return Ok(false);
+    }
+    let key = |number: u64| tx.mailbox.key(Kind::Hot, &[&number.to_be_bytes()]);
+    let holds = |bytes: &[u8]| -> Result<bool> {
+        let hot = Hot::read(bytes)?;
+        Ok(hot.folder == folder && !hot.contents.is_deleted())
+    };
+    if next == last + 2 {
+        let between = tx.get(&key(last + 1))?;
+        return Ok(!between.map_or(Ok(false), |bytes| holds(&bytes))?);
+    }
+    let between = KeyRange { from: key(last + 1), to: Some(key(next)) };
+    let between = tx.reader().scan(Space::Mailbox, &between, Direction::Forward, BETWEEN)?;
+    for (_, bytes) in &between {
+        if holds(bytes)? {
+            return Ok(false);
         }
     }
-    // The ranges that begin inside this one or directly behind it.
-    let behind = KeyRange {
-        from: key_of(tx, first.saturating_add(1)),
-        to: Some(key_of(tx, last.saturating_add(2))),
-    };
-    for (key, value) in tx.reader().scan(Space::Mailbox, &behind, Direction::Forward, usize::MAX)? {
-        if let Some(range) = deleted_range(&key, &value) {
-            to = to.max(keys::id_number(range.replica, range.last));
-        }
-        tx.delete(key.to_vec());
-    }
-    let key = key_of(tx, from);
-    let last = to & GlobalCounter::MAX;
-    tx.put(key, last.to_be_bytes());
-    Ok(())
+    Ok(between.len() < BETWEEN)
 }

@@ -2,11 +2,11 @@
 //! waits for the disk outside the section.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mapi::{ChangeNumber, FileTime, FolderId, MessageId};
 
-use super::changes::{Change, ChangeKind};
+use super::changes::{self, Change, ChangeKind};
 use crate::engine::{Batch, Outcome, Reader, Space, Value};
 use crate::keys::{self, Kind};
 use crate::record::change;
@@ -29,6 +29,8 @@ pub(crate) struct Tx<'a> {
     changes: Vec<Change>,
     /// Messages whose records go with this batch.
     erased: Vec<MessageId>,
+    /// Messages that this batch takes out of folders, as numbers.
+    deleted: BTreeMap<u64, (FolderId, BTreeSet<u64>)>,
 }
 
 struct Cached {
@@ -71,6 +73,7 @@ fn run<T>(
         tx.batch.check_epoch(mailbox.number(), epoch);
         tx.batch.built_on(basis);
         let result = build(&mut tx)?;
+        changes::write_deleted(&mut tx)?;
         let searches = search::follow(&mut tx)?;
         let sequences = tx.head_before.sequence + 1..=tx.head.sequence;
         let (before, after, batch) = tx.finish();
@@ -121,6 +124,7 @@ impl<'a> Tx<'a> {
             folders: BTreeMap::new(),
             changes: Vec::new(),
             erased: Vec::new(),
+            deleted: BTreeMap::new(),
         })
     }
 
@@ -318,6 +322,20 @@ impl<'a> Tx<'a> {
     /// Says that a message's records go with this batch.
     pub(crate) fn note_erased(&mut self, id: MessageId) {
         self.erased.push(id);
+    }
+
+    /// Says that messages go out of a folder with this batch, for its set of deleted ones.
+    pub(crate) fn note_deleted(&mut self, folder: FolderId, ids: &[MessageId]) {
+        if ids.is_empty() {
+            return;
+        }
+        let number = keys::id_number(folder.replica, folder.counter);
+        let (_, numbers) = self.deleted.entry(number).or_insert((folder, BTreeSet::new()));
+        numbers.extend(ids.iter().map(|id| keys::id_number(id.replica, id.counter)));
+    }
+
+    pub(crate) fn take_deleted(&mut self) -> Vec<(FolderId, BTreeSet<u64>)> {
+        std::mem::take(&mut self.deleted).into_values().collect()
     }
 
     pub(crate) fn erased(&self) -> &[MessageId] {

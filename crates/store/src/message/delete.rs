@@ -10,7 +10,7 @@ use super::{MessageBody, flags};
 use crate::delivery::queue;
 use crate::engine::{Direction, KeyRange, Space};
 use crate::keys::{self, Kind};
-use crate::mailbox::changes::{self, Change, ChangeKind};
+use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::writer::{self, Tx};
 use crate::record::hot::Hot;
 use crate::record::summary::Summary;
@@ -113,7 +113,7 @@ fn delete_batch(tx: &mut Tx<'_>, folder: FolderId, ids: &[MessageId], hard: bool
         }
         deleted.push(*id);
     }
-    changes::add_deleted(tx, folder, &deleted)?;
+    tx.note_deleted(folder, &deleted);
     Ok(seen.len() - deleted.len())
 }
 
@@ -121,7 +121,8 @@ fn delete_batch(tx: &mut Tx<'_>, folder: FolderId, ids: &[MessageId], hard: bool
 pub(crate) fn remove(tx: &mut Tx<'_>, folder: FolderId, id: MessageId) -> Result<()> {
     let hot = read_hot(tx.mailbox, tx.reader(), id)?.filter(|hot| hot.folder == folder);
     erase_whole(tx, id, &hot.ok_or(StoreError::NotFound("message"))?)?;
-    changes::add_deleted(tx, folder, &[id])
+    tx.note_deleted(folder, &[id]);
+    Ok(())
 }
 
 fn erase_whole(tx: &mut Tx<'_>, id: MessageId, hot: &Hot) -> Result<()> {

@@ -6,7 +6,7 @@ use super::delete::{erase, is_queued, take_out};
 use super::open::{Nodes, read_hot};
 use super::save::{count, next_uid, put_hot_and_summary, put_nodes};
 use super::{Message, MessageBody, flags, open, save};
-use crate::mailbox::changes::{self, Change, ChangeKind};
+use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::writer::{self, Tx};
 use crate::record::hot::Hot;
 use crate::table::Contents;
@@ -141,7 +141,7 @@ fn relocate(
             gone.push(*id);
         }
     }
-    changes::add_deleted(tx, folder, &gone)?;
+    tx.note_deleted(folder, &gone);
     Ok(done)
 }
 
@@ -167,7 +167,7 @@ pub(crate) fn relocate_one(
     let new =
         relocate_read(tx, id, &hot.ok_or(StoreError::NotFound("message"))?, target, moving, how)?;
     if moving {
-        changes::add_deleted(tx, folder, &[id])?;
+        tx.note_deleted(folder, &[id]);
     }
     Ok(new)
 }

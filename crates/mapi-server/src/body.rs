@@ -3,7 +3,6 @@
 
 use mapi::{ErrorCode, PropertyTag, PropertyValue};
 use store::message::body::{Extent, value};
-pub use store::message::body::{has, list, remove, written};
 use store::{Properties, Store, Value};
 
 use crate::call::Call;

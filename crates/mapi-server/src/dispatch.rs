@@ -75,13 +75,14 @@ pub fn dispatch(call: &mut Call<'_>, buffer: &mut RequestBuffer, request: &Reque
         return Done { response: None, opened: None };
     }
     let mut opened = None;
-    let node = resolve(call, buffer, request.input).ok();
+    let input = resolve(call, buffer, request.input);
+    let node = input.as_ref().ok().copied();
     let begun = node.and_then(|node| notify::before(call, node, request.id()));
     let (done, own) = store::notify::own_changes(|| {
         if spends(request.id()) {
             call.session.account.write(call.processor.store.now())?;
         }
-        run(call, buffer, request, &mut opened)
+        run(call, buffer, request, input, &mut opened)
     });
     notify::done_by_client(call.tree, own);
     let response = match done {
@@ -203,6 +204,8 @@ fn run(
     call: &mut Call<'_>,
     buffer: &RequestBuffer,
     request: &Request,
+    // Looked at by those ROPs only that exist: the others answer that they do not, whatever their handle.
+    input: Result<NodeId>,
     opened: &mut Option<Handle>,
 ) -> Result<Rs> {
     if call.processor.refused == Some(request.id()) {
@@ -223,8 +226,6 @@ fn run(
             }
         });
     }
-    // Looked at by those ROPs only that exist: the others answer that they do not, whatever their handle.
-    let input = resolve(call, buffer, request.input);
     let target = |call: &Call<'_>| resolve(call, buffer, request.other).ok();
     if !call.is_full() {
         let target = target(call);

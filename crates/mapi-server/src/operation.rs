@@ -92,7 +92,8 @@ impl Work {
     pub fn bytes(&self) -> u64 {
         let lists = match self {
             Work::Listed(listed) => listed.bytes(),
-            Work::Done { .. } | Work::Folders { .. } => 0,
+            Work::Folders { work, .. } => work.bytes(),
+            Work::Done { .. } => 0,
         };
         BASE_BYTES + lists
     }

@@ -169,12 +169,12 @@ fn copy_in_memory(
             let (given, kept) = (&mut source.edit.body, &mut target.edit.body);
             let parts = parts_of(given, kept, &taken, how);
             // A body in another format is the message's body too.
-            if !how.overwrite && crate::body::has(&kept.properties) {
-                crate::body::remove(&mut taken.properties);
+            if !how.overwrite && message::body::has(&kept.properties) {
+                message::body::remove(&mut taken.properties);
             }
             put_properties(&mut kept.properties, taken.properties, how);
             if how.overwrite {
-                crate::body::written(&mut kept.properties, &ids);
+                message::body::written(&mut kept.properties, &ids);
             }
             put_parts(&from, &to, parts, kept)?;
             target.dirty = true;

@@ -58,6 +58,7 @@ pub fn progress(call: &mut Call<'_>, input: NodeId, request: &ProgressRequest) -
         Ok(true) => Ok(operation.answer.done(operation.work.is_partial())),
         Ok(false) => {
             let told = operation.work.progress(call.logon_id);
+            operation.entry.state(operation.work.bytes());
             call.logon_mut()?.operation = Some(operation);
             Ok(told)
         }

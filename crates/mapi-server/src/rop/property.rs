@@ -216,7 +216,7 @@ pub fn set_properties(
             let problems = apply(values, is_computed, |tag, value| {
                 object.edit.body.properties.set(tag, value);
             });
-            body::written(&mut object.edit.body.properties, &written);
+            message::body::written(&mut object.edit.body.properties, &written);
             message::subject_written(&mut object.edit.body.properties, &written);
             object.dirty = true;
             problems
@@ -414,7 +414,7 @@ fn tags(call: &Call<'_>, node: NodeId) -> Result<Vec<PropertyTag>> {
             if object.embedded.is_some() && !tags.contains(&mapi::tags::MID) {
                 tags.push(mapi::tags::MID);
             }
-            body::list(&object.edit.body.properties, &mut tags);
+            message::body::list(&object.edit.body.properties, &mut tags);
             tags
         }
         Some(Object::Attachment(object)) => message::attachment_tags(&object.edit),

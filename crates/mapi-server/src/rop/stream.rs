@@ -10,7 +10,7 @@ use mapi_rop::stream::{
     SeekStreamRequest, SeekStreamResponse, SetStreamSizeRequest, StreamMode, StreamOrigin,
     StreamSizeResponse, WriteStreamRequest,
 };
-use store::{StagedValue, StoreError, Value, folder};
+use store::{StagedValue, StoreError, Value, folder, message};
 
 use super::region;
 use crate::call::{Call, Opened};
@@ -414,7 +414,7 @@ pub(super) fn commit(call: &mut Call<'_>, node: NodeId) -> Result<()> {
                 return Err(ErrorCode::ACCESS_DENIED.into());
             }
             object.edit.body.properties.set(tag, value);
-            crate::body::written(&mut object.edit.body.properties, &[tag]);
+            message::body::written(&mut object.edit.body.properties, &[tag]);
             store::message::subject_written(&mut object.edit.body.properties, &[tag]);
             object.dirty = true;
         }

@@ -14,6 +14,8 @@ use crate::record::folder::FolderRecord;
 use crate::table::Contents;
 use crate::{Mailbox, Result, StoreError, message};
 
+/// The end of a walk is as long as a summary's key.
+const KEY_BYTES: usize = 26;
 /// Messages that are looked for at once.
 const BATCH: usize = 64;
 
@@ -274,6 +276,16 @@ impl Work {
     /// How many tasks there are in all, as far as counters told at the beginning; never fewer than are done.
     pub fn total(&self) -> u64 {
         self.total.max(self.done)
+    }
+
+    /// Bytes of memory that it holds: a folder below is a step of its own.
+    pub fn bytes(&self) -> u64 {
+        let names = self.steps.iter().map(|step| match step {
+            Step::Messages { walk, .. } => walk.rest.from.len() + KEY_BYTES,
+            Step::Copy { name, .. } => name.as_ref().map_or(0, String::len),
+            _ => 0,
+        });
+        (size_of::<Work>() + self.steps.len() * size_of::<Step>() + names.sum::<usize>()) as u64
     }
 
     /// Something stayed that was to go.

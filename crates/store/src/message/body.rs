@@ -93,6 +93,9 @@ pub fn value(
     asked: &[PropertyTag],
     extent: Extent,
 ) -> Result<Option<Value>> {
+    if !TOLD.iter().any(|told| told.id() == tag.id()) {
+        return Ok(None);
+    }
     let native = native(properties);
     if tag.id() == tags::NATIVE_BODY.id() {
         return Ok(Some(native_body(properties, native, asked).into()));

@@ -11,7 +11,7 @@ use super::save::{count, put_hot};
 use crate::delivery::receipt::{self, Ready, Receipt};
 use crate::keys;
 use crate::mailbox::changes::{Change, ChangeKind};
-use crate::mailbox::read_state;
+use crate::mailbox::read_state::{self, Seen};
 use crate::mailbox::writer::{self, Tx};
 use crate::record::hot::Hot;
 use crate::record::summary::Summary;
@@ -248,6 +248,8 @@ fn set_seen(
     let mut changes: Vec<(ChangeNumber, bool)> = Vec::new();
     let mut results = Vec::with_capacity(ids.len());
     let mut place = folder;
+    // The user's set of the folder, which is loaded once.
+    let mut seen: Option<(FolderId, Option<Seen>)> = None;
     for id in ids {
         let hot = read_hot(tx.mailbox, tx.reader(), *id)?;
         let Some(hot) = hot.filter(|hot| folder.is_none_or(|folder| folder == hot.folder)) else {
@@ -256,7 +258,16 @@ fn set_seen(
         };
         place = Some(hot.folder);
         let told = changes.iter().any(|(change, _)| *change == hot.change);
-        let changed = !told && read_state::has_read(tx.mailbox, tx.reader(), &hot)? != read;
+        let set = match seen.take() {
+            Some((folder, set)) if folder == hot.folder => set,
+            _ => read_state::seen(tx.mailbox, tx.reader(), hot.folder)?,
+        };
+        let was_read = match &set {
+            Some(set) => set.has(tx.mailbox, hot.change)?,
+            None => read_state::is_read(&hot),
+        };
+        seen = Some((hot.folder, set));
+        let changed = !told && was_read != read;
         if changed {
             changes.push((hot.change, read));
             tx.log(Change::of_message(ChangeKind::MessageRead, *id, &hot))?;

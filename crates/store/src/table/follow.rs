@@ -272,18 +272,22 @@ fn changed_folders(
     reader: &dyn Reader,
     version: u64,
 ) -> Result<Option<Vec<u64>>> {
-    let Some(log) = log_since(mailbox, reader, version)? else { return Ok(None) };
+    let Some(log) = log_since(mailbox, reader, version, MAX_LOG)? else { return Ok(None) };
     let mut ids: Vec<u64> = log.iter().flat_map(named).collect();
     ids.sort_unstable();
     ids.dedup();
     Ok(Some(ids))
 }
 
-/// None if it is too long, or was trimmed.
-fn log_since(mailbox: &Mailbox, reader: &dyn Reader, version: u64) -> Result<Option<Vec<Change>>> {
-    let log = changes::read_after(mailbox, reader, version, MAX_LOG)?;
-    let whole =
-        log.len() < MAX_LOG && log.first().is_some_and(|entry| entry.sequence == version + 1);
+/// The changes after a version; None if they are as many as `most`, or were trimmed.
+pub(super) fn log_since(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    version: u64,
+    most: usize,
+) -> Result<Option<Vec<Change>>> {
+    let log = changes::read_after(mailbox, reader, version, most)?;
+    let whole = log.len() < most && log.first().is_some_and(|entry| entry.sequence == version + 1);
     Ok(whole.then_some(log))
 }
 
@@ -310,7 +314,9 @@ fn others(
     version: u64,
     own: &[RangeInclusive<u64>],
 ) -> Result<Others> {
-    let Some(log) = log_since(mailbox, reader, version)? else { return Ok(Others::Unknown) };
+    let Some(log) = log_since(mailbox, reader, version, MAX_LOG)? else {
+        return Ok(Others::Unknown);
+    };
     let is_own = |entry: &&Change| own.iter().any(|range| range.contains(&entry.sequence));
     let (mine, theirs): (Vec<&Change>, Vec<&Change>) = log.iter().partition(is_own);
     if theirs.is_empty() {
@@ -365,15 +371,15 @@ impl Follower {
         self.view.keep_to_budget();
         let version = state.version;
         let sight = Sight::of(core, state, *handle, outline.clone());
-        let outcome = net.and_then(|net| self.outcome(&sight, &outline, &net));
+        let outcome = || net.and_then(|net| self.outcome(&sight, &outline, &net));
         let others = match own.is_empty() {
             true => Others::Unknown,
             false => others(mailbox, &*snapshot, self.version, own)?,
         };
         let outcome = match others {
-            Others::Unknown => outcome,
+            Others::Unknown => outcome(),
             Others::None => Some(Outcome::default()),
-            Others::Touched { own, others } => outcome.map(|mut outcome| {
+            Others::Touched { own, others } => outcome().map(|mut outcome| {
                 let plan = &core.plan;
                 let remains = |object: RowObject| match object {
                     RowObject::Folder(id) => {

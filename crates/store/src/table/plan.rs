@@ -11,10 +11,10 @@ use super::places::Places;
 use super::rows::Entry;
 use super::source::{self, Context, FolderRow, Instance, MessageRow, RowSource};
 use super::view::State;
-use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate, members};
+use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate, follow, members};
 use crate::engine::{self, KeyRange, Reader, Space};
 use crate::keys::{self, Kind};
-use crate::mailbox::changes::{self, ChangeKind};
+use crate::mailbox::changes::ChangeKind;
 use crate::record::folder::FolderRecord;
 use crate::{Mailbox, Result, StoreError, folder};
 
@@ -420,11 +420,9 @@ impl Plan {
         reader: &dyn Reader,
         state: &State,
     ) -> Result<Option<(Vec<u64>, Vec<Entry>)>> {
-        let log = changes::read_after(mailbox, reader, state.version, MAX_FOLLOW)?;
-        // Trimmed, or too much.
-        if log.len() == MAX_FOLLOW || log.first().is_none_or(|e| e.sequence != state.version + 1) {
+        let Some(log) = follow::log_since(mailbox, reader, state.version, MAX_FOLLOW)? else {
             return Ok(None);
-        }
+        };
         let mut ids = Vec::new();
         for entry in &log {
             if entry.kind == ChangeKind::LinksChanged && entry.folder == self.folder {

@@ -326,6 +326,7 @@ pub(super) fn expected_summary(hot: &Hot, body: &MessageBody) -> Summary {
 pub(super) fn says_the_same(stored: &Summary, expected: &Summary) -> bool {
     let mut expected = expected.clone();
     expected.sent_by_from &= stored.sent_by_from;
+    expected.no_categories &= stored.no_categories;
     *stored == expected
 }
 

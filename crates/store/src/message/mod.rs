@@ -17,6 +17,8 @@ mod find;
 pub mod flags;
 mod glance;
 mod import;
+mod listing;
+mod marks;
 mod open;
 mod read;
 mod relocate;
@@ -33,6 +35,11 @@ pub use find::by_source_key;
 pub use glance::{Glance, glance};
 pub(crate) use import::body_in;
 pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import, import_all};
+pub use listing::{Listed, list, list_some};
+pub use marks::{
+    DELETE_MARKED, MAX_CATEGORIES, MAX_CATEGORY, MarkEdit, Marked, Marks, categories,
+    categories_name, edit_marks,
+};
 pub use open::{mime, open};
 pub(crate) use open::{read as read_in, read_hot};
 pub(crate) use read::change_flags;

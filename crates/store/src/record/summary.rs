@@ -36,6 +36,9 @@ pub(crate) struct Summary {
     pub(crate) to: Text,
     /// PidTagSenderName is the same as PidTagSentRepresentingName, as it is but for who sends for another.
     pub(crate) sent_by_from: bool,
+    /// It has no named list of texts, and so no categories: nobody need open it to know. Not said by summaries of
+    /// older programs.
+    pub(crate) no_categories: bool,
 }
 
 /// A text of a summary.
@@ -61,6 +64,8 @@ const VERSION: u8 = 1;
 
 /// The bit of `sent_by_from`, behind those of the options and texts.
 const SENT_BY_FROM: u16 = 12;
+/// The bit of `no_categories`.
+const NO_CATEGORIES: u16 = 13;
 
 /// Bytes of version, fixed fields and the sizes of the four texts.
 const FIXED: usize = 1 + 2 + 1 + 4 + 4 + 8 + 8 + 4 + 8 + 8 * 4 + 4 * 4 + 1 + 4;
@@ -103,6 +108,7 @@ impl Summary {
             sent_by_from: p
                 .inline(tags::SENDER_NAME)
                 .is_some_and(|sender| p.inline(tags::SENT_REPRESENTING_NAME) == Some(sender)),
+            no_categories: !p.tags().any(may_be_categories),
         };
         summary.fit();
         summary
@@ -155,6 +161,7 @@ impl Summary {
             cut |= u8::from(matches!(text, Text::Cut(_))) << bit;
         }
         present |= u16::from(self.sent_by_from) << SENT_BY_FROM;
+        present |= u16::from(self.no_categories) << NO_CATEGORIES;
         present.write(&mut w);
         cut.write(&mut w);
         self.flags.write(&mut w);
@@ -221,6 +228,7 @@ impl Summary {
         summary.icon = has(6).then_some(ints[2]);
         summary.flag_status = has(7).then_some(ints[3]);
         summary.sent_by_from = has(SENT_BY_FROM);
+        summary.no_categories = has(NO_CATEGORIES);
         summary.prefix_units = u8::read(r)?;
         Ok((summary, present, cut))
     }
@@ -283,6 +291,11 @@ impl Summary {
     }
 }
 
+/// Whether a property may be PidNameKeywords, whose id is another one in each mailbox.
+fn may_be_categories(tag: PropertyTag) -> bool {
+    tag.is_named() && tag.property_type() == mapi::PropertyType::MULTIPLE_STRING
+}
+
 /// A summary as a row of a table sees it: what is asked for is read, and nothing else. A search looks at one
 /// text of each of a hundred thousand, and a view that is sorted by a time at none.
 pub(crate) struct Packed<'a>(Stored<'a>);
@@ -291,9 +304,15 @@ pub(crate) struct Packed<'a>(Stored<'a>);
 const PRESENT: usize = 1;
 const CUT: usize = 3;
 const FLAGS: usize = 4;
+const STATUS: usize = 8;
 const SIZE: usize = 12;
 const CHANGE: usize = 20;
+const UID: usize = 28;
 const SEQUENCE: usize = 32;
+const DELIVERED: usize = 40;
+const CREATED: usize = 64;
+const ICON: usize = 80;
+const FLAG_STATUS: usize = 84;
 const PREFIX_UNITS: usize = 88;
 const TEXTS: usize = 89;
 
@@ -311,6 +330,38 @@ impl Packed<'_> {
     /// PidTagMessageFlags.
     pub(crate) fn flags(&self) -> u32 {
         u32::from_le_bytes(self.number(FLAGS))
+    }
+
+    pub(crate) fn status(&self) -> u32 {
+        u32::from_le_bytes(self.number(STATUS))
+    }
+
+    /// The IMAP UID.
+    pub(crate) fn uid(&self) -> u32 {
+        u32::from_le_bytes(self.number(UID))
+    }
+
+    /// PidTagMessageDeliveryTime, or PidTagCreationTime of what was not delivered.
+    pub(crate) fn received(&self) -> u64 {
+        match self.present() & 1 != 0 {
+            true => u64::from_le_bytes(self.number(DELIVERED)),
+            false => u64::from_le_bytes(self.number(CREATED)),
+        }
+    }
+
+    /// PidTagIconIndex.
+    pub(crate) fn icon(&self) -> Option<i32> {
+        (self.present() >> 6 & 1 != 0).then(|| i32::from_le_bytes(self.number(ICON)))
+    }
+
+    /// PidTagFlagStatus.
+    pub(crate) fn flag_status(&self) -> Option<i32> {
+        (self.present() >> 7 & 1 != 0).then(|| i32::from_le_bytes(self.number(FLAG_STATUS)))
+    }
+
+    /// Whether the message has to be opened to know of categories.
+    pub(crate) fn may_have_categories(&self) -> bool {
+        self.present() >> NO_CATEGORIES & 1 == 0
     }
 
     /// PidTagMessageSize.
@@ -491,6 +542,34 @@ mod tests {
         assert_eq!((packed.text(tags::SUBJECT), packed.text(tags::DISPLAY_TO)), (None, None));
         assert_eq!(summary.get(tags::DISPLAY_TO), Known::Absent);
         assert_eq!(summary.get(tags::MESSAGE_CLASS), Known::Value("IPM.Note".into()));
+    }
+
+    #[test]
+    fn numbers_stand_where_rows_look() {
+        let summary = Summary {
+            flags: 1,
+            status: 2,
+            size: 3,
+            change: 4,
+            uid: 5,
+            sequence: 6,
+            delivered: Some(7),
+            created: Some(8),
+            icon: Some(261),
+            flag_status: Some(2),
+            no_categories: true,
+            ..Summary::default()
+        };
+        let bytes = summary.to_bytes();
+        let packed = Packed::new(&bytes[..]).unwrap();
+        assert_eq!((packed.flags(), packed.status(), packed.size()), (1, 2, 3));
+        assert_eq!((packed.uid(), packed.sequence(), packed.received()), (5, 6, 7));
+        assert_eq!((packed.icon(), packed.flag_status()), (Some(261), Some(2)));
+        assert!(!packed.may_have_categories());
+        let bytes = Summary { created: Some(8), ..Summary::default() }.to_bytes();
+        let packed = Packed::new(&bytes[..]).unwrap();
+        assert_eq!((packed.received(), packed.icon(), packed.flag_status()), (8, None, None));
+        assert!(packed.may_have_categories());
     }
 
     #[test]

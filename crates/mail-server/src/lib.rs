@@ -9,6 +9,7 @@
 pub mod auth;
 pub mod census;
 pub mod host;
+pub mod imap;
 pub mod line;
 pub mod listener;
 pub mod work;

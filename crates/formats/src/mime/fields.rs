@@ -16,7 +16,7 @@ const MAX_VALUE: usize = 1 << 20;
 
 /// One field of a header, its value as it stood.
 #[derive(Debug, Clone)]
-pub(crate) struct Field<'a> {
+pub struct Field<'a> {
     /// In lower case.
     pub name: String,
     /// Behind the colon, with its folds, without the last line's end.
@@ -25,7 +25,7 @@ pub(crate) struct Field<'a> {
 
 /// A header and what follows it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Header<'a> {
+pub struct Header<'a> {
     pub fields: Vec<Field<'a>>,
     /// The header's bytes without the empty line.
     pub bytes: &'a [u8],
@@ -115,21 +115,21 @@ fn field_name(line: &[u8]) -> Option<(String, usize)> {
 }
 
 impl<'a> Header<'a> {
-    pub(crate) fn first(&self, name: &str) -> Option<&Field<'a>> {
+    pub fn first(&self, name: &str) -> Option<&Field<'a>> {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    pub(crate) fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s Field<'a>> {
+    pub fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s Field<'a>> {
         self.fields.iter().filter(move |field| field.name == name)
     }
 
     /// The first field of this name that holds something, as text with encoded words decoded.
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
+    pub fn text(&self, name: &str) -> Option<String> {
         self.all(name).map(Field::text).find(|text| !text.is_empty())
     }
 
     /// The first field of this name, unfolded and otherwise as it is.
-    pub(crate) fn plain(&self, name: &str) -> Option<String> {
+    pub fn plain(&self, name: &str) -> Option<String> {
         self.all(name).map(Field::plain).find(|text| !text.is_empty())
     }
 }
@@ -148,14 +148,14 @@ impl Field<'_> {
         source
     }
 
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         match MessageStream::new(&self.source()).parse_unstructured() {
             HeaderValue::Text(text) => clean(&text),
             _ => String::new(),
         }
     }
 
-    pub(crate) fn plain(&self) -> String {
+    pub fn plain(&self) -> String {
         let source = self.source();
         let text = String::from_utf8_lossy(&source);
         let mut out = String::with_capacity(text.len());
@@ -178,7 +178,7 @@ impl Field<'_> {
         parsed.into_iter().filter_map(mailbox).collect()
     }
 
-    pub(crate) fn date(&self) -> Option<FileTime> {
+    pub fn date(&self) -> Option<FileTime> {
         match MessageStream::new(&self.source()).parse_date() {
             HeaderValue::DateTime(date) => file_time(&date),
             _ => None,
@@ -292,7 +292,7 @@ fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// A Content-Type or Content-Disposition, its words in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct ContentType {
+pub struct ContentType {
     pub kind: String,
     pub subtype: String,
     attributes: Vec<(String, String)>,
@@ -303,11 +303,11 @@ impl ContentType {
         ContentType { kind: kind.into(), subtype: subtype.into(), attributes: Vec::new() }
     }
 
-    pub(crate) fn is(&self, kind: &str, subtype: &str) -> bool {
+    pub fn is(&self, kind: &str, subtype: &str) -> bool {
         self.kind == kind && self.subtype == subtype
     }
 
-    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+    pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 

@@ -17,6 +17,8 @@ mod report;
 mod smime;
 mod write;
 
+pub use fields::{ContentType, Field, Header};
 pub use headers::split_subject;
+pub use parts::{Part, parse};
 pub use read::{MimeError, read};
 pub use write::write;

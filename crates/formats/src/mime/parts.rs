@@ -17,7 +17,7 @@ const MAX_BOUNDARY: usize = 200;
 
 /// An entity: a message or one of its parts.
 #[derive(Debug)]
-pub(crate) struct Part<'a> {
+pub struct Part<'a> {
     pub header: Header<'a>,
     pub content_type: ContentType,
     /// From the header's first byte to the body's last.
@@ -28,8 +28,9 @@ pub(crate) struct Part<'a> {
     pub children: Option<Vec<Part<'a>>>,
 }
 
-/// Parses a message, its parts included; embedded messages stay leaves.
-pub(crate) fn parse(message: &[u8], levels_above: usize) -> Part<'_> {
+/// Parses a message, its parts included; embedded messages stay leaves. `levels_above` counts the multiparts around
+/// it: a message that is found in another begins deeper.
+pub fn parse(message: &[u8], levels_above: usize) -> Part<'_> {
     let mut parts = 0;
     parse_entity(message, "text/plain", levels_above, &mut parts)
 }
@@ -124,7 +125,7 @@ fn boundary_line(line: &[u8], boundary: &[u8]) -> Option<bool> {
 }
 
 impl<'a> Part<'a> {
-    pub(crate) fn disposition(&self) -> Option<ContentType> {
+    pub fn disposition(&self) -> Option<ContentType> {
         self.header.first("content-disposition")?.content_type()
     }
 
@@ -146,7 +147,7 @@ impl<'a> Part<'a> {
         self.disposition().is_some_and(|d| d.kind == "attachment")
     }
 
-    pub(crate) fn file_name(&self) -> Option<String> {
+    pub fn file_name(&self) -> Option<String> {
         let disposition = self.disposition();
         let name = disposition.as_ref().and_then(|d| d.attribute("filename"));
         let name = name.or_else(|| self.content_type.attribute("name"))?;
@@ -157,7 +158,7 @@ impl<'a> Part<'a> {
 
     /// The bytes of the body with the transfer encoding undone; what is not of the encoding is skipped or
     /// kept as it is.
-    pub(crate) fn decoded(&self) -> Cow<'a, [u8]> {
+    pub fn decoded(&self) -> Cow<'a, [u8]> {
         let encoding = self.header.plain("content-transfer-encoding").unwrap_or_default();
         match encoding.to_ascii_lowercase().as_str() {
             "base64" => Cow::Owned(decode_base64(self.body)),

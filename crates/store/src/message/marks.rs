@@ -126,7 +126,12 @@ pub fn categories_name() -> PropertyName {
 }
 
 impl Marks {
-    pub(crate) fn of(flags: u32, status: u32, icon: Option<i32>, flag_status: Option<i32>) -> Marks {
+    pub(crate) fn of(
+        flags: u32,
+        status: u32,
+        icon: Option<i32>,
+        flag_status: Option<i32>,
+    ) -> Marks {
         let (replied, forwarded) = (icon == Some(ICON_REPLIED), icon == Some(ICON_FORWARDED));
         Marks {
             read: flags & self::flags::READ != 0,

@@ -281,7 +281,12 @@ fn set_seen(
 }
 
 /// Puts a changed hot record, with the summary that follows it and an entry of the log.
-pub(crate) fn commit(tx: &mut Tx<'_>, id: MessageId, hot: &mut Hot, kind: ChangeKind) -> Result<()> {
+pub(crate) fn commit(
+    tx: &mut Tx<'_>,
+    id: MessageId,
+    hot: &mut Hot,
+    kind: ChangeKind,
+) -> Result<()> {
     hot.sequence = tx.next_sequence();
     hot.committed = tx.now;
     put_hot(tx, id, hot);

@@ -1,0 +1,58 @@
+//! What must hold for any bytes: reading a command does not panic, and what was read is written and read again as
+//! the same. Property tests and the fuzz target call this.
+
+use super::command::parse;
+use super::{response, structure};
+
+/// Panics where something does not hold, and that is its only purpose.
+pub fn command(bytes: &[u8]) {
+    let Ok(read) = parse(bytes) else { return };
+    let written = read.to_bytes();
+    let again = parse(&written);
+    assert_eq!(again, Ok(read), "{}", written.escape_ascii());
+}
+
+/// The structure of any message is told with balanced parentheses, and each part that it names can be fetched.
+pub fn message(bytes: &[u8]) {
+    let message = structure::with_crlf(bytes.to_vec());
+    let root = structure::parse(&message);
+    for extended in [false, true] {
+        let mut told = Vec::new();
+        response::body_structure(&mut told, &root, extended);
+        balanced(&told);
+    }
+    let mut told = Vec::new();
+    response::envelope(&mut told, &root.part.header);
+    balanced(&told);
+    let count = root.children.len().max(1) as u32;
+    for number in 1..=count {
+        assert!(root.find(&[number]).is_some(), "a part that is told of is not there");
+    }
+    assert!(root.find(&[count + 1]).is_none() && root.find(&[0]).is_none());
+}
+
+/// Parentheses match outside of strings and literals.
+fn balanced(told: &[u8]) {
+    let (mut at, mut depth) = (0, 0_i64);
+    while at < told.len() {
+        match told[at] {
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            b'"' => {
+                at += 1;
+                while told[at] != b'"' {
+                    at += if told[at] == b'\\' { 2 } else { 1 };
+                }
+            }
+            b'{' => {
+                let end = at + told[at..].iter().position(|byte| *byte == b'}').expect("its end");
+                let length = std::str::from_utf8(&told[at + 1..end]).expect("a number");
+                at = end + 2 + length.parse::<usize>().expect("a number");
+            }
+            _ => {}
+        }
+        assert!(depth >= 0, "{}", told.escape_ascii());
+        at += 1;
+    }
+    assert_eq!(depth, 0, "{}", told.escape_ascii());
+}

@@ -11,10 +11,13 @@ mod class;
 mod compose;
 mod fields;
 mod headers;
+mod locale;
 mod parts;
+mod properties;
 mod read;
 mod report;
 mod smime;
+mod words;
 mod write;
 
 pub use fields::{ContentType, Field, Header};

@@ -360,3 +360,66 @@ fn encoded_words_of_all_kinds_in_mailboxes() {
     let (_, again) = anew(&content);
     assert_eq!(again.recipients, content.recipients);
 }
+
+/// [MS-OXCMAIL] 2.2.3.3.2.2: texts that follow each other are one body, if nothing is lost by that.
+#[test]
+fn texts_in_a_row_are_one_body() {
+    let message = |parts: &[(&str, &str)]| {
+        let parts: String =
+            parts.iter().map(|(fields, text)| format!("--m\n{fields}\n\n{text}\n")).collect();
+        read(&format!("Content-Type: multipart/mixed; boundary=m\n\n{parts}--m--\n"))
+    };
+    let plain = "Content-Type: text/plain; charset=utf-8";
+    let html = "Content-Type: text/html";
+    let content = message(&[
+        (plain, "é"),
+        ("Content-Type: image/png", "x"),
+        (
+            "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable",
+            "=E8",
+        ),
+    ]);
+    assert_eq!(text(&content, tags::BODY), "é\r\nè");
+    assert_eq!(content.attachments.len(), 1);
+    let content =
+        message(&[(html, "<p>one"), ("Content-Type: application/pdf", "x"), (html, "<p>two")]);
+    let found = content.properties.get(tags::HTML).and_then(PropertyValue::as_binary);
+    assert_eq!(found, Some(&b"<p>one\r\n<p>two"[..]));
+    for (parts, attached) in [
+        (&[(html, "<p>one"), (plain, "footer")][..], 1),
+        (&[(plain, "one"), ("Content-Type: text/plain; name=a.txt", "two")], 1),
+        (&[(plain, "one"), ("Content-Disposition: attachment", "two")], 1),
+        (&[(plain, "one"), ("Content-Type: text/csv", "two")], 1),
+    ] {
+        assert_eq!(message(parts).attachments.len(), attached, "{parts:?}");
+    }
+}
+
+#[test]
+fn flowed_text_is_put_together() {
+    let content =
+        read("Content-Type: text/plain; format=flowed; delsp=yes\n\nAll in \none\n> and \n> two\n");
+    assert_eq!(text(&content, tags::BODY), "All inone\r\n> andtwo\r\n");
+}
+
+/// [RFC 2046] 5.2.2, 5.2.3: kept with what their type says, and written so again.
+#[test]
+fn pieces_of_messages_and_messages_elsewhere_are_kept_whole() {
+    for (kind, body) in [
+        (
+            "message/external-body; access-type=URL; URL=\"http://x.test/a\"",
+            "Content-Type: image/png\r\n\r\n",
+        ),
+        ("message/partial; id=\"1@x.test\"; number=2; total=3", "a piece\r\nof it\r\n"),
+    ] {
+        let content = read(&format!(
+            "Content-Type: multipart/mixed; boundary=m\n\n--m\n\ntext\n--m\nContent-Type: {kind}\n\n{body}\r\n--m--\n"
+        ));
+        let [attachment] = content.attachments.as_slice() else { panic!("one attachment") };
+        let whole = format!("Content-Type: {kind}\r\n\r\n{body}").into_bytes();
+        assert_eq!(attachment.content, AttachedContent::Bytes(whole));
+        let (written, again) = anew(&content);
+        assert!(written.replace("\r\n ", " ").contains(kind), "{written}");
+        assert_eq!(again.attachments[0].content, attachment.content, "{written}");
+    }
+}

@@ -10,6 +10,7 @@ mod bodies;
 mod class;
 mod compose;
 mod fields;
+mod flowed;
 mod headers;
 mod locale;
 mod parts;

@@ -87,7 +87,7 @@ fn add_attachments(
     embedded: usize,
     levels: usize,
 ) {
-    let references = found.html.map(|part| html::references(&part.decoded())).unwrap_or_default();
+    let references = found.html.iter().flat_map(|part| html::references(&part.decoded())).collect();
     for part in &found.attached {
         let number = content.attachments.len() + 1;
         let may_nest = embedded < MAX_EMBEDDED;

@@ -13,6 +13,8 @@ use mapi::{
     AttachedContent, AttachmentContent, MessageContent, PropertyBag, PropertyTag, PropertyValue,
 };
 
+use super::attachments::is_pointer;
+use super::fields::split_header;
 use super::{compose, report, smime};
 use crate::text::{html, rtf};
 
@@ -167,6 +169,9 @@ pub(crate) fn file_part(
 ) -> MimePart<'static> {
     let bag = &attachment.properties;
     let name = file_name(attachment);
+    if let Some(part) = pointer_part(bag, data) {
+        return part;
+    }
     let mime_tag = match attachment.content {
         AttachedContent::Ole(_) => "application/x-ole-storage".to_owned(),
         _ => mime_tag(bag),
@@ -176,7 +181,10 @@ pub(crate) fn file_part(
         content_type = content_type.attribute("charset", charset);
     }
     // Parts of type message/ are to stay readable without decoding ([RFC 2046] 5.2).
-    let plain = content_type.c_type.starts_with("message/") && is_seven_bit(data);
+    let kind = content_type.c_type.as_ref();
+    let plain = (kind.starts_with("message/") && !is_pointer(kind)
+        || kind == "text/rfc822-headers")
+        && is_seven_bit(data);
     let (body, encoding) = match plain {
         true => (data.to_vec(), "7bit"),
         false => (base64(data), "base64"),
@@ -199,6 +207,24 @@ pub(crate) fn file_part(
         part = part.header("Content-ID", MessageId::new(id));
     }
     part
+}
+
+/// A pointer to a message elsewhere, with the type that its data begins with.
+fn pointer_part(bag: &PropertyBag, data: &[u8]) -> Option<MimePart<'static>> {
+    let tag = bag.text(tags::ATTACH_MIME_TAG)?.to_ascii_lowercase();
+    if !is_pointer(&tag) || !is_seven_bit(data) {
+        return None;
+    }
+    let (header, body) = split_header(data);
+    let [field] = header.fields.as_slice() else { return None };
+    let is_type = field.name == "content-type"
+        && field.content_type().is_some_and(|found| found.name() == tag);
+    let value = compose::ascii(&field.plain());
+    is_type.then(|| {
+        MimePart::raw(BodyPart::Binary(body.to_vec().into()))
+            .header("Content-Type", HeaderType::Raw(value.into()))
+            .header("Content-Disposition", ContentType::new("attachment"))
+    })
 }
 
 fn base64(data: &[u8]) -> Vec<u8> {

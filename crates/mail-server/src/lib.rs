@@ -12,7 +12,6 @@ pub mod host;
 pub mod imap;
 pub mod line;
 pub mod listener;
-pub mod smtp;
 pub mod work;
 
 pub use host::Host;

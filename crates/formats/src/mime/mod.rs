@@ -4,21 +4,18 @@
 //! [`read`] keeps the received bytes beside the properties, so [`write()`] gives the very bytes back;
 //! a message that never was MIME is generated.
 
-mod address;
-mod attachments;
+pub(crate) mod address;
+pub(crate) mod attachments;
 mod bodies;
+mod calendar;
 mod class;
 mod compose;
-mod fields;
-mod flowed;
+pub(crate) mod fields;
 mod headers;
-mod locale;
-mod parts;
-mod properties;
+pub(crate) mod parts;
 mod read;
 mod report;
 mod smime;
-mod words;
 mod write;
 
 pub use fields::{ContentType, Field, Header};
@@ -26,3 +23,6 @@ pub use headers::split_subject;
 pub use parts::{Part, parse};
 pub use read::{MimeError, read};
 pub use write::write;
+
+pub(crate) use compose::{recipient_of, sender_of};
+pub(crate) use write::{base64_line, bodies};

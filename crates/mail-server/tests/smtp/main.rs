@@ -1,6 +1,0 @@
-//! SMTP, submission and LMTP over real sockets.
-
-mod cuts;
-mod dialogue;
-mod programs;
-mod rig;

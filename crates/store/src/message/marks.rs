@@ -28,6 +28,9 @@ const ANSWERED_TOO: u32 = 0x0200;
 /// Forwarded, though it was replied to since; one of the bits that are a mail program's own.
 const FORWARDED_TOO: u32 = 0x0001_0000;
 
+/// Both bits: of a message that was replied to and forwarded.
+pub const ANSWERED_AND_FORWARDED: u32 = ANSWERED_TOO | FORWARDED_TOO;
+
 /// Icons of replied and forwarded mail ([MS-OXOMSG] 2.2.1.10), and of mail that was read.
 const ICON_REPLIED: i32 = 0x105;
 const ICON_FORWARDED: i32 = 0x106;

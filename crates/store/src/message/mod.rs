@@ -37,8 +37,8 @@ pub(crate) use import::body_in;
 pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import, import_all};
 pub use listing::{Listed, list, list_some};
 pub use marks::{
-    DELETE_MARKED, MAX_CATEGORIES, MAX_CATEGORY, MarkEdit, Marked, Marks, categories,
-    categories_name, edit_marks,
+    ANSWERED_AND_FORWARDED, DELETE_MARKED, MAX_CATEGORIES, MAX_CATEGORY, MarkEdit, Marked, Marks,
+    categories, categories_name, edit_marks,
 };
 pub use open::{mime, open};
 pub(crate) use open::{read as read_in, read_hot};

@@ -32,6 +32,9 @@ pub struct Tagged {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Name(pub String);
 
+/// A key of ID and its value.
+pub type IdPair = (String, Option<String>);
+
 /// Messages are named by UID, or by their number in the selected mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
@@ -55,7 +58,7 @@ pub enum Command {
     },
     Enable(Vec<String>),
     /// RFC 2971; None for NIL.
-    Id(Option<Vec<(String, Option<String>)>>),
+    Id(Option<Vec<IdPair>>),
     Namespace,
     Select {
         name: Name,

@@ -151,7 +151,7 @@ fn on_messages(l: &mut Lexer<'_>, name: &str, by: By) -> Parsed<Command> {
     })
 }
 
-fn id(l: &mut Lexer<'_>) -> Parsed<Option<Vec<(String, Option<String>)>>> {
+fn id(l: &mut Lexer<'_>) -> Parsed<Option<Vec<super::IdPair>>> {
     if l.take_word("NIL") {
         return Ok(None);
     }

@@ -1,0 +1,391 @@
+//! One connection: commands come in, pieces of answers go out, and everything that asks the store runs on the work
+//! pool.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::command::{self, Tagged};
+use super::session::{Next, Options, Session};
+use crate::Host;
+use crate::auth::{Exchange, MAX_LINE, Mechanism, Refused};
+use crate::census::Counted;
+use crate::line::{Lines, ReadError};
+use crate::listener::{Connection, Protocol, Service, Serving};
+use crate::work::Undone;
+
+/// Before anybody logged in, a command has to come within this time; RFC 9051 5.4 asks for half an hour afterwards.
+const LOGIN_WITHIN: Duration = Duration::from_secs(60);
+const COMMAND_WITHIN: Duration = Duration::from_secs(30 * 60);
+/// A literal's next bytes.
+const BYTES_WITHIN: Duration = Duration::from_secs(5 * 60);
+const WRITE_WITHIN: Duration = Duration::from_secs(5 * 60);
+/// Bytes of a line, and of a command with its literals, where it appends no message.
+const MAX_COMMAND_LINE: usize = 64 << 10;
+const MAX_COMMAND: usize = 256 << 10;
+/// The same before anybody logged in.
+const MAX_BEFORE_LOGIN: usize = 16 << 10;
+/// Wrong commands and wrong passwords that end a connection.
+const MAX_BAD: usize = 32;
+const MAX_REFUSED: usize = 3;
+
+/// IMAP on a socket.
+pub struct Imap {
+    host: Arc<Host>,
+    options: Options,
+}
+
+impl Imap {
+    pub fn new(host: Arc<Host>, options: Options) -> Imap {
+        Imap { host, options }
+    }
+}
+
+impl Service for Imap {
+    fn protocol(&self) -> Protocol {
+        Protocol::Imap
+    }
+
+    fn busy(&self) -> &'static [u8] {
+        b"* BYE [UNAVAILABLE] There are too many connections from your address\r\n"
+    }
+
+    fn serve(self: Arc<Self>, connection: Connection) -> Serving {
+        Box::pin(async move {
+            let Connection { stream, peer, counted, ending } = connection;
+            // Without TLS a password may go over loopback only.
+            let options = Options { login_disabled: !peer.is_local(), ..self.options.clone() };
+            let lines = Lines::new(stream, ending, WRITE_WITHIN);
+            let session = Session::new(self.host.store.clone(), options);
+            let talk =
+                Talk { host: Arc::clone(&self.host), lines, counted, session: Some(session) };
+            talk.run().await;
+        })
+    }
+}
+
+/// The connection is of no more use.
+struct Gone;
+
+struct Talk {
+    host: Arc<Host>,
+    lines: Lines,
+    counted: Box<dyn Counted>,
+    /// Away while the pool has it.
+    session: Option<Session>,
+}
+
+/// What came instead of a command.
+enum Came {
+    Command(Vec<u8>),
+    /// It was answered already.
+    Refused,
+}
+
+impl Talk {
+    async fn run(mut self) {
+        let greeting = self.session.as_ref().map(Session::greeting).unwrap_or_default();
+        let talked = match self.lines.write(greeting.as_bytes()).await {
+            Ok(()) => self.talk().await,
+            Err(_) => Err(Gone),
+        };
+        if talked.is_ok() {
+            self.lines.close().await;
+        }
+        // A mailbox's last handle may let go of views: not on the reactor.
+        let session = self.session.take();
+        let _ = self.host.work.run(move || drop(session)).await;
+    }
+
+    async fn talk(&mut self) -> Result<(), Gone> {
+        let (mut bad, mut refused) = (0, 0);
+        loop {
+            let bytes = match self.command().await {
+                Ok(Came::Command(bytes)) => bytes,
+                Ok(Came::Refused) => continue,
+                Err(ReadError::Closed) => return Err(Gone),
+                Err(ReadError::TimedOut) => return self.bye("Nothing came for too long").await,
+                Err(ReadError::Ending) => return self.bye("[UNAVAILABLE] The server ends").await,
+                Err(ReadError::TooLong) => return self.bye("The line is too long").await,
+            };
+            let tagged = match command::parse(&bytes) {
+                Ok(tagged) => tagged,
+                Err((tag, wrong)) => {
+                    bad += 1;
+                    let tag = tag.unwrap_or_else(|| "*".into());
+                    self.write(format!("{tag} BAD {wrong}\r\n").as_bytes()).await?;
+                    if bad == MAX_BAD {
+                        return self.bye("Too many wrong commands").await;
+                    }
+                    continue;
+                }
+            };
+            let mut next = self.handle(tagged).await?;
+            loop {
+                next = match next {
+                    Next::Done => break,
+                    Next::Logout => return Ok(()),
+                    Next::More => self.on_session(Session::resume).await?,
+                    Next::Idle => self.idle().await?,
+                    Next::Verify { user, password } => self.verify(user, password).await?,
+                    Next::Exchange { mechanism, initial } => {
+                        self.exchange(&mechanism, initial.as_deref()).await?
+                    }
+                };
+            }
+            if !self.is_logged_in() {
+                refused += usize::from(self.last_was_refused());
+                if refused == MAX_REFUSED {
+                    return self.bye("Too many wrong passwords").await;
+                }
+            }
+        }
+    }
+
+    /// Reads a command with its literals (RFC 9051 4.3).
+    async fn command(&mut self) -> Result<Came, ReadError> {
+        let logged_in = self.is_logged_in();
+        let within = if logged_in { COMMAND_WITHIN } else { LOGIN_WITHIN };
+        let mut bytes = self.lines.line(MAX_COMMAND_LINE, within).await?.text;
+        loop {
+            let Some(literal) = literal_at_end(&bytes) else {
+                return Ok(Came::Command(bytes));
+            };
+            let limit = match (logged_in, is_append(&bytes)) {
+                (false, _) => MAX_BEFORE_LOGIN,
+                (true, false) => MAX_COMMAND,
+                // Many messages may come in one command; all together are bounded as one and a half.
+                (true, true) => self.append_limit().saturating_mul(3) / 2 + MAX_COMMAND,
+            };
+            if literal.length > limit.saturating_sub(bytes.len()) {
+                let tag = tag_of(&bytes);
+                let no = format!("{tag} NO [TOOBIG] The literal is too long\r\n");
+                self.lines.write(no.as_bytes()).await.map_err(|_| ReadError::Closed)?;
+                // What is on its way cannot be told from commands (RFC 7888 4).
+                return match literal.waits {
+                    true => Ok(Came::Refused),
+                    false => Err(ReadError::TooLong),
+                };
+            }
+            bytes.extend_from_slice(b"\r\n");
+            if literal.waits {
+                self.lines.write(b"+ Go on\r\n").await.map_err(|_| ReadError::Closed)?;
+            }
+            let literal = self.lines.octets(literal.length, BYTES_WITHIN).await?;
+            bytes.extend_from_slice(&literal);
+            let rest = self.lines.line(MAX_COMMAND_LINE, BYTES_WITHIN).await?.text;
+            bytes.extend_from_slice(&rest);
+        }
+    }
+
+    async fn handle(&mut self, tagged: Tagged) -> Result<Next, Gone> {
+        self.on_session(move |session, w| session.handle(tagged, w)).await
+    }
+
+    /// Runs something with the session on the pool, and sends what it answers.
+    async fn on_session<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&mut Session, &mut Vec<u8>) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        let mut session = self.session.take().ok_or(Gone)?;
+        let done = self.host.work.run(move || {
+            let mut w = Vec::new();
+            let result = job(&mut session, &mut w);
+            (session, w, result)
+        });
+        match done.await {
+            Ok((session, w, result)) => {
+                self.session = Some(session);
+                self.write(&w).await?;
+                Ok(result)
+            }
+            // The session is lost with the job.
+            Err(Undone::NoRoom | Undone::Broken) => {
+                let _ = self.lines.write(b"* BYE [UNAVAILABLE] The server is busy\r\n").await;
+                let _ = self.lines.flush().await;
+                Err(Gone)
+            }
+        }
+    }
+
+    /// Waits for DONE and tells what happens meanwhile (RFC 9051 6.3.13).
+    async fn idle(&mut self) -> Result<Next, Gone> {
+        self.lines.flush().await.map_err(|_| Gone)?;
+        loop {
+            let bell = Arc::new(Notify::new());
+            let ring = Arc::clone(&bell);
+            let watch = self.session.as_ref().and_then(Session::watch);
+            let alarm = watch.map(|watch| watch.alarm(Arc::new(move || ring.notify_one())));
+            // What came before the alarm was set.
+            let behind = watch.is_some_and(|watch| watch.is_behind());
+            if !behind && !has_line(self.lines.buffered()) {
+                tokio::select! {
+                    () = bell.notified() => {}
+                    filled = self.lines.fill(COMMAND_WITHIN) => match filled {
+                        Ok(()) => {}
+                        Err(ReadError::Ending) => {
+                            self.bye("[UNAVAILABLE] The server ends").await?;
+                            return Err(Gone);
+                        }
+                        Err(_) => return Err(Gone),
+                    },
+                }
+            }
+            drop(alarm);
+            if has_line(self.lines.buffered()) {
+                let line = self.lines.line(1_024, BYTES_WITHIN).await.map_err(|_| Gone)?;
+                if line.text.eq_ignore_ascii_case(b"DONE") {
+                    self.on_session(Session::idle_ends).await?;
+                } else {
+                    let end = |session: &mut Session, w: &mut Vec<u8>| {
+                        session.break_off("IDLE ends with DONE", w);
+                    };
+                    self.on_session(end).await?;
+                }
+                return Ok(Next::Done);
+            }
+            if self.lines.buffered().len() > 1_024 {
+                return Err(Gone);
+            }
+            self.on_session(Session::news).await?;
+            self.lines.flush().await.map_err(|_| Gone)?;
+        }
+    }
+
+    async fn verify(&mut self, user: String, password: String) -> Result<Next, Gone> {
+        let account = match self.host.verifier.verify(user, password).await {
+            Ok(account) => account,
+            Err(refused) => {
+                let code = match refused {
+                    Refused::Wrong => "AUTHENTICATIONFAILED",
+                    Refused::Busy | Refused::Failed => "UNAVAILABLE",
+                };
+                self.on_session(move |session, w| session.refuse(code, &refused.to_string(), w))
+                    .await?;
+                return Ok(Next::Done);
+            }
+        };
+        if let Err(full) = self.counted.belongs_to(&account, "IMAP") {
+            self.on_session(move |session, w| session.refuse("LIMIT", &full.to_string(), w))
+                .await?;
+            return Ok(Next::Done);
+        }
+        self.on_session(move |session, w| session.log_in(account, w)).await?;
+        Ok(Next::Done)
+    }
+
+    async fn exchange(&mut self, mechanism: &str, initial: Option<&str>) -> Result<Next, Gone> {
+        let Some(mechanism) = Mechanism::by_name(mechanism) else {
+            self.on_session(|session, w| {
+                session.refuse("CANNOT", "there is no such mechanism", w);
+            })
+            .await?;
+            return Ok(Next::Done);
+        };
+        let Ok((mut exchange, mut next)) = Exchange::begin(mechanism, initial) else {
+            return self.broken_off().await;
+        };
+        loop {
+            match next {
+                crate::auth::Next::Verify { user, password } => {
+                    return Ok(Next::Verify { user, password });
+                }
+                crate::auth::Next::Challenge(challenge) => {
+                    self.write(format!("+ {challenge}\r\n").as_bytes()).await?;
+                    let line = self.lines.line(MAX_LINE, LOGIN_WITHIN).await.map_err(|_| Gone)?;
+                    let answer = String::from_utf8_lossy(&line.text).into_owned();
+                    // `*` breaks it off (RFC 9051 6.2.2).
+                    match exchange.answer(&answer) {
+                        Ok(answered) if answer != "*" => next = answered,
+                        _ => return self.broken_off().await,
+                    }
+                }
+            }
+        }
+    }
+
+    async fn broken_off(&mut self) -> Result<Next, Gone> {
+        self.on_session(|session, w| session.break_off("the exchange was broken off", w)).await?;
+        Ok(Next::Done)
+    }
+
+    fn is_logged_in(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_logged_in)
+    }
+
+    fn last_was_refused(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::was_refused)
+    }
+
+    fn append_limit(&self) -> usize {
+        self.session.as_ref().map_or(0, Session::append_limit)
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.lines.write(bytes).await.map_err(|_| Gone)
+    }
+
+    async fn bye(&mut self, why: &str) -> Result<(), Gone> {
+        self.write(format!("* BYE {why}\r\n").as_bytes()).await
+    }
+}
+
+/// A literal that a line announces at its end.
+#[derive(Debug, PartialEq, Eq)]
+struct Literal {
+    length: usize,
+    /// The client waits until it may send it; not with `+` (LITERAL+, RFC 7888).
+    waits: bool,
+}
+
+fn literal_at_end(line: &[u8]) -> Option<Literal> {
+    let inside = line.strip_suffix(b"}")?;
+    let begin = inside.iter().rposition(|byte| *byte == b'{')?;
+    let (digits, waits) = match inside[begin + 1..].strip_suffix(b"+") {
+        Some(digits) => (digits, false),
+        None => (&inside[begin + 1..], true),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // What no number can hold is too long as well.
+    let length = std::str::from_utf8(digits).ok()?.parse().unwrap_or(usize::MAX);
+    Some(Literal { length, waits })
+}
+
+fn has_line(bytes: &[u8]) -> bool {
+    bytes.contains(&b'\n')
+}
+
+fn tag_of(line: &[u8]) -> String {
+    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(0);
+    match std::str::from_utf8(&line[..end]) {
+        Ok(tag) if !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_graphic()) => tag.into(),
+        _ => "*".into(),
+    }
+}
+
+fn is_append(line: &[u8]) -> bool {
+    let mut words = line.splitn(3, |byte| *byte == b' ').skip(1);
+    words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"APPEND"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_are_found_at_the_end_of_lines() {
+        let literal = |line: &str| literal_at_end(line.as_bytes()).map(|l| (l.length, l.waits));
+        assert_eq!(literal("a LOGIN {11}"), Some((11, true)));
+        assert_eq!(literal("a APPEND x ~{5+}"), Some((5, false)));
+        assert_eq!(literal("a LOGIN {99999999999999999999999}"), Some((usize::MAX, true)));
+        for none in ["a LOGIN x", "a {}", "a {x}", "{1} ", "}", "{1-}"] {
+            assert_eq!(literal(none), None, "{none}");
+        }
+        assert_eq!(tag_of(b"a1 LOGIN"), "a1");
+        assert_eq!(tag_of(b"\xff x"), "*");
+        assert!(is_append(b"a append x {3}") && !is_append(b"append x {3}"));
+    }
+}

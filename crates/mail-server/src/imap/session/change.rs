@@ -1,0 +1,151 @@
+//! STORE, EXPUNGE, COPY and MOVE (RFC 9051 6.4).
+
+use store::message::{self, MarkEdit, Marked};
+use store::{Mailbox, StoreError};
+
+use super::{Fail, Outcome, Session, doing, done, done_with, fetch, marks_of, messages_of, no};
+use crate::imap::command::set::compact;
+use crate::imap::command::{By, Flag, Name, SequenceSet, StoreAction};
+use crate::imap::mailbox::{Known, Selected};
+use crate::imap::names;
+use crate::imap::response::put;
+
+/// What STORE does to the marks of a message.
+pub(super) fn edit_of(action: StoreAction, flags: &[Flag]) -> MarkEdit {
+    let marks = marks_of(flags);
+    match action {
+        StoreAction::Set => MarkEdit::Set(marks),
+        StoreAction::Add => MarkEdit::Add(marks),
+        StoreAction::Remove => MarkEdit::Remove(marks),
+    }
+}
+
+impl Session {
+    pub(super) fn store_flags(
+        &mut self,
+        by: By,
+        set: &SequenceSet,
+        unchanged_since: Option<u64>,
+        edit: &MarkEdit,
+        silent: bool,
+        w: &mut Vec<u8>,
+    ) -> Outcome {
+        self.condstore |= unchanged_since.is_some();
+        let condstore = self.condstore;
+        let (selected, user) = self.writable()?;
+        let known = messages_of(selected, by, set)?;
+        let ids: Vec<_> = known.iter().map(|known| known.id).collect();
+        let (mailbox, folder) = (&user.mailbox, selected.folder);
+        let marked =
+            doing(selected, || message::edit_marks(mailbox, folder, &ids, edit, unchanged_since))?;
+        let (mut told, mut newer, mut busy) = (Vec::new(), Vec::new(), false);
+        for (known, marked) in known.iter().zip(&marked) {
+            match marked {
+                Marked::Changed | Marked::Same => told.push(*known),
+                Marked::Newer => newer.push(match by {
+                    By::Uid => known.uid,
+                    By::Sequence => known.number,
+                }),
+                Marked::Submitted => busy = true,
+                Marked::Gone => {}
+            }
+        }
+        // With CONDSTORE the client learns the new MODSEQ even if it knows the flags (RFC 7162 3.1.3).
+        match (silent, condstore) {
+            (true, true) => fetch::tell_modseq(mailbox, folder, &told, w)?,
+            (true, false) => {}
+            (false, _) => {
+                told.iter().for_each(|known| selected.is_told(known.uid));
+                fetch::tell_flags(mailbox, folder, &told, condstore, w)?;
+            }
+        }
+        if busy {
+            return Err(no("INUSE", "some messages wait to be sent and stay as they are"));
+        }
+        match newer.is_empty() {
+            true => done("Stored"),
+            false => done_with(format!("MODIFIED {}", compact(newer)), "Some changed meanwhile"),
+        }
+    }
+
+    pub(super) fn expunge(&mut self, set: Option<&SequenceSet>, _w: &mut Vec<u8>) -> Outcome {
+        let (selected, user) = self.writable()?;
+        let among = set.map(|set| messages_of(selected, By::Uid, set)).transpose()?;
+        expunge(&user.mailbox, selected, among.as_deref())?;
+        done("Expunged")
+    }
+
+    pub(super) fn copy(
+        &mut self,
+        by: By,
+        set: &SequenceSet,
+        to: &Name,
+        moving: bool,
+        w: &mut Vec<u8>,
+    ) -> Outcome {
+        let to = self.named(to)?;
+        let qresync = self.qresync;
+        let (selected, user) = if moving { self.writable()? } else { self.selected()? };
+        let mailbox = &user.mailbox;
+        let target = names::find(mailbox, &to)?
+            .ok_or_else(|| no("TRYCREATE", "there is no such mailbox: create it first"))?;
+        let known = messages_of(selected, by, set)?;
+        let ids: Vec<_> = known.iter().map(|known| known.id).collect();
+        let new = match moving {
+            true => message::move_to(mailbox, selected.folder, &ids, mailbox, target)?,
+            false => message::copy_to(mailbox, selected.folder, &ids, mailbox, target)?,
+        };
+        let pairs: Vec<_> = known.iter().zip(new).filter_map(|(k, id)| Some((k, id?))).collect();
+        let missed = known.len() - pairs.len();
+        let new_ids: Vec<_> = pairs.iter().map(|(_, id)| *id).collect();
+        let listed = message::list_some(mailbox, target, &new_ids)?;
+        let both =
+            pairs.iter().zip(&listed).filter_map(|((k, _), l)| Some((k.uid, l.as_ref()?.uid)));
+        let (from, into): (Vec<u32>, Vec<u32>) = both.unzip();
+        let validity = store::folder::info(mailbox, target)?.uid_validity;
+        let code = format!("COPYUID {validity} {} {}", compact(from.clone()), compact(into));
+        match (moving, from.is_empty()) {
+            (_, true) if missed > 0 => {
+                Err(no("EXPUNGEISSUED", "the messages are not there any more"))
+            }
+            (_, true) => done("There was nothing to do"),
+            (false, false) => done_with(code, "Copied"),
+            (true, false) => {
+                // RFC 6851 4.3: the code comes before the messages go.
+                put(w, &format!("* OK [{code}] Moved\r\n"));
+                selected.follow(mailbox)?;
+                selected.tell(w, true, qresync);
+                done("Moved")
+            }
+        }
+    }
+}
+
+/// Deletes the messages that are marked, all or some of them; they can be recovered for a while.
+pub(super) fn expunge(
+    mailbox: &Mailbox,
+    selected: &mut Selected,
+    among: Option<&[Known]>,
+) -> Result<(), Fail> {
+    let ids: Vec<_> = match among {
+        // Only what the client knows: nothing goes that he never saw.
+        Some(among) => {
+            let ids: Vec<_> = among.iter().map(|known| known.id).collect();
+            let listed = message::list_some(mailbox, selected.folder, &ids)?;
+            listed.into_iter().flatten().filter(|l| l.marks().deleted).map(|l| l.id).collect()
+        }
+        None => {
+            let listed = message::list(mailbox, selected.folder)?;
+            let deleted = listed.iter().filter(|listed| listed.marks().deleted);
+            deleted.filter(|l| selected.by_uid(l.uid).is_some()).map(|l| l.id).collect()
+        }
+    };
+    if ids.is_empty() {
+        return Ok(());
+    }
+    message::tell_unread(mailbox, selected.folder, &ids)?;
+    match message::delete(mailbox, selected.folder, &ids, false) {
+        Ok(_) | Err(StoreError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,429 @@
+//! FETCH (RFC 9051 6.4.5), in pieces: what is told of a mailbox may be larger than memory.
+
+use formats::mime;
+use mapi::{FolderId, MessageId};
+use store::message::{self, Listed, MarkEdit, Marks};
+use store::{Mailbox, StoreError};
+
+use super::{Done, Fail, Outcome, Session, doing, messages_of, put_flags};
+use crate::imap::command::{By, Fetched, SequenceSet};
+use crate::imap::mailbox::{Known, Selected};
+use crate::imap::response::{body_structure, date_time, envelope, literal, nstring, put};
+use crate::imap::structure::{self, Node, with_crlf};
+
+/// Bytes of an answer after which it is sent.
+const PIECE: usize = 64 << 10;
+/// Messages whose summaries are read, or that are marked as read, at a time.
+const BATCH: usize = 256;
+/// The same, where each message is opened anyway.
+const OPENED_BATCH: usize = 16;
+
+/// A FETCH on its way.
+pub(super) struct Fetching {
+    tag: String,
+    by: By,
+    items: Vec<Fetched>,
+    condstore: bool,
+    changed_since: Option<u64>,
+    left: std::vec::IntoIter<Known>,
+    batch: std::vec::IntoIter<(Known, Option<Listed>)>,
+    missing: bool,
+    failed: Option<Fail>,
+}
+
+impl Session {
+    /// Begins. What is left is done by [`go_on`].
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn fetch(
+        &mut self,
+        tag: &str,
+        by: By,
+        set: &SequenceSet,
+        mut items: Vec<Fetched>,
+        changed_since: Option<u64>,
+        vanished: bool,
+        w: &mut Vec<u8>,
+    ) -> Result<(), Fail> {
+        let qresync = self.qresync;
+        self.condstore |= changed_since.is_some() || items.contains(&Fetched::ModSeq);
+        let condstore = self.condstore;
+        let (selected, user) = self.selected()?;
+        if vanished && !qresync {
+            return Err(Fail::Bad("ENABLE QRESYNC comes first"));
+        }
+        // RFC 9051 6.4.9.
+        if by == By::Uid && !items.contains(&Fetched::Uid) {
+            items.insert(0, Fetched::Uid);
+        }
+        if changed_since.is_some() && !items.contains(&Fetched::ModSeq) {
+            items.push(Fetched::ModSeq);
+        }
+        let known = messages_of(selected, by, set)?;
+        if vanished {
+            let uid_next = store::folder::info(&user.mailbox, selected.folder)?.uid_next;
+            let gone = selected.vanished(&set.resolved(uid_next.saturating_sub(1)), uid_next);
+            if !gone.is_empty() {
+                put(w, &format!("* VANISHED (EARLIER) {gone}\r\n"));
+            }
+        }
+        self.fetching = Some(Fetching {
+            tag: tag.to_owned(),
+            by,
+            items,
+            condstore,
+            changed_since,
+            left: known.into_iter(),
+            batch: Vec::new().into_iter(),
+            missing: false,
+            failed: None,
+        });
+        Ok(())
+    }
+}
+
+impl Fetching {
+    /// The tag, the result, and whether numbers may change with it.
+    pub(super) fn outcome(self) -> (String, Outcome, bool) {
+        let expunge = self.by == By::Uid;
+        let outcome = match (self.failed, self.missing) {
+            (Some(fail), _) => Err(fail),
+            (None, true) => Ok(Done {
+                code: Some("EXPUNGEISSUED".into()),
+                text: "Some messages are not there any more",
+            }),
+            (None, false) => Ok(Done { code: None, text: "Fetched" }),
+        };
+        (self.tag, outcome, expunge)
+    }
+
+    fn opens(&self) -> bool {
+        self.items.iter().any(opens)
+    }
+
+    fn marks_as_read(&self) -> bool {
+        self.items.iter().any(|item| match item {
+            Fetched::Body(body) => !body.peek,
+            Fetched::Binary { peek, .. } => !peek,
+            Fetched::Whole | Fetched::Text => true,
+            _ => false,
+        })
+    }
+}
+
+/// Whether an item needs the message itself.
+fn opens(item: &Fetched) -> bool {
+    !matches!(
+        item,
+        Fetched::Flags
+            | Fetched::InternalDate
+            | Fetched::Uid
+            | Fetched::ModSeq
+            | Fetched::EmailId
+            | Fetched::ThreadId
+            | Fetched::SaveDate
+    )
+}
+
+/// Appends a piece of the answer; whether there is more.
+pub(super) fn go_on(
+    fetching: &mut Fetching,
+    selected: &mut Selected,
+    mailbox: &Mailbox,
+    w: &mut Vec<u8>,
+) -> bool {
+    loop {
+        if let Some((known, listed)) = fetching.batch.next() {
+            match listed {
+                None => fetching.missing = true,
+                Some(listed) => {
+                    let begin = w.len();
+                    if let Err(fail) = one(fetching, &known, &listed, mailbox, w) {
+                        // What is damaged keeps no other message back.
+                        w.truncate(begin);
+                        fetching.failed.get_or_insert(fail);
+                    }
+                }
+            }
+            if w.len() >= PIECE {
+                return true;
+            }
+            continue;
+        }
+        match next_batch(fetching, selected, mailbox) {
+            Ok(true) => {}
+            Ok(false) => return false,
+            Err(fail) => {
+                fetching.failed = Some(fail);
+                return false;
+            }
+        }
+    }
+}
+
+fn next_batch(
+    fetching: &mut Fetching,
+    selected: &mut Selected,
+    mailbox: &Mailbox,
+) -> Result<bool, Fail> {
+    let size = if fetching.opens() { OPENED_BATCH } else { BATCH };
+    let known: Vec<Known> = fetching.left.by_ref().take(size).collect();
+    if known.is_empty() {
+        return Ok(false);
+    }
+    let ids: Vec<_> = known.iter().map(|known| known.id).collect();
+    let mut listed = message::list_some(mailbox, selected.folder, &ids)?;
+    if let Some(since) = fetching.changed_since {
+        for slot in &mut listed {
+            *slot = slot.filter(|listed| listed.sequence > since);
+        }
+    }
+    if fetching.marks_as_read() && !selected.read_only {
+        let unread = listed.iter().flatten().filter(|listed| !listed.marks().read);
+        let unread: Vec<_> = unread.map(|listed| listed.id).collect();
+        if !unread.is_empty() {
+            let folder = selected.folder;
+            let read = MarkEdit::Add(Marks { read: true, ..Marks::default() });
+            doing(selected, || message::edit_marks(mailbox, folder, &unread, &read, None))?;
+            // The client is told of the flag with the body (RFC 9051 6.4.5).
+            if !fetching.items.contains(&Fetched::Flags) {
+                fetching.items.push(Fetched::Flags);
+            }
+            listed = message::list_some(mailbox, folder, &ids)?;
+        }
+    }
+    let both = known.into_iter().zip(listed);
+    // What did not change is not missing.
+    let both: Vec<_> = match fetching.changed_since {
+        Some(_) => both.filter(|(_, listed)| listed.is_some()).collect(),
+        None => both.collect(),
+    };
+    fetching.batch = both.into_iter();
+    Ok(true)
+}
+
+fn one(
+    fetching: &Fetching,
+    known: &Known,
+    listed: &Listed,
+    mailbox: &Mailbox,
+    w: &mut Vec<u8>,
+) -> Result<(), Fail> {
+    let bytes = match fetching.opens() {
+        true => received(mailbox, known.id)?,
+        false => Vec::new(),
+    };
+    let root = match fetching.items.iter().any(|item| opens(item) && *item != Fetched::Size) {
+        true => Some(structure::parse(&bytes)),
+        false => None,
+    };
+    put(w, &format!("* {} FETCH (", known.number));
+    for (index, item) in fetching.items.iter().enumerate() {
+        put(w, if index == 0 { "" } else { " " });
+        put_item(w, item, known, listed, mailbox, &bytes, root.as_ref())?;
+    }
+    // RFC 7162 3.2: with flags, once the client knows of it.
+    let flags = fetching.items.contains(&Fetched::Flags);
+    if fetching.condstore && flags && !fetching.items.contains(&Fetched::ModSeq) {
+        put(w, &format!(" MODSEQ ({})", listed.sequence));
+    }
+    put(w, ")\r\n");
+    Ok(())
+}
+
+fn put_item(
+    w: &mut Vec<u8>,
+    item: &Fetched,
+    known: &Known,
+    listed: &Listed,
+    mailbox: &Mailbox,
+    bytes: &[u8],
+    root: Option<&Node<'_>>,
+) -> Result<(), Fail> {
+    match (item, root) {
+        (Fetched::Flags, _) => {
+            put(w, "FLAGS ");
+            put_flags(w, &marks(mailbox, listed)?);
+        }
+        (Fetched::InternalDate, _) => {
+            put(w, "INTERNALDATE ");
+            date_time(w, listed.received);
+        }
+        (Fetched::Uid, _) => put(w, &format!("UID {}", known.uid)),
+        (Fetched::ModSeq, _) => put(w, &format!("MODSEQ ({})", listed.sequence)),
+        (Fetched::Size, _) => put(w, &format!("RFC822.SIZE {}", bytes.len())),
+        (Fetched::EmailId, _) => put(w, &format!("EMAILID ({})", email_id(listed.id))),
+        // RFC 8474 5.2: NIL where threads are not kept.
+        (Fetched::ThreadId, _) => put(w, "THREADID NIL"),
+        (Fetched::SaveDate, _) => put(w, "SAVEDATE NIL"),
+        (_, None) => {}
+        (Fetched::Envelope, Some(root)) => {
+            put(w, "ENVELOPE ");
+            envelope(w, &root.part.header);
+        }
+        (Fetched::Structure { extended }, Some(root)) => {
+            put(w, if *extended { "BODYSTRUCTURE " } else { "BODY " });
+            body_structure(w, root, *extended);
+        }
+        (Fetched::Whole, Some(_)) => {
+            put(w, "RFC822 ");
+            literal(w, bytes);
+        }
+        (Fetched::Header, Some(root)) => {
+            put(w, "RFC822.HEADER ");
+            literal(w, root.header());
+        }
+        (Fetched::Text, Some(root)) => {
+            put(w, "RFC822.TEXT ");
+            literal(w, root.part.body);
+        }
+        (Fetched::Body(body), Some(root)) => {
+            put(w, &format!("BODY[{}]", body.section.spec()));
+            let found = root.section(&body.section);
+            if let Some((offset, _)) = body.partial {
+                put(w, &format!("<{offset}>"));
+            }
+            put(w, " ");
+            match found {
+                Some(found) => literal(w, partial(&found, body.partial)),
+                None => nstring(w, None),
+            }
+        }
+        (Fetched::Binary { part, partial: bounds, .. }, Some(root)) => {
+            let found = binary(root, part, bytes)?;
+            put(w, &format!("BINARY[{}]", number(part)));
+            if let Some((offset, _)) = bounds {
+                put(w, &format!("<{offset}>"));
+            }
+            put(w, " ");
+            match found {
+                Some(found) => {
+                    let found = partial(&found, *bounds);
+                    // A literal8 where there are nulls (RFC 9051 4.3).
+                    put(w, if found.contains(&0) { "~" } else { "" });
+                    literal(w, found);
+                }
+                None => put(w, "NIL"),
+            }
+        }
+        (Fetched::BinarySize(part), Some(root)) => {
+            let size = binary(root, part, bytes)?.map_or(0, |found| found.len());
+            put(w, &format!("BINARY.SIZE[{}] {size}", number(part)));
+        }
+    }
+    Ok(())
+}
+
+fn number(part: &[u32]) -> String {
+    part.iter().map(u32::to_string).collect::<Vec<_>>().join(".")
+}
+
+fn partial(bytes: &[u8], bounds: Option<(u32, u32)>) -> &[u8] {
+    let Some((offset, length)) = bounds else { return bytes };
+    let from = (offset as usize).min(bytes.len());
+    &bytes[from..bytes.len().min(from.saturating_add(length as usize))]
+}
+
+/// A part with its transfer encoding undone (RFC 9051 6.4.5.1, BINARY).
+fn binary<'a>(
+    root: &Node<'a>,
+    part: &[u32],
+    bytes: &'a [u8],
+) -> Result<Option<std::borrow::Cow<'a, [u8]>>, Fail> {
+    if part.is_empty() {
+        return Ok(Some(bytes.into()));
+    }
+    let Some(node) = root.find(part) else { return Ok(None) };
+    let encoding = node.part.header.plain("content-transfer-encoding").unwrap_or_default();
+    match encoding.to_ascii_lowercase().as_str() {
+        "" | "7bit" | "8bit" | "binary" => Ok(Some(node.part.body.into())),
+        "base64" | "quoted-printable" => Ok(Some(node.part.decoded())),
+        _ => Err(Fail::No(Some("UNKNOWN-CTE"), "the encoding of the part is not known".into())),
+    }
+}
+
+/// A message as it was received, or made of its properties where it was not; with CR LF at the lines' ends.
+pub(super) fn received(mailbox: &Mailbox, id: MessageId) -> Result<Vec<u8>, StoreError> {
+    let bytes = match message::mime(mailbox, id)? {
+        Some(bytes) => bytes,
+        None => mime::write(&message::export(mailbox, id)?),
+    };
+    Ok(with_crlf(bytes))
+}
+
+/// RFC822.SIZE of messages together.
+pub(super) fn sizes(mailbox: &Mailbox, listed: &[Listed]) -> Result<u64, Fail> {
+    let mut total = 0;
+    for message in listed {
+        match received(mailbox, message.id) {
+            Ok(bytes) => total += bytes.len() as u64,
+            // It went meanwhile.
+            Err(StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(total)
+}
+
+/// EMAILID (RFC 8474 5.1). A message that is moved gets another id in this store.
+pub(super) fn email_id(id: MessageId) -> String {
+    format!("M{:x}-{:x}", id.replica.0, id.counter.get())
+}
+
+/// All marks of a message, with its categories.
+pub(super) fn marks(mailbox: &Mailbox, listed: &Listed) -> Result<Marks, StoreError> {
+    let mut marks = listed.marks();
+    if listed.may_have_categories {
+        marks.categories = message::categories(mailbox, listed.id)?;
+    }
+    Ok(marks)
+}
+
+/// Tells what flags messages have now.
+pub(super) fn tell_flags(
+    mailbox: &Mailbox,
+    folder: FolderId,
+    known: &[Known],
+    modseq: bool,
+    w: &mut Vec<u8>,
+) -> Result<(), StoreError> {
+    tell(mailbox, folder, known, w, |w, listed| {
+        put(w, " FLAGS ");
+        put_flags(w, &marks(mailbox, listed)?);
+        if modseq {
+            put(w, &format!(" MODSEQ ({})", listed.sequence));
+        }
+        Ok(())
+    })
+}
+
+/// Tells only how new they are.
+pub(super) fn tell_modseq(
+    mailbox: &Mailbox,
+    folder: FolderId,
+    known: &[Known],
+    w: &mut Vec<u8>,
+) -> Result<(), StoreError> {
+    tell(mailbox, folder, known, w, |w, listed| {
+        put(w, &format!(" MODSEQ ({})", listed.sequence));
+        Ok(())
+    })
+}
+
+fn tell(
+    mailbox: &Mailbox,
+    folder: FolderId,
+    known: &[Known],
+    w: &mut Vec<u8>,
+    mut one: impl FnMut(&mut Vec<u8>, &Listed) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    for batch in known.chunks(BATCH) {
+        let ids: Vec<_> = batch.iter().map(|known| known.id).collect();
+        for (known, listed) in batch.iter().zip(message::list_some(mailbox, folder, &ids)?) {
+            let Some(listed) = listed else { continue };
+            put(w, &format!("* {} FETCH (UID {}", known.number, known.uid));
+            one(w, &listed)?;
+            put(w, ")\r\n");
+        }
+    }
+    Ok(())
+}

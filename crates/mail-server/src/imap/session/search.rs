@@ -1,0 +1,339 @@
+//! SEARCH with its extensions (RFC 9051 6.4.4, RFC 5032, RFC 9394, RFC 7162 3.1.5).
+
+use std::cell::OnceCell;
+
+use mapi::FileTime;
+use store::message::{self, Listed, Marks};
+use store::{Mailbox, StoreError};
+
+use super::{Fail, Outcome, Session, done, fetch, marks_of, no};
+use crate::imap::command::set::compact;
+use crate::imap::command::{By, Flag, Key, Program, Return, SequenceSet};
+use crate::imap::mailbox::{Known, Selected};
+use crate::imap::response::{put, string};
+use crate::imap::structure::{self, Node};
+
+/// Bytes of one text of a message that a search looks at.
+const SEARCHED: usize = 4 << 20;
+
+impl Session {
+    pub(super) fn search(
+        &mut self,
+        tag: &str,
+        by: By,
+        program: &Program,
+        w: &mut Vec<u8>,
+    ) -> Outcome {
+        if let Some(charset) = &program.charset
+            && !matches!(charset.as_str(), "UTF-8" | "US-ASCII")
+        {
+            return Err(no("BADCHARSET (US-ASCII UTF-8)", "the charset is not known"));
+        }
+        let rev2 = self.rev2;
+        let modseq = asks_modseq(&program.key);
+        self.condstore |= modseq;
+        let (selected, user) = self.selected()?;
+        check(&program.key, selected)?;
+        let mailbox = &user.mailbox;
+        let listed = message::list(mailbox, selected.folder)?;
+        let mut listed = listed.iter().peekable();
+        let now = mailbox.store().now();
+        let mut found: Vec<(Known, u64)> = Vec::new();
+        for known in selected.all() {
+            while listed.next_if(|listed| listed.uid < known.uid).is_some() {}
+            let Some(listed) = listed.next_if(|listed| listed.uid == known.uid) else { continue };
+            let candidate =
+                Candidate { selected, mailbox, known, listed, now, bytes: OnceCell::new() };
+            match candidate.fulfils(&program.key) {
+                Ok(true) => found.push((known, listed.sequence)),
+                // One that went meanwhile is not found.
+                Ok(false) | Err(StoreError::NotFound(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let newest = found.iter().map(|(_, sequence)| *sequence).max();
+        let name = |known: &Known| if by == By::Uid { known.uid } else { known.number };
+        let numbers: Vec<u32> = found.iter().map(|(known, _)| name(known)).collect();
+        match (&program.returned, rev2) {
+            (None, false) => {
+                put(w, "* SEARCH");
+                numbers.iter().for_each(|number| put(w, &format!(" {number}")));
+                if let Some(newest) = newest.filter(|_| modseq) {
+                    put(w, &format!(" (MODSEQ {newest})"));
+                }
+                put(w, "\r\n");
+            }
+            (None, true) => {
+                esearch(w, tag, by, &[Return::All], &numbers, newest.filter(|_| modseq))
+            }
+            (Some(returned), _) => {
+                if returned.contains(&Return::Save) {
+                    selected.saved = saved(returned, &found);
+                }
+                // RFC 9051 6.4.4.1: SAVE alone answers nothing.
+                if *returned != [Return::Save] {
+                    esearch(w, tag, by, returned, &numbers, newest.filter(|_| modseq));
+                }
+            }
+        }
+        done("Searched")
+    }
+}
+
+/// What `$` becomes: with MIN or MAX alone only those (RFC 9051 6.4.4.4).
+fn saved(returned: &[Return], found: &[(Known, u64)]) -> Vec<u32> {
+    let uids: Vec<u32> = found.iter().map(|(known, _)| known.uid).collect();
+    let (min, max) = (returned.contains(&Return::Min), returned.contains(&Return::Max));
+    let all = returned.contains(&Return::All) || returned.contains(&Return::Count);
+    match (all || !(min || max), uids.as_slice()) {
+        (true, _) | (_, []) => uids,
+        (false, [first, .., last]) => {
+            let ends = [(min, *first), (max, *last)];
+            ends.iter().filter(|(is, _)| *is).map(|(_, uid)| *uid).collect()
+        }
+        (false, [one]) => vec![*one],
+    }
+}
+
+fn esearch(
+    w: &mut Vec<u8>,
+    tag: &str,
+    by: By,
+    returned: &[Return],
+    numbers: &[u32],
+    newest: Option<u64>,
+) {
+    put(w, "* ESEARCH (TAG ");
+    string(w, tag.as_bytes());
+    put(w, if by == By::Uid { ") UID" } else { ")" });
+    for item in returned {
+        let text = match (item, numbers.first().zip(numbers.last())) {
+            (Return::Min, Some((first, _))) => format!(" MIN {first}"),
+            (Return::Max, Some((_, last))) => format!(" MAX {last}"),
+            (Return::All, Some(_)) => format!(" ALL {}", compact(numbers.iter().copied())),
+            (Return::Count, _) => format!(" COUNT {}", numbers.len()),
+            (Return::Partial(first, last), _) => {
+                let some = compact(part(numbers, *first, *last).iter().copied());
+                let some = if some.is_empty() { "NIL".into() } else { some };
+                format!(" PARTIAL ({first}:{last} {some})")
+            }
+            _ => continue,
+        };
+        put(w, &text);
+    }
+    if let Some(newest) = newest {
+        put(w, &format!(" MODSEQ {newest}"));
+    }
+    put(w, "\r\n");
+}
+
+/// The results from one to the other, counted from either end (RFC 9394 3.1).
+fn part(numbers: &[u32], first: i32, last: i32) -> &[u32] {
+    let (low, high) = (
+        first.unsigned_abs().min(last.unsigned_abs()) as usize,
+        first.unsigned_abs().max(last.unsigned_abs()) as usize,
+    );
+    let high = high.min(numbers.len());
+    if low == 0 || low > high {
+        return &[];
+    }
+    match first < 0 {
+        false => &numbers[low - 1..high],
+        true => &numbers[numbers.len() - high..numbers.len() - low + 1],
+    }
+}
+
+fn asks_modseq(key: &Key) -> bool {
+    match key {
+        Key::ModSeq(_) => true,
+        Key::And(keys) => keys.iter().any(asks_modseq),
+        Key::Or(a, b) => asks_modseq(a) || asks_modseq(b),
+        Key::Not(key) => asks_modseq(key),
+        _ => false,
+    }
+}
+
+/// Numbers of messages that there are not are an error of the client.
+fn check(key: &Key, selected: &Selected) -> Result<(), Fail> {
+    match key {
+        Key::And(keys) => keys.iter().try_for_each(|key| check(key, selected)),
+        Key::Or(a, b) => check(a, selected).and(check(b, selected)),
+        Key::Not(key) => check(key, selected),
+        Key::Sequence(set) => super::messages_of(selected, By::Sequence, set).map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// A message that may be found.
+struct Candidate<'a> {
+    selected: &'a Selected,
+    mailbox: &'a Mailbox,
+    known: Known,
+    listed: &'a Listed,
+    now: FileTime,
+    bytes: OnceCell<Vec<u8>>,
+}
+
+impl Candidate<'_> {
+    fn fulfils(&self, key: &Key) -> Result<bool, StoreError> {
+        let within = |set: &SequenceSet, number: u32, largest: u32| match set {
+            SequenceSet::Saved => self.selected.saved.binary_search(&self.known.uid).is_ok(),
+            set => set.resolved(largest).iter().any(|(a, b)| (*a..=*b).contains(&number)),
+        };
+        let received = || self.listed.received.to_unix().0;
+        let day = || received().div_euclid(86_400) as i32;
+        let age = || self.now.to_unix().0 - received();
+        Ok(match key {
+            Key::All => true,
+            Key::And(keys) => {
+                // What the summary knows comes first: it may spare opening the message.
+                let (cheap, dear): (Vec<_>, Vec<_>) = keys.iter().partition(|key| is_cheap(key));
+                for key in cheap.into_iter().chain(dear) {
+                    if !self.fulfils(key)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            Key::Or(a, b) => self.fulfils(a)? || self.fulfils(b)?,
+            Key::Not(key) => !self.fulfils(key)?,
+            Key::Sequence(set) => within(set, self.known.number, self.selected.count()),
+            Key::Uid(set) => within(set, self.known.uid, self.selected.largest_uid()),
+            Key::Flag(flag) => self.has(flag)?,
+            Key::Recent => false,
+            Key::Header(name, text) => self.header(&name.to_ascii_lowercase(), text)?,
+            Key::Bcc(text) => self.header("bcc", text)?,
+            Key::Cc(text) => self.header("cc", text)?,
+            Key::From(text) => self.header("from", text)?,
+            Key::To(text) => self.header("to", text)?,
+            Key::Subject(text) => self.header("subject", text)?,
+            Key::Body(text) => contains_in(&structure::parse(self.bytes()?), &fold(text), false),
+            Key::Text(text) => contains_in(&structure::parse(self.bytes()?), &fold(text), true),
+            Key::Larger(size) => self.bytes()?.len() as u64 > *size,
+            Key::Smaller(size) => (self.bytes()?.len() as u64) < *size,
+            Key::Before(wanted) => day() < *wanted,
+            Key::On(wanted) => day() == *wanted,
+            Key::Since(wanted) => day() >= *wanted,
+            Key::SentBefore(wanted) => self.sent()?.is_some_and(|sent| sent < *wanted),
+            Key::SentOn(wanted) => self.sent()?.is_some_and(|sent| sent == *wanted),
+            Key::SentSince(wanted) => self.sent()?.is_some_and(|sent| sent >= *wanted),
+            Key::Older(seconds) => age() >= i64::from(*seconds),
+            Key::Younger(seconds) => age() <= i64::from(*seconds),
+            Key::ModSeq(sequence) => self.listed.sequence >= *sequence,
+            Key::EmailId(id) => *id == fetch::email_id(self.known.id),
+            Key::ThreadId(_) => false,
+        })
+    }
+
+    fn has(&self, flag: &Flag) -> Result<bool, StoreError> {
+        let marks = self.listed.marks();
+        Ok(match flag {
+            Flag::Answered => marks.answered,
+            Flag::Flagged => marks.flagged,
+            Flag::Deleted => marks.deleted,
+            Flag::Seen => marks.read,
+            Flag::Draft => marks.draft,
+            Flag::Keyword(_) => match marks_of(std::slice::from_ref(flag)) {
+                Marks { forwarded: true, .. } => marks.forwarded,
+                wanted => {
+                    let all = fetch::marks(self.mailbox, self.listed)?.categories;
+                    let is = |name: &String| all.iter().any(|has| has.eq_ignore_ascii_case(name));
+                    wanted.categories.iter().any(is)
+                }
+            },
+        })
+    }
+
+    fn bytes(&self) -> Result<&[u8], StoreError> {
+        if self.bytes.get().is_none() {
+            let bytes = fetch::received(self.mailbox, self.known.id)?;
+            // It was empty.
+            let _ = self.bytes.set(bytes);
+        }
+        Ok(self.bytes.get().map_or(&[], Vec::as_slice))
+    }
+
+    fn header(&self, name: &str, text: &str) -> Result<bool, StoreError> {
+        let part = formats::mime::parse(self.bytes()?, 0);
+        let wanted = fold(text);
+        let mut fields = part.header.all(name);
+        Ok(fields.any(|field| wanted.is_empty() || fold(&field.text()).contains(&wanted)))
+    }
+
+    /// The day of the Date field as it stands there, without regard to its zone (RFC 9051 6.4.4, SENTON).
+    fn sent(&self) -> Result<Option<i32>, StoreError> {
+        let part = formats::mime::parse(self.bytes()?, 0);
+        let Some(field) = part.header.first("date") else { return Ok(None) };
+        let zone = field.plain();
+        let Some(date) = field.date() else { return Ok(None) };
+        let local = date.to_unix().0 + offset(&zone);
+        Ok(i32::try_from(local.div_euclid(86_400)).ok())
+    }
+}
+
+/// Seconds east of UTC in a date of mail.
+fn offset(date: &str) -> i64 {
+    let zone = date.split_whitespace().find(|word| {
+        word.len() == 5
+            && word.starts_with(['+', '-'])
+            && word[1..].bytes().all(|b| b.is_ascii_digit())
+    });
+    let Some(number) = zone.and_then(|zone| zone.parse::<i64>().ok()) else { return 0 };
+    number / 100 * 3_600 + number % 100 * 60
+}
+
+fn is_cheap(key: &Key) -> bool {
+    match key {
+        Key::And(keys) => keys.iter().all(is_cheap),
+        Key::Or(a, b) => is_cheap(a) && is_cheap(b),
+        Key::Not(key) => is_cheap(key),
+        Key::Flag(Flag::Keyword(_)) => false,
+        Key::All
+        | Key::Sequence(_)
+        | Key::Uid(_)
+        | Key::Flag(_)
+        | Key::Recent
+        | Key::Before(_)
+        | Key::On(_)
+        | Key::Since(_)
+        | Key::Older(_)
+        | Key::Younger(_)
+        | Key::ModSeq(_)
+        | Key::EmailId(_)
+        | Key::ThreadId(_) => true,
+        _ => false,
+    }
+}
+
+/// How texts are compared: without regard to case.
+fn fold(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// Whether a text stands in the text parts of a message, or in its headers.
+fn contains_in(node: &Node<'_>, wanted: &str, headers: bool) -> bool {
+    let header = &node.part.header;
+    if headers
+        && header
+            .fields
+            .iter()
+            .any(|field| fold(&format!("{}: {}", field.name, field.text())).contains(wanted))
+    {
+        return true;
+    }
+    if let Some(message) = &node.message {
+        // The header of a message in the message is part of this one's body.
+        return contains_in(message, wanted, true);
+    }
+    if node.is_multipart() {
+        return node.children.iter().any(|child| contains_in(child, wanted, headers));
+    }
+    if node.part.content_type.kind != "text" {
+        return false;
+    }
+    let decoded = node.part.decoded();
+    let decoded = &decoded[..decoded.len().min(SEARCHED)];
+    let charset = node.part.content_type.attribute("charset");
+    let text = formats::text::charsets::decode_label(charset, decoded).text;
+    fold(&text).contains(wanted)
+}

@@ -3,7 +3,6 @@
 //! INVARIANT: no I/O and no clock in this crate. Functions take bytes, or a reader where a file does not
 //! fit in memory; whatever the bytes are, they return.
 
-mod content_line;
 pub mod detect;
 pub mod flags;
 mod guard;

@@ -4,7 +4,7 @@
 
 mod outlook;
 
-use mapi::{FileTime, MessageContent, Reader, Wire, tags};
+use mapi::{FileTime, MessageContent, Reader, Wire};
 
 use crate::flags::MailFlags;
 use crate::ical::blob::object_id::GlobalObjectId;
@@ -12,7 +12,7 @@ use crate::ical::blob::recurrence::{AppointmentRecurrence, RecurrencePattern};
 use crate::ical::blob::zone::{TimeZoneDefinition, TimeZoneStruct};
 use crate::mbox::{self, MboxReader};
 use crate::text::{charsets, html, rtf};
-use crate::{detect, ical, maildir, mime, msg};
+use crate::{detect, maildir, mime, msg};
 
 /// A check of one format, by name.
 pub type Check = (&'static str, fn(&[u8]));
@@ -31,7 +31,6 @@ pub const CHECKS: &[Check] = &[
     ("rtf", rtf),
     ("html", html),
     ("recurrence", recurrence),
-    ("ical", calendar),
     ("text", text),
 ];
 
@@ -153,20 +152,6 @@ fn text(bytes: &[u8]) {
     }
     let label = String::from_utf8_lossy(&rest[..rest.len().min(20)]);
     let _ = charsets::decode_label(Some(&label), rest);
-}
-
-fn calendar(bytes: &[u8]) {
-    let Ok(calendar) = ical::read(bytes) else { return };
-    for (content, _) in calendar.items.iter().take(20) {
-        let class = content.properties.text(tags::MESSAGE_CLASS);
-        let written = ical::write(content).expect("a calendar of what was one");
-        assert_eq!(ical::write(content).as_ref(), Some(&written), "the same content, other bytes");
-        let again = ical::read(&written).expect("a calendar");
-        // What a rule says of an exception may fall on another date, and is on its own then.
-        let (first, _) = again.items.first().expect("an event");
-        assert_eq!(first.properties.text(tags::MESSAGE_CLASS), class);
-        assert!(again.refused.is_empty(), "{:?}", again.refused);
-    }
 }
 
 fn recurrence(bytes: &[u8]) {

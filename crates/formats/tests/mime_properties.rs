@@ -2,7 +2,7 @@
 
 use formats::flags::MailFlags;
 use formats::mime;
-use mapi::generated::named::{PS_INTERNET_HEADERS, PS_PUBLIC_STRINGS};
+use mapi::generated::named::{PS_INTERNET_HEADERS, PS_PUBLIC_STRINGS, lid};
 use mapi::generated::tags;
 use mapi::{
     AttachedContent, AttachmentContent, MessageContent, PropertyName, PropertyTag, PropertyValue,
@@ -243,4 +243,183 @@ fn addresses_of_other_systems() {
     assert_eq!(from(&content), "IMCEAEX-_o=x+20y_cn=a@invalid");
     content.properties.set(tags::TRANSPORT_MESSAGE_HEADERS, "From: A <a@x.test>\r\nX-Y: z\r\n");
     assert_eq!(from(&content), "a@x.test");
+}
+
+fn anew(content: &MessageContent) -> (String, MessageContent) {
+    let mut bare = MessageContent { mime: None, ..content.clone() };
+    bare.properties.remove(tags::TRANSPORT_MESSAGE_HEADERS);
+    let written = mime::write(&bare);
+    let again = mime::read(&written).unwrap();
+    (String::from_utf8(written).unwrap(), again)
+}
+
+/// [MS-OXCMAIL] 2.1.3.2 and 2.2.3.2: fields that stand for one property each, both ways.
+#[test]
+fn single_fields_become_properties_and_come_back() {
+    let content = read(
+        "Expiry-Date: Tue, 9 Jun 2009 23:58:45 -0400\nReply-By: Wed, 10 Jun 2009 12:00:00 +0000\n\
+         List-Help: <mailto:help@l.test>\nX-List-Unsubscribe: <mailto:off@l.test>\nOrganization: =?utf-8?q?=C3=9C?=\n\
+         X-Auto-Response-Suppress: DR, OOF, AutoReply\nX-Message-Flag: Call me\n\
+         X-Accept-Language: de, en\nContent-Language: de-AT\nList-Id: =?utf-8?q?L=C3=A4?= <l.test>\n\
+         Auto-Submitted: auto-replied\nPrecedence: bulk\nReturn-Path: <b@l.test>\nContent-Class: urn:x\n\
+         Return-Receipt-To: r@x.test\nDisposition-Notification-To: \"N\" <n@x.test>\n\
+         X-Microsoft-Classified: true\nX-Microsoft-ClassKeep: true\nX-Microsoft-Classification: secret\n\
+         X-Microsoft-ClassID: {1}\nKeywords: Red, \"a, b\"\nX-Unsent: 1\nX-Own: =?utf-8?q?=C3=A9?=\n\
+         From: a@x.test\n\nhi",
+    );
+    let (written, again) = anew(&content);
+    for content in [&content, &again] {
+        let bag = &content.properties;
+        let time = |tag| bag.get(tag).and_then(PropertyValue::as_time).unwrap().to_string();
+        assert_eq!(time(tags::EXPIRY_TIME), "2009-06-10T03:58:45Z", "{written}");
+        assert_eq!(time(tags::REPLY_TIME), "2009-06-10T12:00:00Z");
+        assert_eq!(text(content, tags::LIST_HELP), "<mailto:help@l.test>");
+        assert_eq!(text(content, tags::LIST_UNSUBSCRIBE), "<mailto:off@l.test>");
+        assert_eq!(text(content, tags::INTERNET_ORGANIZATION), "Ü");
+        assert_eq!(number(content, tags::AUTO_RESPONSE_SUPPRESS), Some(0x31));
+        assert_eq!(number(content, tags::FLAG_STATUS), Some(2));
+        assert_eq!(number(content, tags::MESSAGE_LOCALE_ID), Some(0x0c07));
+        assert_eq!(number(content, tags::MESSAGE_FLAGS), Some(8));
+        assert_eq!(bag.get(tags::READ_RECEIPT_REQUESTED), Some(&true.into()));
+        assert_eq!(bag.get(tags::NON_RECEIPT_NOTIFICATION_REQUESTED), Some(&true.into()));
+        assert_eq!(bag.get(tags::ORIGINATOR_DELIVERY_REPORT_REQUESTED), Some(&true.into()));
+        assert_eq!(text(content, tags::READ_RECEIPT_SMTP_ADDRESS), "n@x.test");
+        let known = |id: mapi::known::KnownName| bag.get_named(&id.name()).cloned();
+        assert_eq!(known(lid::FLAG_REQUEST), Some("Call me".into()));
+        assert_eq!(known(lid::CLASSIFIED), Some(true.into()));
+        assert_eq!(known(lid::CLASSIFICATION_KEEP), Some(true.into()));
+        assert_eq!(known(lid::CLASSIFICATION), Some("secret".into()));
+        assert_eq!(known(lid::CLASSIFICATION_GUID), Some("{1}".into()));
+        let keywords = PropertyName::string(PS_PUBLIC_STRINGS, "Keywords");
+        let words = PropertyValue::MultipleString(vec!["Red".into(), "a, b".into()]);
+        assert_eq!(bag.get_named(&keywords), Some(&words));
+        for (name, value) in [
+            ("accept-language", "de, en"),
+            ("list-id", "Lä <l.test>"),
+            ("auto-submitted", "auto-replied"),
+            ("precedence", "bulk"),
+            ("return-path", "<b@l.test>"),
+            ("content-class", "urn:x"),
+            ("x-own", "é"),
+        ] {
+            let name = PropertyName::string(PS_INTERNET_HEADERS, name);
+            assert_eq!(bag.get_named(&name), Some(&value.into()), "{name:?}");
+        }
+    }
+}
+
+/// What a program changed goes out, and not what the header had said.
+#[test]
+fn changed_properties_win_over_the_received_header() {
+    let mut content = read(
+        "From: a@x.test\nX-One: 1\nX-Two: 2\nX-Two: 3\nExpires: Tue, 9 Jun 2009 23:58:45 -0400\n\n",
+    );
+    content.mime = None;
+    let name = PropertyName::string(PS_INTERNET_HEADERS, "x-one");
+    content.properties.set_named(name, "changed");
+    content.properties.remove(tags::EXPIRY_TIME);
+    let written = String::from_utf8(mime::write(&content)).unwrap();
+    assert!(written.contains("X-One: changed\r\n") && !written.contains("X-One: 1"), "{written}");
+    assert!(written.contains("X-Two: 2\r\nX-Two: 3\r\n"), "{written}");
+    assert!(!written.contains("Expires"), "{written}");
+}
+
+/// A mailbox has a bounded number of names; the header holds the rest.
+#[test]
+fn foreign_fields_are_bounded() {
+    let fields: String = (0..2_000).map(|n| format!("X-Field-{n}: {n}\n")).collect();
+    let content = read(&format!("{fields}X-Long: {}\n\n", "x".repeat(1 << 20)));
+    let named =
+        content.properties.iter().filter(|(key, _)| matches!(key, mapi::PropertyKey::Named(_)));
+    assert_eq!(named.count(), 32);
+    let header = text(&content, tags::TRANSPORT_MESSAGE_HEADERS);
+    assert!(header.contains("X-Field-1999: 1999") && header.len() <= 256 * 1024);
+}
+
+#[test]
+fn encoded_words_of_all_kinds_in_mailboxes() {
+    let content = read(
+        "From: =?iso-2022-jp?b?GyRCJCIbKEI=?= <a@x.test>\n\
+         To: =?utf-8?q?M=C3=BCller=2C?= =?utf-8?q?_J=C3?= =?utf-8?q?=BCrgen?= <j@x.test>,\n\
+         \t\"=?windows-1251?q?=C6?=\" <k@x.test>, Team =?utf-8?b?w6k=?=: t@x.test, (c) u@x.test;,\n\
+         \tundisclosed-recipients:;\nCc: broken@x.test, , <>, \"unclosed <v@x.test>\n\nhi",
+    );
+    assert_eq!(text(&content, tags::SENDER_NAME), "あ");
+    for (from, name) in [
+        ("Heinz =?utf-8?q?M=C3=BCller?= <a@b>", "Heinz Müller"),
+        ("=?utf-8?q?J=C3=BCrgen?= Meyer <a@b>", "Jürgen Meyer"),
+        ("=?utf-8?q?J=C3=BCrgen?= M. =?utf-8?q?=C3=9C?= <a@b>", "Jürgen M. Ü"),
+        ("a@b (=?utf-8?q?=C3=9C?= x)", "Ü x"),
+    ] {
+        assert_eq!(text(&read(&format!("From: {from}\n\n")), tags::SENDER_NAME), name);
+    }
+    assert_eq!(text(&content, tags::DISPLAY_TO), "Müller, Jürgen; Ж; t@x.test; c");
+    let addresses: Vec<_> =
+        content.recipients.iter().map(|r| r.properties.text(tags::SMTP_ADDRESS).unwrap()).collect();
+    assert_eq!(addresses[..4], ["j@x.test", "k@x.test", "t@x.test", "u@x.test"]);
+    let (_, again) = anew(&content);
+    assert_eq!(again.recipients, content.recipients);
+}
+
+/// [MS-OXCMAIL] 2.2.3.3.2.2: texts that follow each other are one body, if nothing is lost by that.
+#[test]
+fn texts_in_a_row_are_one_body() {
+    let message = |parts: &[(&str, &str)]| {
+        let parts: String =
+            parts.iter().map(|(fields, text)| format!("--m\n{fields}\n\n{text}\n")).collect();
+        read(&format!("Content-Type: multipart/mixed; boundary=m\n\n{parts}--m--\n"))
+    };
+    let plain = "Content-Type: text/plain; charset=utf-8";
+    let html = "Content-Type: text/html";
+    let content = message(&[
+        (plain, "é"),
+        ("Content-Type: image/png", "x"),
+        (
+            "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable",
+            "=E8",
+        ),
+    ]);
+    assert_eq!(text(&content, tags::BODY), "é\r\nè");
+    assert_eq!(content.attachments.len(), 1);
+    let content =
+        message(&[(html, "<p>one"), ("Content-Type: application/pdf", "x"), (html, "<p>two")]);
+    let found = content.properties.get(tags::HTML).and_then(PropertyValue::as_binary);
+    assert_eq!(found, Some(&b"<p>one\r\n<p>two"[..]));
+    for (parts, attached) in [
+        (&[(html, "<p>one"), (plain, "footer")][..], 1),
+        (&[(plain, "one"), ("Content-Type: text/plain; name=a.txt", "two")], 1),
+        (&[(plain, "one"), ("Content-Disposition: attachment", "two")], 1),
+        (&[(plain, "one"), ("Content-Type: text/csv", "two")], 1),
+    ] {
+        assert_eq!(message(parts).attachments.len(), attached, "{parts:?}");
+    }
+}
+
+#[test]
+fn flowed_text_is_put_together() {
+    let content =
+        read("Content-Type: text/plain; format=flowed; delsp=yes\n\nAll in \none\n> and \n> two\n");
+    assert_eq!(text(&content, tags::BODY), "All inone\r\n> andtwo\r\n");
+}
+
+/// [RFC 2046] 5.2.2, 5.2.3: kept with what their type says, and written so again.
+#[test]
+fn pieces_of_messages_and_messages_elsewhere_are_kept_whole() {
+    for (kind, body) in [
+        (
+            "message/external-body; access-type=URL; URL=\"http://x.test/a\"",
+            "Content-Type: image/png\r\n\r\n",
+        ),
+        ("message/partial; id=\"1@x.test\"; number=2; total=3", "a piece\r\nof it\r\n"),
+    ] {
+        let content = read(&format!(
+            "Content-Type: multipart/mixed; boundary=m\n\n--m\n\ntext\n--m\nContent-Type: {kind}\n\n{body}\r\n--m--\n"
+        ));
+        let [attachment] = content.attachments.as_slice() else { panic!("one attachment") };
+        let whole = format!("Content-Type: {kind}\r\n\r\n{body}").into_bytes();
+        assert_eq!(attachment.content, AttachedContent::Bytes(whole));
+        let (written, again) = anew(&content);
+        assert!(written.replace("\r\n ", " ").contains(kind), "{written}");
+        assert_eq!(again.attachments[0].content, attachment.content, "{written}");
+    }
 }

@@ -12,6 +12,7 @@ pub mod host;
 pub mod imap;
 pub mod line;
 pub mod listener;
+pub mod smtp;
 pub mod work;
 
 pub use host::Host;

@@ -20,8 +20,9 @@ pub type Stream = Pin<Box<dyn Duplex>>;
 /// Becomes true when the server ends.
 pub type Ending = watch::Receiver<bool>;
 
-/// Bytes that are read at a time.
-const PIECE: usize = 16 * 1024;
+/// Bytes that are read at a time: at first, and while the other end sends as much as that.
+const SIP: usize = 512;
+const GULP: usize = 64 * 1024;
 /// Answers that wait are sent when there are more bytes of them.
 const MOST_WAITING: usize = 32 * 1024;
 
@@ -63,6 +64,8 @@ pub struct Lines {
     input: Vec<u8>,
     /// What of `input` is read already.
     start: usize,
+    /// Bytes that the next reading asks for.
+    appetite: usize,
     output: Vec<u8>,
     ending: Ending,
     write_within: Duration,
@@ -71,7 +74,8 @@ pub struct Lines {
 impl Lines {
     /// `write_within` is how long the other end may take to accept some bytes.
     pub fn new(stream: Stream, ending: Ending, write_within: Duration) -> Lines {
-        Lines { stream, input: Vec::new(), start: 0, output: Vec::new(), ending, write_within }
+        let (input, output) = (Vec::new(), Vec::new());
+        Lines { stream, input, start: 0, appetite: SIP, output, ending, write_within }
     }
 
     /// Reads a line of at most `limit` bytes without its end; the whole line has to be there within `within`.
@@ -117,10 +121,6 @@ impl Lines {
         if self.start == self.input.len() {
             self.input.clear();
             self.start = 0;
-            // An idle connection keeps little.
-            if self.input.capacity() > 2 * PIECE {
-                self.input.shrink_to(PIECE);
-            }
         }
     }
 
@@ -156,14 +156,13 @@ impl Lines {
             self.input.drain(..self.start);
             self.start = 0;
         }
-        let Lines { stream, input, ending, .. } = self;
-        // Kept small until there is something to read: thousands of connections are idle.
-        let read = async {
-            let mut piece = [0; 512];
-            let count = stream.read(&mut piece).await?;
-            input.extend_from_slice(&piece[..count]);
-            Ok::<usize, io::Error>(count)
-        };
+        // Thousands of connections are idle, and keep little.
+        if self.input.is_empty() && self.appetite == SIP && self.input.capacity() > 2 * SIP {
+            self.input = Vec::new();
+        }
+        let Lines { stream, input, ending, appetite, .. } = self;
+        input.reserve(*appetite);
+        let read = stream.read_buf(input);
         let outcome = tokio::select! {
             // A server that ends takes what is there already.
             biased;
@@ -171,7 +170,13 @@ impl Lines {
             () = ended(ending) => return Err(ReadError::Ending),
         };
         match outcome {
-            Ok(Ok(1..)) => Ok(()),
+            Ok(Ok(count @ 1..)) => {
+                *appetite = match count >= *appetite {
+                    true => (*appetite * 2).min(GULP),
+                    false => SIP.max(*appetite / 2),
+                };
+                Ok(())
+            }
             Ok(_) => Err(ReadError::Closed),
             Err(_) => Err(ReadError::TimedOut),
         }
@@ -229,9 +234,9 @@ impl Lines {
     where
         F: Future<Output = io::Result<Stream>>,
     {
-        let Lines { stream, input, start, output, ending, write_within } = self;
+        let Lines { stream, input, start, appetite, output, ending, write_within } = self;
         let stream = wrap(stream).await?;
-        Ok(Lines { stream, input, start, output, ending, write_within })
+        Ok(Lines { stream, input, start, appetite, output, ending, write_within })
     }
 
     /// Whether the server ends.
@@ -300,7 +305,7 @@ mod tests {
             peer.write_all(&long).await.expect("room");
             peer.write_all(b"\r\n12345\r\n123456\r\nok\r\n").await.expect("room");
             assert!(matches!(lines.line(5, SOON).await, Err(ReadError::TooLong)));
-            assert!(lines.input.capacity() <= 4 * PIECE);
+            assert!(lines.input.capacity() <= 4 * GULP);
             assert_eq!(lines.line(5, SOON).await.expect("fits").text, b"12345");
             assert!(matches!(lines.line(5, SOON).await, Err(ReadError::TooLong)));
             assert_eq!(lines.line(5, SOON).await.expect("fits").text, b"ok");

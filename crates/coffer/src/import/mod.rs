@@ -1,7 +1,6 @@
 //! `coffer import`: files into a mailbox, with a count of everything that was expected, carried and
 //! refused. What a run carried is known by a key in the mailbox, so that the next run skips it.
 
-mod cards;
 mod committer;
 pub mod count;
 pub mod item;
@@ -108,7 +107,6 @@ impl Import<'_> {
             SourceKind::Mbox => self.mbox(source, &name),
             SourceKind::Msg => self.msg(source, &name),
             SourceKind::Pst => self.pst(source, &name),
-            SourceKind::Calendar => self.calendar(source, &name),
         }
     }
 

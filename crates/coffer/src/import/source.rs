@@ -23,8 +23,6 @@ pub enum SourceKind {
     Mbox,
     Msg,
     Pst,
-    /// Events, each of which becomes an appointment.
-    Calendar,
     /// A message of a Maildir; the flags are in its name.
     MaildirMessage,
     /// Not to be imported, with the reason.
@@ -93,7 +91,7 @@ fn kind_of(head: &[u8]) -> SourceKind {
         Ok(Format::Msg) => SourceKind::Msg,
         Ok(Format::Pst) => SourceKind::Pst,
         Ok(Format::Tnef) => later("TNEF"),
-        Ok(Format::ICalendar) => SourceKind::Calendar,
+        Ok(Format::ICalendar) => later("iCalendar"),
         Ok(Format::VCard) => later("vCard"),
         Err(why) => SourceKind::Refused(why.to_string()),
     }

@@ -27,6 +27,10 @@ pub(crate) fn file(
     // A multipart whose parts were not found is kept with its header, which says what it was.
     let (mime_tag, data) = match part.content_type.kind.as_str() {
         "multipart" => (part.content_type.name(), part.whole.to_vec()),
+        // What these are a piece of, or where it is, stands in the attributes of their type.
+        "message" if is_pointer(&part.content_type.name()) => {
+            (part.content_type.name(), with_type(part))
+        }
         _ => (part.content_type.name(), part.decoded().into_owned()),
     };
     let name = part.file_name().unwrap_or_else(|| {
@@ -45,6 +49,19 @@ pub(crate) fn file(
     bag.set(tags::ATTACHMENT_HIDDEN, hidden);
     bag.set(tags::ATTACH_FLAGS, if hidden { RENDERED_IN_BODY } else { 0 });
     AttachmentContent { properties: bag, content: AttachedContent::Bytes(data) }
+}
+
+/// Messages that are elsewhere, or a piece of one ([RFC 2046] 5.2.2, 5.2.3).
+pub(crate) fn is_pointer(mime_type: &str) -> bool {
+    matches!(mime_type, "message/external-body" | "message/partial")
+}
+
+/// The type with its attributes, an empty line, and the body.
+fn with_type(part: &Part<'_>) -> Vec<u8> {
+    let value = part.header.plain("content-type").unwrap_or_default();
+    let mut data = format!("Content-Type: {value}\r\n\r\n").into_bytes();
+    data.extend_from_slice(&part.decoded());
+    data
 }
 
 /// A message in the message.

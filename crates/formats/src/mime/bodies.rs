@@ -3,6 +3,7 @@
 use mapi::PropertyBag;
 use mapi::generated::tags;
 
+use super::flowed;
 use super::parts::Part;
 use crate::text::charsets::{self, Decoded};
 use crate::text::html;
@@ -14,13 +15,15 @@ const NATIVE_HTML: i32 = 3;
 /// The parts of a message by their use.
 #[derive(Debug, Default)]
 pub(crate) struct Found<'p, 'a> {
-    pub plain: Option<&'p Part<'a>>,
-    pub html: Option<&'p Part<'a>>,
+    /// More than one where texts follow each other in a multipart/mixed.
+    pub plain: Vec<&'p Part<'a>>,
+    pub html: Vec<&'p Part<'a>>,
     pub attached: Vec<&'p Part<'a>>,
 }
 
 /// Sorts the leaves of a message. The first text that stands where a body may stand is the body, in plain
-/// text and in HTML if they are alternatives; everything else is attached, so that nothing is lost.
+/// text and in HTML if they are alternatives, with the texts of its kind that follow it in a multipart/mixed
+/// ([MS-OXCMAIL] 2.2.3.3.2.2); everything else is attached, so that nothing is lost.
 pub(crate) fn find_bodies<'p, 'a>(message: &'p Part<'a>) -> Found<'p, 'a> {
     let mut found = Found::default();
     walk(message, Place { body: true, alone: true }, &mut found);
@@ -44,7 +47,7 @@ fn walk<'p, 'a>(part: &'p Part<'a>, place: Place, found: &mut Found<'p, 'a>) {
     let inside = Place { alone: false, ..place };
     match part.content_type.subtype.as_str() {
         "alternative" => {
-            let open = (found.plain.is_none() && found.html.is_none()) && place.body;
+            let open = found.is_open() && place.body;
             for child in children {
                 walk(child, Place { body: open, ..inside }, found);
             }
@@ -58,14 +61,45 @@ fn walk<'p, 'a>(part: &'p Part<'a>, place: Place, found: &mut Found<'p, 'a>) {
                 }
             }
         }
-        _ => {
+        kind => {
             for child in children {
-                // A text behind the body is a file of its own (a mailing list's footer, mostly).
-                let open = place.body && found.plain.is_none() && found.html.is_none();
-                walk(child, Place { body: open, ..inside }, found);
+                let open = place.body && found.is_open();
+                match kind == "mixed" && place.body && !open && goes_on(child, found) {
+                    true if child.content_type.is("text", "html") => found.html.push(child),
+                    true => found.plain.push(child),
+                    // Any other text behind the body is a file of its own.
+                    false => walk(child, Place { body: open, ..inside }, found),
+                }
             }
         }
     }
+}
+
+impl Found<'_, '_> {
+    fn is_open(&self) -> bool {
+        self.plain.is_empty() && self.html.is_empty()
+    }
+}
+
+/// Whether a text goes on with the body: one without a name, shown inline, of the only kind that the body has.
+/// Behind a body in both kinds it would be missing in one of them.
+fn goes_on(part: &Part<'_>, found: &Found<'_, '_>) -> bool {
+    let same_kind = match part.content_type.kind.as_str() {
+        "text" => match part.content_type.subtype.as_str() {
+            "plain" => found.html.is_empty(),
+            "html" => found.plain.is_empty(),
+            _ => false,
+        },
+        _ => false,
+    };
+    let inline = part.children.is_none() && !part.is_attachment() && part.file_name().is_none();
+    same_kind && inline && is_legible(&decode_text(part).text)
+}
+
+/// What cannot be read as text keeps its bytes as a file.
+fn is_legible(text: &str) -> bool {
+    let control = |c: char| c.is_control() && !matches!(c, '\t' | '\r' | '\n' | '\u{c}');
+    !text.contains(|c| c == char::REPLACEMENT_CHARACTER || control(c))
 }
 
 /// The root of a multipart/related: named by `start`, else the first ([RFC 2387] 3.2).
@@ -95,9 +129,9 @@ fn leaf<'p, 'a>(part: &'p Part<'a>, place: Place, found: &mut Found<'p, 'a>) {
         _ => place.alone,
     };
     match may_be_body {
-        true if is_html && found.html.is_none() => found.html = Some(part),
-        true if (is_plain && plain_kind || broken) && found.plain.is_none() => {
-            found.plain = Some(part);
+        true if is_html && found.html.is_empty() => found.html.push(part),
+        true if (is_plain && plain_kind || broken) && found.plain.is_empty() => {
+            found.plain.push(part);
         }
         _ => found.attached.push(part),
     }
@@ -106,8 +140,8 @@ fn leaf<'p, 'a>(part: &'p Part<'a>, place: Place, found: &mut Found<'p, 'a>) {
 /// Sets the bodies that are there, and the plain text where only HTML is: clients that show text only, and
 /// previews, need it.
 pub(crate) fn set_bodies(bag: &mut PropertyBag, found: &Found<'_, '_>) {
-    let plain = found.plain.map(decode_text);
-    let html = found.html.map(decode_html);
+    let plain = found.plain.iter().map(|part| decode_text(part)).reduce(join);
+    let html = found.html.iter().map(|part| decode_html(part)).reduce(join_html);
     let code_page = match (&html, &plain) {
         (Some(html), _) => html.decoded.code_page,
         (None, Some(plain)) => plain.code_page,
@@ -128,7 +162,33 @@ pub(crate) fn set_bodies(bag: &mut PropertyBag, found: &Found<'_, '_>) {
 }
 
 fn decode_text(part: &Part<'_>) -> Decoded {
-    charsets::decode_label(part.content_type.attribute("charset"), &part.decoded())
+    let kind = &part.content_type;
+    let mut decoded = charsets::decode_label(kind.attribute("charset"), &part.decoded());
+    let is = |name: &str, word: &str| {
+        kind.attribute(name).is_some_and(|value| value.eq_ignore_ascii_case(word))
+    };
+    if is("format", "flowed") {
+        decoded.text = flowed::unflow(&decoded.text, is("delsp", "yes"));
+    }
+    decoded
+}
+
+/// Two texts one behind the other. In two code pages they are in none but Unicode's.
+fn join(mut first: Decoded, second: Decoded) -> Decoded {
+    if !first.text.is_empty() && !first.text.ends_with('\n') {
+        first.text.push_str("\r\n");
+    }
+    first.text.push_str(&second.text);
+    if first.code_page != second.code_page {
+        first.code_page = charsets::UTF_8;
+    }
+    first
+}
+
+fn join_html(first: DecodedHtml, second: DecodedHtml) -> DecodedHtml {
+    let mut decoded = join(first.decoded, second.decoded);
+    decoded.code_page = charsets::UTF_8;
+    DecodedHtml { bytes: decoded.text.as_bytes().to_vec(), decoded }
 }
 
 struct DecodedHtml {

@@ -18,7 +18,7 @@ use super::address::{
     SenderTags,
 };
 use super::fields::{Field, Header, Mailbox, split_header};
-use super::report;
+use super::{properties, report};
 
 /// A field: its name and its value.
 pub(crate) type Line = (String, HeaderType<'static>);
@@ -48,7 +48,10 @@ pub(crate) fn headers(content: &MessageContent) -> Vec<Line> {
         }
     }
     set_marks(&mut own, bag);
-    lines.extend(received_fields(bag, &own));
+    let transport = bag.text(tags::TRANSPORT_MESSAGE_HEADERS).unwrap_or_default();
+    let (received, _) = split_header(transport.as_bytes());
+    properties::write(&mut own, bag, &received);
+    lines.extend(received_fields(&received, &own));
     lines.extend(own);
     lines
 }
@@ -82,6 +85,14 @@ pub(crate) fn text(name: &str, value: &str) -> Line {
 
 pub(crate) fn raw(name: &str, value: &str) -> Line {
     (name.to_owned(), HeaderType::Raw(Raw::new(ascii(value))))
+}
+
+/// A value that goes out as it is, unless it has to be encoded.
+pub(crate) fn raw_or_text(name: &str, value: &str) -> Line {
+    match value.is_ascii() {
+        true => raw(name, value),
+        false => text(name, value),
+    }
 }
 
 pub(crate) fn date(name: &str, time: FileTime) -> Line {
@@ -120,11 +131,16 @@ fn set_addresses(lines: &mut Vec<Line>, content: &MessageContent) {
     if !reply_to.is_empty() {
         lines.push(addresses("Reply-To", &reply_to));
     }
-    let asked = bag.get(tags::READ_RECEIPT_REQUESTED).and_then(PropertyValue::as_bool);
-    if asked == Some(true)
-        && let Some(mailbox) = sender_of(bag, &READ_RECEIPT).or(from).or(sender)
-    {
-        lines.push(addresses("Disposition-Notification-To", &[mailbox]));
+    // [MS-OXCMAIL] 2.1.3.1.4, 2.1.3.1.5
+    for (field, tag) in [
+        ("Disposition-Notification-To", tags::READ_RECEIPT_REQUESTED),
+        ("Return-Receipt-To", tags::ORIGINATOR_DELIVERY_REPORT_REQUESTED),
+    ] {
+        let asked = bag.get(tag).and_then(PropertyValue::as_bool) == Some(true);
+        let to = sender_of(bag, &READ_RECEIPT).or_else(|| sender.clone()).or_else(|| from.clone());
+        if let Some(mailbox) = to.filter(|_| asked) {
+            lines.push(addresses(field, &[mailbox]));
+        }
     }
 }
 
@@ -273,8 +289,16 @@ fn set_marks(lines: &mut Vec<Line>, bag: &PropertyBag) {
     }
     let name = PropertyName::string(PS_PUBLIC_STRINGS, "Keywords");
     if let Some(PropertyValue::MultipleString(words)) = bag.get_named(&name) {
-        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+        let quoted = |word: &mapi::WString| match word.to_string_lossy().replace('"', "") {
+            word if word.contains(',') => format!("\"{word}\""),
+            word => word,
+        };
+        let words: Vec<_> = words.iter().map(quoted).collect();
         lines.push(text("Keywords", &words.join(", ")));
+    }
+    // mfUnsent ([MS-OXCMSG] 2.2.1.6): a draft stays one.
+    if number(tags::MESSAGE_FLAGS).is_some_and(|flags| flags & 8 != 0) {
+        lines.push(raw("X-Unsent", "1"));
     }
     // Items that are no mail and no report keep their class, which no standard field holds.
     if let Some(class) = bag.text(tags::MESSAGE_CLASS)
@@ -287,9 +311,7 @@ fn set_marks(lines: &mut Vec<Line>, bag: &PropertyBag) {
 
 /// The fields that the message was received with, except those that are made from properties or belong to
 /// the body.
-fn received_fields(bag: &PropertyBag, own: &[Line]) -> Vec<Line> {
-    let Some(received) = bag.text(tags::TRANSPORT_MESSAGE_HEADERS) else { return Vec::new() };
-    let (header, _) = split_header(received.as_bytes());
+fn received_fields(header: &Header<'_>, own: &[Line]) -> Vec<Line> {
     let is_own = |name: &str| own.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
     let made = |name: &str| {
         name.starts_with("content-")
@@ -310,6 +332,15 @@ fn received_fields(bag: &PropertyBag, own: &[Line]) -> Vec<Line> {
                     | "priority"
                     | "sensitivity"
                     | "keywords"
+                    | "disposition-notification-to"
+                    | "return-receipt-to"
+                    | "x-unsent"
+                    | "expires"
+                    | "expiry-date"
+                    | "reply-by"
+                    | "deferred-delivery"
+                    | "x-message-flag"
+                    | "x-auto-response-suppress"
                     | "status"
                     | "x-status"
                     | "lines"
@@ -317,15 +348,11 @@ fn received_fields(bag: &PropertyBag, own: &[Line]) -> Vec<Line> {
             || is_own(name)
     };
     let kept = header.fields.iter().filter(|field| !made(&field.name)).take(1_000);
-    let value = |plain: String| match plain.is_ascii() {
-        true => HeaderType::Raw(Raw::new(one_line(&plain))),
-        false => HeaderType::Text(Text::new(one_line(&plain))),
-    };
-    kept.map(|field| (title_case(&field.name), value(field.plain()))).collect()
+    kept.map(|field| raw_or_text(&title_case(&field.name), &field.plain())).collect()
 }
 
 /// `x-mailer` as `X-Mailer`.
-fn title_case(name: &str) -> String {
+pub(crate) fn title_case(name: &str) -> String {
     let mut up = true;
     let raise = |c: char| match std::mem::replace(&mut up, c == '-') {
         true => c.to_ascii_uppercase(),

@@ -6,6 +6,7 @@ use mail_parser::parsers::MessageStream;
 use mail_parser::{Addr, DateTime, HeaderValue};
 use mapi::FileTime;
 
+use super::words;
 use crate::detect::is_mail_field;
 use crate::text::charsets;
 
@@ -149,28 +150,16 @@ impl Field<'_> {
     }
 
     pub fn text(&self) -> String {
-        match MessageStream::new(&self.source()).parse_unstructured() {
-            HeaderValue::Text(text) => clean(&text),
-            _ => String::new(),
-        }
+        clean(&words::decode(&unfolded(&self.source())))
     }
 
     pub fn plain(&self) -> String {
-        let source = self.source();
-        let text = String::from_utf8_lossy(&source);
-        let mut out = String::with_capacity(text.len());
-        for line in text.lines() {
-            if !out.is_empty() {
-                out.push(' ');
-            }
-            out.push_str(line.trim());
-        }
-        out.trim().to_owned()
+        String::from_utf8_lossy(&unfolded(&self.source())).trim().to_owned()
     }
 
     /// Mailboxes, groups laid flat. Empty entries are left out.
     pub(crate) fn addresses(&self) -> Vec<Mailbox> {
-        let source = self.source();
+        let source = words::quote(&self.source());
         let parsed = match MessageStream::new(&source).parse_address() {
             HeaderValue::Address(address) => address.into_list(),
             _ => Vec::new(),
@@ -196,15 +185,20 @@ impl Field<'_> {
     }
 
     pub(crate) fn comma_separated(&self) -> Vec<String> {
-        self.text()
-            .split(',')
+        let text = self.text();
+        let mut quoted = false;
+        let comma = |c: char| {
+            quoted ^= c == '"';
+            c == ',' && !quoted
+        };
+        text.split(comma)
             .map(|word| word.trim().trim_matches('"').to_owned())
             .filter(|word| !word.is_empty())
             .collect()
     }
 
     pub(crate) fn content_type(&self) -> Option<ContentType> {
-        let source = self.source();
+        let source = words::quote(&self.source());
         let parsed = match MessageStream::new(&source).parse_content_type() {
             HeaderValue::ContentType(parsed) => parsed,
             _ => return None,
@@ -222,6 +216,18 @@ impl Field<'_> {
                 .collect(),
         })
     }
+}
+
+/// The lines of a folded value with one blank between them.
+fn unfolded(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    for line in value.split(|byte| *byte == b'\n') {
+        if !out.is_empty() {
+            out.push(b' ');
+        }
+        out.extend_from_slice(line.trim_ascii());
+    }
+    out
 }
 
 /// The value of an attribute whose sections ([RFC 2231] 3, 4.1) were cut inside a character: mail-parser
@@ -326,6 +332,7 @@ pub(crate) struct Mailbox {
 
 fn mailbox(address: Addr<'_>) -> Option<Mailbox> {
     let name = clean(address.name.as_deref().unwrap_or(""));
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
     let address = clean(address.address.as_deref().unwrap_or(""));
     match (name.is_empty(), address.is_empty()) {
         (true, true) => None,

@@ -1,6 +1,6 @@
 //! Header fields to properties ([MS-OXCMAIL] 2.2.3.1 and 2.2.3.2).
 
-use mapi::generated::named::{PS_INTERNET_HEADERS, PS_PUBLIC_STRINGS};
+use mapi::generated::named::PS_PUBLIC_STRINGS;
 use mapi::generated::tags;
 use mapi::{MessageContent, PropertyBag, PropertyName, PropertyTag, PropertyValue, WString};
 
@@ -9,16 +9,13 @@ use super::address::{
 };
 use super::fields::{Field, Header, Mailbox};
 use super::parts::decode_base64;
+use super::properties::{self, shorten};
 use crate::text::charsets;
 
 /// Of the header, PidTagTransportMessageHeaders holds this many bytes.
 const MAX_TRANSPORT_HEADERS: usize = 256 * 1024;
 /// Recipients of one message.
 const MAX_RECIPIENTS: usize = 20_000;
-/// Named properties made of foreign fields, in one message: a mailbox has a bounded number of names.
-const MAX_NAMED_HEADERS: usize = 32;
-const MAX_NAMED_HEADER_NAME: usize = 64;
-const MAX_NAMED_HEADER_VALUE: usize = 4 * 1024;
 
 /// Sets what a header says: addresses, dates, ids, importance.
 pub(crate) fn set_headers(content: &mut MessageContent, header: &Header<'_>) {
@@ -31,8 +28,7 @@ pub(crate) fn set_headers(content: &mut MessageContent, header: &Header<'_>) {
     set_importance(bag, header);
     set_requests(bag, header);
     set_categories(bag, header);
-    set_list_fields(bag, header);
-    set_foreign(bag, header);
+    properties::read(bag, header);
     let bytes = &header.bytes[..header.bytes.len().min(MAX_TRANSPORT_HEADERS)];
     let mut text = charsets::decode_label(None, bytes).text;
     text.retain(|c| c != '\0');
@@ -124,16 +120,6 @@ fn set_dates(bag: &mut PropertyBag, header: &Header<'_>) {
     if let Some(time) = received.or(sent) {
         bag.set(tags::MESSAGE_DELIVERY_TIME, time);
     }
-    for (name, tag) in [
-        ("deferred-delivery", tags::DEFERRED_SEND_TIME),
-        ("expires", tags::EXPIRY_TIME),
-        ("expiry-date", tags::EXPIRY_TIME),
-        ("reply-by", tags::REPLY_TIME),
-    ] {
-        if let Some(time) = header.all(name).find_map(Field::date) {
-            bag.set(tag, time);
-        }
-    }
 }
 
 /// Message ids with their angle brackets ([MS-OXCMAIL] 2.2.3.2).
@@ -196,6 +182,8 @@ fn set_importance(bag: &mut PropertyBag, header: &Header<'_>) {
 fn set_requests(bag: &mut PropertyBag, header: &Header<'_>) {
     if let Some(mailbox) = first_address(header, "disposition-notification-to") {
         bag.set(tags::READ_RECEIPT_REQUESTED, true);
+        // Who wants to know that it was read wants to know as well that it went unread.
+        bag.set(tags::NON_RECEIPT_NOTIFICATION_REQUESTED, true);
         set_sender(bag, &READ_RECEIPT, &mailbox);
     }
     if first_address(header, "return-receipt-to").is_some() {
@@ -219,46 +207,6 @@ fn set_categories(bag: &mut PropertyBag, header: &Header<'_>) {
         let name = PropertyName::string(PS_PUBLIC_STRINGS, "Keywords");
         bag.set_named(name, PropertyValue::MultipleString(words));
     }
-}
-
-/// What mailing lists say of themselves, and the organization ([MS-OXCMAIL] 2.2.3.2).
-fn set_list_fields(bag: &mut PropertyBag, header: &Header<'_>) {
-    for (name, tag) in [
-        ("list-help", tags::LIST_HELP),
-        ("x-list-help", tags::LIST_HELP),
-        ("list-subscribe", tags::LIST_SUBSCRIBE),
-        ("x-list-subscribe", tags::LIST_SUBSCRIBE),
-        ("list-unsubscribe", tags::LIST_UNSUBSCRIBE),
-        ("x-list-unsubscribe", tags::LIST_UNSUBSCRIBE),
-        ("organization", tags::INTERNET_ORGANIZATION),
-    ] {
-        set_plain(bag, header, name, tag);
-    }
-}
-
-/// Fields that no property is made for, as named properties ([MS-OXCMAIL] 2.2.3.2).
-fn set_foreign(bag: &mut PropertyBag, header: &Header<'_>) {
-    let mut count = 0;
-    for field in &header.fields {
-        let taken = matches!(
-            field.name.as_str(),
-            "x-priority" | "x-msmail-priority" | "x-unsent" | "x-list-help" | "x-list-subscribe"
-        );
-        let wanted = field.name.starts_with("x-") && !taken;
-        if !wanted || field.name.len() > MAX_NAMED_HEADER_NAME || count == MAX_NAMED_HEADERS {
-            continue;
-        }
-        let name = PropertyName::string(PS_INTERNET_HEADERS, &field.name);
-        let value = field.text();
-        if bag.get_named(&name).is_none() && !value.is_empty() {
-            bag.set_named(name, shorten(&value, MAX_NAMED_HEADER_VALUE));
-            count += 1;
-        }
-    }
-}
-
-fn shorten(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
 }
 
 #[cfg(test)]

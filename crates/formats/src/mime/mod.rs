@@ -4,18 +4,21 @@
 //! [`read`] keeps the received bytes beside the properties, so [`write()`] gives the very bytes back;
 //! a message that never was MIME is generated.
 
-pub(crate) mod address;
-pub(crate) mod attachments;
+mod address;
+mod attachments;
 mod bodies;
-mod calendar;
 mod class;
 mod compose;
-pub(crate) mod fields;
+mod fields;
+mod flowed;
 mod headers;
-pub(crate) mod parts;
+mod locale;
+mod parts;
+mod properties;
 mod read;
 mod report;
 mod smime;
+mod words;
 mod write;
 
 pub use fields::{ContentType, Field, Header};
@@ -23,6 +26,3 @@ pub use headers::split_subject;
 pub use parts::{Part, parse};
 pub use read::{MimeError, read};
 pub use write::write;
-
-pub(crate) use compose::{recipient_of, sender_of};
-pub(crate) use write::{base64_line, bodies};

@@ -7,7 +7,7 @@ use super::bodies::{Found, find_bodies, set_bodies};
 use super::parts::parse;
 use super::report::Report;
 use super::smime::{self, Protection};
-use super::{attachments, calendar, class, headers};
+use super::{attachments, class, headers};
 use crate::text::html;
 
 /// Messages in messages; what is nested deeper is kept as a file.
@@ -70,11 +70,7 @@ pub(super) fn read_message(bytes: &[u8], embedded: usize, levels: usize) -> Mess
                 found.attached.retain(|part| !report.is_status(part));
                 report.set(&mut content);
             }
-            let meeting = report.is_none().then(|| calendar::take(&mut found)).flatten();
             set_bodies(&mut content.properties, &found);
-            if let Some(meeting) = meeting {
-                calendar::apply(&mut content, meeting, &found);
-            }
             add_attachments(&mut content, &found, embedded, levels);
         }
     }
@@ -91,7 +87,7 @@ fn add_attachments(
     embedded: usize,
     levels: usize,
 ) {
-    let references = found.html.map(|part| html::references(&part.decoded())).unwrap_or_default();
+    let references = found.html.iter().flat_map(|part| html::references(&part.decoded())).collect();
     for part in &found.attached {
         let number = content.attachments.len() + 1;
         let may_nest = embedded < MAX_EMBEDDED;

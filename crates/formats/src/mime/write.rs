@@ -13,7 +13,9 @@ use mapi::{
     AttachedContent, AttachmentContent, MessageContent, PropertyBag, PropertyTag, PropertyValue,
 };
 
-use super::{calendar, compose, report, smime};
+use super::attachments::is_pointer;
+use super::fields::split_header;
+use super::{compose, report, smime};
 use crate::text::{html, rtf};
 
 /// Messages in messages; deeper ones are left out with a note in their place.
@@ -51,15 +53,12 @@ fn write_at(content: &MessageContent, depth: usize) -> Vec<u8> {
 /// The parts of a message, multiparts with a place for their boundary.
 fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
     let bodies = bodies(&content.properties);
-    let meeting = calendar::part(content);
     let references = bodies.html.as_ref().map(|html| html::references(html.as_bytes()));
-    // The exceptions of a series stand in its calendar.
-    let kept = content.attachments.iter();
-    let kept = kept.filter(|a| meeting.is_none() || !calendar::is_exception(a));
-    let (related, attached): (Vec<_>, Vec<_>) = kept.partition(|attachment| match &references {
-        Some(references) => is_related(&attachment.properties, references),
-        None => false,
-    });
+    let (related, attached): (Vec<_>, Vec<_>) =
+        content.attachments.iter().partition(|attachment| match &references {
+            Some(references) => is_related(&attachment.properties, references),
+            None => false,
+        });
     let plain = bodies.plain.map(|text| MimePart::new("text/plain", BodyPart::Text(text.into())));
     let html = bodies.html.map(|text| {
         let html = MimePart::new("text/html", BodyPart::Text(text.into()));
@@ -72,10 +71,9 @@ fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
             }
         }
     });
-    let mut alternatives: Vec<_> = [plain, html, meeting].into_iter().flatten().collect();
-    let body = match alternatives.len() {
-        0 | 1 => alternatives.pop(),
-        _ => Some(multipart("multipart/alternative", alternatives)),
+    let body = match (plain, html) {
+        (Some(plain), Some(html)) => Some(multipart("multipart/alternative", vec![plain, html])),
+        (plain, html) => plain.or(html),
     };
     let empty = || MimePart::new("text/plain", BodyPart::Text(String::new().into()));
     let parts = attached.iter().map(|attachment| part_of(attachment, depth, "attachment"));
@@ -89,13 +87,13 @@ fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
     multipart("multipart/mixed", parts)
 }
 
-pub(crate) struct Bodies {
-    pub plain: Option<String>,
-    pub html: Option<String>,
+struct Bodies {
+    plain: Option<String>,
+    html: Option<String>,
 }
 
 /// The bodies as text ([MS-OXCMAIL] 2.1.3.3): HTML as it is, or out of rich text.
-pub(crate) fn bodies(bag: &PropertyBag) -> Bodies {
+fn bodies(bag: &PropertyBag) -> Bodies {
     let plain = bag.text(tags::BODY).filter(|text| !text.is_empty());
     if let Some(html) = html_of(bag) {
         return Bodies { plain: plain.or_else(|| Some(html::to_text(&html))), html: Some(html) };
@@ -171,6 +169,9 @@ pub(crate) fn file_part(
 ) -> MimePart<'static> {
     let bag = &attachment.properties;
     let name = file_name(attachment);
+    if let Some(part) = pointer_part(bag, data) {
+        return part;
+    }
     let mime_tag = match attachment.content {
         AttachedContent::Ole(_) => "application/x-ole-storage".to_owned(),
         _ => mime_tag(bag),
@@ -180,7 +181,10 @@ pub(crate) fn file_part(
         content_type = content_type.attribute("charset", charset);
     }
     // Parts of type message/ are to stay readable without decoding ([RFC 2046] 5.2).
-    let plain = content_type.c_type.starts_with("message/") && is_seven_bit(data);
+    let kind = content_type.c_type.as_ref();
+    let plain = (kind.starts_with("message/") && !is_pointer(kind)
+        || kind == "text/rfc822-headers")
+        && is_seven_bit(data);
     let (body, encoding) = match plain {
         true => (data.to_vec(), "7bit"),
         false => (base64(data), "base64"),
@@ -205,14 +209,25 @@ pub(crate) fn file_part(
     part
 }
 
-/// In one line, as content lines have it.
-pub(crate) fn base64_line(data: &[u8]) -> String {
-    let mut encoded = Vec::with_capacity(data.len() / 3 * 4 + 8);
-    Base64Encoder::new().encode_into(data, &mut encoded);
-    String::from_utf8(encoded).unwrap_or_default()
+/// A pointer to a message elsewhere, with the type that its data begins with.
+fn pointer_part(bag: &PropertyBag, data: &[u8]) -> Option<MimePart<'static>> {
+    let tag = bag.text(tags::ATTACH_MIME_TAG)?.to_ascii_lowercase();
+    if !is_pointer(&tag) || !is_seven_bit(data) {
+        return None;
+    }
+    let (header, body) = split_header(data);
+    let [field] = header.fields.as_slice() else { return None };
+    let is_type = field.name == "content-type"
+        && field.content_type().is_some_and(|found| found.name() == tag);
+    let value = compose::ascii(&field.plain());
+    is_type.then(|| {
+        MimePart::raw(BodyPart::Binary(body.to_vec().into()))
+            .header("Content-Type", HeaderType::Raw(value.into()))
+            .header("Content-Disposition", ContentType::new("attachment"))
+    })
 }
 
-pub(super) fn base64(data: &[u8]) -> Vec<u8> {
+fn base64(data: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::with_capacity(data.len() / 3 * 4 + data.len() / 50 + 8);
     Base64Encoder::new().wrap_lines().encode_into(data, &mut encoded);
     encoded

@@ -13,14 +13,26 @@ use mapi::{PropertyValue, WString};
 pub const WESTERN: u32 = 1252;
 pub const UTF_8: u32 = 65001;
 const UTF_7: u32 = 65000;
+const ISO_2022_KR: u32 = 50225;
+const HZ: u32 = 52936;
 
 /// How bytes of a code page become characters.
 #[derive(Clone, Copy)]
 enum Decoder {
     Whatwg(&'static Encoding),
     Utf7,
+    /// 7 bits that shift into an encoding of two bytes and back.
+    Shifting(Shift, &'static Encoding),
     /// The upper half of a single-byte code page that has no label on the web.
     Table(&'static str),
+}
+
+#[derive(Clone, Copy)]
+enum Shift {
+    /// `~{` and `~}` ([RFC 1843]).
+    Hz,
+    /// SO and SI, after an announcement that is no text ([RFC 1557]).
+    Korean,
 }
 
 /// The text of bytes in a code page. What the code page does not know becomes U+FFFD; an unknown code page
@@ -88,6 +100,8 @@ pub fn decode_label(label: Option<&str>, bytes: &[u8]) -> Decoded {
             Ok(_) => UTF_8,
             Err(_) => WESTERN,
         },
+        // A label that every byte above 0x7F gives the lie to.
+        Some(UTF_8) if is_never_utf8(bytes) => WESTERN,
         Some(code_page) => code_page,
     };
     // A byte order mark is no character, and says the order where the label does not.
@@ -98,6 +112,12 @@ pub fn decode_label(label: Option<&str>, bytes: &[u8]) -> Decoded {
         _ => (code_page, bytes),
     };
     Decoded { text: decode(code_page, bytes), code_page }
+}
+
+/// Whether there are bytes above 0x7F and none of them is part of a character of UTF-8.
+fn is_never_utf8(bytes: &[u8]) -> bool {
+    let is_ascii = |chunk: std::str::Utf8Chunk<'_>| chunk.valid().is_ascii();
+    !bytes.is_ascii() && bytes.utf8_chunks().all(is_ascii) && std::str::from_utf8(bytes).is_err()
 }
 
 /// The code page of a MIME label, in any case of letters.
@@ -119,6 +139,15 @@ pub fn code_page_of_label(label: &str) -> Option<u32> {
         "utf8" | "utf-8" | "unicode-1-1-utf-8" | "utf8mb4" => return Some(UTF_8),
         "gb2312" | "gb_2312-80" | "euc-cn" => return Some(936),
         "utf-16" | "utf-16le" | "unicode" => return Some(1200),
+        "iso-2022-kr" | "csiso2022kr" => return Some(ISO_2022_KR),
+        "hz-gb-2312" | "hz" => return Some(HZ),
+        "iso-2022-jp-1" | "iso-2022-jp-2" | "iso-2022-jp-3" | "iso-2022-jp-ms" => {
+            return Some(50221);
+        }
+        "eucjp-ms" | "euc-jp-ms" | "eucjp" | "ujis" => return Some(51932),
+        "uhc" | "x-windows-949" | "ksc5601" | "ks_c_5601" => return Some(949),
+        "latin9" | "latin-9" => return Some(28605),
+        "latin2" | "latin-2" => return Some(28592),
         "cp437" | "ibm437" => return Some(437),
         "cp850" | "ibm850" => return Some(850),
         _ => {}
@@ -141,6 +170,8 @@ pub fn label_of_code_page(code_page: u32) -> Option<&'static str> {
         28591 => Some("iso-8859-1"),
         28599 => Some("iso-8859-9"),
         UTF_7 => Some("utf-7"),
+        ISO_2022_KR => Some("iso-2022-kr"),
+        HZ => Some("hz-gb-2312"),
         437 => Some("ibm437"),
         850 => Some("ibm850"),
         _ => match decoder(code_page)? {
@@ -157,6 +188,10 @@ fn decode_with(decoder: Decoder, bytes: &[u8]) -> Cow<'_, str> {
             Some(utf7) => utf7.decode_without_bom_handling(bytes).0,
             None => String::from_utf8_lossy(bytes),
         },
+        Decoder::Shifting(shift, encoding) => {
+            let shifted = unshifted(shift, bytes);
+            encoding.decode_without_bom_handling(&shifted).0.into_owned().into()
+        }
         Decoder::Table(table) => {
             let upper: Vec<char> = table.chars().collect();
             let char_of = |byte: &u8| match byte.checked_sub(0x80) {
@@ -166,6 +201,39 @@ fn decode_with(decoder: Decoder, bytes: &[u8]) -> Cow<'_, str> {
             bytes.iter().map(char_of).collect()
         }
     }
+}
+
+/// The bytes as the encoding that is shifted into has them, whose upper bit is set.
+fn unshifted(shift: Shift, bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut wide = false;
+    let mut rest = bytes;
+    while let Some((first, tail)) = rest.split_first() {
+        rest = match (shift, rest) {
+            (Shift::Hz, [b'~', mark @ (b'{' | b'}'), tail @ ..]) => {
+                wide = *mark == b'{';
+                tail
+            }
+            (Shift::Hz, [b'~', b'~', tail @ ..]) if !wide => {
+                out.push(b'~');
+                tail
+            }
+            // A line that goes on.
+            (Shift::Hz, [b'~', b'\n', tail @ ..]) if !wide => tail,
+            (Shift::Korean, [0x1b, b'$', b')', b'C', tail @ ..]) => tail,
+            (Shift::Korean, [mark @ (0x0e | 0x0f), tail @ ..]) => {
+                wide = *mark == 0x0e;
+                tail
+            }
+            _ => {
+                // A line's end is one, and ends what a careless writer did not.
+                wide &= *first != b'\n';
+                out.push(if wide && first.is_ascii_graphic() { first | 0x80 } else { *first });
+                tail
+            }
+        };
+    }
+    out
 }
 
 fn table_byte(table: &str, c: char) -> u8 {
@@ -179,6 +247,8 @@ fn table_byte(table: &str, c: char) -> u8 {
 fn decoder(code_page: u32) -> Option<Decoder> {
     match code_page {
         UTF_7 => return Some(Decoder::Utf7),
+        ISO_2022_KR => return Some(Decoder::Shifting(Shift::Korean, encoding_rs::EUC_KR)),
+        HZ => return Some(Decoder::Shifting(Shift::Hz, encoding_rs::GBK)),
         437 => return Some(Decoder::Table(CP437)),
         850 => return Some(Decoder::Table(CP850)),
         _ => {}
@@ -263,6 +333,22 @@ mod tests {
         assert_eq!(decode(850, b"\x9d\xb8"), "Ø©");
         assert_eq!(decode(4711, b"\xe9"), "é");
         assert_eq!((CP437.chars().count(), CP850.chars().count()), (128, 128));
+    }
+
+    #[test]
+    fn shifting_encodings_decode() {
+        let text = |label, bytes| decode_label(Some(label), bytes).text;
+        assert_eq!(text("hz-gb-2312", b"~~ ~{VPND~} a\n~{VP\nb"), "~ 中文 a\n中\nb");
+        assert_eq!(text("iso-2022-kr", b"\x1b$)C\x0eGQ1[\x0f a"), "한글 a");
+        assert_eq!(text("gb2312", b"\x81\x30\x81\x30 \xd6\xd0"), "\u{80} 中");
+    }
+
+    #[test]
+    fn labels_that_lie_are_not_believed() {
+        let text = |bytes: &[u8]| decode_label(Some("utf-8"), bytes).text;
+        assert_eq!(text(b"caf\xe9"), "café");
+        // Cut in a character, or with one byte broken.
+        assert_eq!(text(b"\xc3\xa9 \xc3"), "é \u{fffd}");
     }
 
     #[test]

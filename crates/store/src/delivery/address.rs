@@ -28,6 +28,51 @@ pub(crate) fn resolve(
     })
 }
 
+/// Whom an address of the internet reaches here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addressee {
+    Account(Account),
+    /// The domain is of this store, and nobody in it has the address.
+    Unknown,
+    /// The account is there and takes nothing.
+    Disabled,
+    /// The domain is not of this store.
+    Outside,
+}
+
+/// Looks an address up as mail for it does. What stands behind a `+` in its local part is the user's own matter; who
+/// looks after this server is its postmaster, where no account has that address (RFC 5321 4.5.1).
+pub fn addressee(store: &Store, address: &str) -> Result<Addressee> {
+    let (local, domain) = match address.rsplit_once('@') {
+        Some((local, domain)) => (local, Some(domain)),
+        None => (address, None),
+    };
+    let mut found = store.account_by_address(address)?;
+    if let (None, Some(domain), Some((user, _))) = (&found, domain, local.split_once('+')) {
+        found = store.account_by_address(&format!("{user}@{domain}"))?;
+    }
+    if found.as_ref().is_some_and(is_public) {
+        return Ok(Addressee::Unknown);
+    }
+    if let Some(account) = found {
+        return Ok(match account.disabled {
+            true => Addressee::Disabled,
+            false => Addressee::Account(account),
+        });
+    }
+    if domain.is_some() && !domain_is_known(store, address)? {
+        return Ok(Addressee::Outside);
+    }
+    if local.eq_ignore_ascii_case("postmaster") {
+        for account in store.accounts()? {
+            if !account.disabled && !is_public(&account) && store.is_administrator(account.id)? {
+                return Ok(Addressee::Account(account));
+            }
+        }
+    }
+    Ok(Addressee::Unknown)
+}
+
 fn find(
     store: &Store,
     properties: &Properties,

@@ -17,7 +17,7 @@ mod spooler;
 mod submit;
 mod work;
 
-pub use address::recipient_of;
+pub use address::{Addressee, addressee, recipient_of};
 pub use arrival::{Arrival, Arrived, Envelope, MAX_HOPS, Outgoing, deliver_content};
 pub(crate) use queue::Entry;
 pub use queue::{Outcome, Reason, State};

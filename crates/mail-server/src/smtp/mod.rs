@@ -1,0 +1,110 @@
+//! SMTP (RFC 5321), submission (RFC 6409) and LMTP (RFC 2033): mail that comes in.
+//!
+//! [`command`] reads a line, [`session`] answers it, [`data`] takes the message off the wire into the [`spool`],
+//! [`deliver`] brings it into the mailboxes with a [`trace`] in front.
+
+pub mod command;
+pub mod data;
+mod deliver;
+pub mod reply;
+mod session;
+mod spool;
+pub mod trace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::host::Host;
+use crate::listener::{Connection, Protocol, Service, Serving};
+use spool::Spool;
+
+/// Which of the three is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// From an MTA in front: recipients are answered one by one after the data.
+    Lmtp,
+    /// From other hosts, for mailboxes of this server only.
+    Smtp,
+    /// From users, who log on.
+    Submission,
+}
+
+/// What one session may take, in bytes, times and numbers.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a message (SIZE, RFC 1870).
+    pub message_bytes: u64,
+    /// Bytes of all messages that are on their way in.
+    pub spool_bytes: u64,
+    /// Bytes of memory for messages that are converted at the same time.
+    pub convert_bytes: u64,
+    /// Recipients of a message; RFC 5321 4.5.3.1.8 asks for 100.
+    pub recipients: usize,
+    /// Commands that fail, after which the connection is closed.
+    pub errors: u32,
+    /// A command has to come within this time (RFC 5321 4.5.3.2.7: 5 minutes).
+    pub command_within: Duration,
+    /// Of a message some octets have to come within this time (RFC 5321 4.5.3.2.5: 3 minutes).
+    pub data_within: Duration,
+    /// An answer has to be taken within this time.
+    pub write_within: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            message_bytes: 32 << 20,
+            spool_bytes: 1 << 30,
+            convert_bytes: 128 << 20,
+            recipients: 1_000,
+            errors: 20,
+            command_within: Duration::from_secs(5 * 60),
+            data_within: Duration::from_secs(3 * 60),
+            write_within: Duration::from_secs(60),
+        }
+    }
+}
+
+/// One of the three, on one or several sockets.
+pub struct Smtp {
+    host: Arc<Host>,
+    role: Role,
+    limits: Limits,
+    spool: Arc<Spool>,
+    /// In kibibytes.
+    converting: Arc<Semaphore>,
+}
+
+impl Smtp {
+    pub fn new(host: Arc<Host>, role: Role, limits: Limits) -> Arc<Smtp> {
+        let spool = Spool::new(host.spool.clone(), limits.spool_bytes);
+        let units = (limits.convert_bytes >> 10).clamp(1, u64::from(u32::MAX >> 3));
+        let converting = Arc::new(Semaphore::new(units as usize));
+        Arc::new(Smtp { host, role, limits, spool, converting })
+    }
+
+    /// Bytes of messages that are on their way in now.
+    pub fn spooled(&self) -> u64 {
+        self.spool.held()
+    }
+}
+
+impl Service for Smtp {
+    fn protocol(&self) -> Protocol {
+        match self.role {
+            Role::Lmtp => Protocol::Lmtp,
+            Role::Smtp => Protocol::Smtp,
+            Role::Submission => Protocol::Submission,
+        }
+    }
+
+    fn busy(&self) -> &'static [u8] {
+        b"421 4.7.0 too many connections of your address\r\n"
+    }
+
+    fn serve(self: Arc<Self>, connection: Connection) -> Serving {
+        Box::pin(session::serve(self, connection))
+    }
+}

@@ -1,0 +1,652 @@
+//! One connection: commands in, answers out.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use store::delivery::{Addressee, addressee};
+use store::{Account, Store, StoreError};
+
+use super::command::{Command, Mail, Mailbox, Malformed, Rcpt};
+use super::data::Unstuff;
+use super::deliver::{Delivery, deliver};
+use super::reply::{self, Reply};
+use super::spool::{Letter, SpoolError};
+use super::trace::{Trace, stamp};
+use super::{Role, Smtp};
+use crate::auth::{self, Exchange, Mechanism, Next, Refused};
+use crate::census::{Counted, Full};
+use crate::line::{End, Lines, ReadError};
+use crate::listener::{Connection, Peer};
+
+/// The longest command (RFC 5321 4.5.3.1.4, with room for the parameters of the extensions), and one with an answer
+/// of SASL in it.
+const MAX_COMMAND: usize = 2 * 1024;
+const MAX_AUTH: usize = auth::MAX_LINE + 64;
+/// Octets that are read of a message, as a multiple of what it may have, before the connection is given up.
+const PATIENCE: u64 = 4;
+
+struct Session {
+    smtp: Arc<Smtp>,
+    lines: Lines,
+    peer: Peer,
+    counted: Box<dyn Counted>,
+    /// What the client called itself, and whether it said EHLO or LHLO.
+    client: Option<(String, bool)>,
+    secure: bool,
+    account: Option<Arc<Account>>,
+    transaction: Option<Transaction>,
+    errors: u32,
+    /// Messages of this connection.
+    messages: u64,
+}
+
+/// From MAIL to the end of the data.
+struct Transaction {
+    mail: Mail,
+    /// Everybody once, in the order in which they were named.
+    accounts: Vec<Arc<Account>>,
+    /// For each RCPT that was accepted, its place in `accounts`: LMTP answers each.
+    recipients: Vec<usize>,
+    body: Body,
+}
+
+/// What of the message is there.
+enum Body {
+    Nothing,
+    /// By chunks of BDAT so far.
+    Chunks(Letter),
+    /// A chunk was refused, and so is what follows until RSET (RFC 3030 2).
+    Refused,
+}
+
+/// How a session goes on.
+enum Step {
+    Answer(Reply),
+    /// Several answers at once, as they are.
+    Bytes(Vec<u8>),
+    /// The last answer.
+    Close(Reply),
+    /// The connection is not there any more.
+    Gone,
+}
+
+impl From<Reply> for Step {
+    fn from(reply: Reply) -> Step {
+        Step::Answer(reply)
+    }
+}
+
+impl From<ReadError> for Step {
+    fn from(error: ReadError) -> Step {
+        match error {
+            ReadError::Closed => Step::Gone,
+            ReadError::TimedOut => Step::Close(reply::TIMED_OUT),
+            ReadError::Ending => Step::Close(reply::ENDING),
+            ReadError::TooLong => Step::Answer(reply::TOO_LONG),
+        }
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(smtp: Arc<Smtp>, connection: Connection) {
+    let Connection { stream, peer, counted, ending } = connection;
+    let lines = Lines::new(stream, ending, smtp.limits.write_within);
+    let mut session = Session {
+        smtp,
+        lines,
+        peer,
+        counted,
+        client: None,
+        secure: false,
+        account: None,
+        transaction: None,
+        errors: 0,
+        messages: 0,
+    };
+    let last = session.run().await;
+    if let Some(last) = last {
+        let _ = session.lines.write(&last.bytes()).await;
+    }
+    tracing::debug!(%peer, messages = session.messages, "a mail connection ended");
+    session.lines.close().await;
+}
+
+impl Session {
+    /// Runs to the end; returns what is said last.
+    async fn run(&mut self) -> Option<Reply> {
+        let protocol = if self.smtp.role == Role::Lmtp { "LMTP" } else { "ESMTP" };
+        let greeting = format!("220 {} {protocol} Coffer\r\n", self.smtp.host.name);
+        self.lines.write(greeting.as_bytes()).await.ok()?;
+        loop {
+            let step = self.next().await;
+            let reply = match step {
+                Step::Gone => return None,
+                Step::Close(reply) => return Some(reply),
+                Step::Answer(reply) => {
+                    self.errors += u32::from(reply.code >= 500);
+                    reply.bytes()
+                }
+                Step::Bytes(bytes) => bytes,
+            };
+            self.lines.write(&reply).await.ok()?;
+            if self.errors >= self.smtp.limits.errors {
+                return Some(reply::TOO_MANY_ERRORS);
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Step {
+        let most = if self.smtp.role == Role::Submission { MAX_AUTH } else { MAX_COMMAND };
+        let line = match self.lines.line(most, self.smtp.limits.command_within).await {
+            Ok(line) => line,
+            Err(error) => return error.into(),
+        };
+        if line.end == End::Lf {
+            return reply::BARE_LF.into();
+        }
+        let command = match Command::read(&line.text) {
+            Ok(Command::Auth { mechanism, initial }) => {
+                return self.auth(&mechanism, initial.as_deref()).await;
+            }
+            Ok(_) if line.text.len() > MAX_COMMAND => return reply::TOO_LONG.into(),
+            Ok(command) => command,
+            Err(malformed) => return malformed_reply(malformed, &line.text).into(),
+        };
+        self.command(command).await
+    }
+
+    async fn command(&mut self, command: Command) -> Step {
+        let lmtp = self.smtp.role == Role::Lmtp;
+        match command {
+            // RFC 2033 4.1
+            Command::Helo(_) | Command::Ehlo(_) if lmtp => reply::UNKNOWN.into(),
+            Command::Lhlo(_) if !lmtp => reply::UNKNOWN.into(),
+            Command::Helo(name) => {
+                self.greet(name, false);
+                Reply::say(250, "", self.smtp.host.name.clone()).into()
+            }
+            Command::Ehlo(name) | Command::Lhlo(name) => {
+                self.greet(name, true);
+                Step::Bytes(reply::lines(250, &self.extensions()))
+            }
+            Command::Mail(mail) => self.mail(mail).await.into(),
+            Command::Rcpt(rcpt) => self.rcpt(rcpt).await.into(),
+            Command::Data => self.data().await,
+            Command::Bdat { size, last } => self.bdat(size, last).await,
+            Command::Rset => {
+                self.transaction = None;
+                reply::OK.into()
+            }
+            Command::Noop => reply::OK.into(),
+            Command::Help => reply::HELP.into(),
+            Command::Quit => Step::Close(reply::BYE),
+            Command::Vrfy(_) => reply::VRFY.into(),
+            Command::Expn(_) | Command::StartTls => reply::NOT_HERE.into(),
+            Command::Auth { .. } => reply::SEQUENCE.into(),
+        }
+    }
+
+    fn greet(&mut self, name: String, extended: bool) {
+        self.client = Some((name, extended));
+        // RFC 5321 4.1.4: as RSET.
+        self.transaction = None;
+    }
+
+    fn extensions(&self) -> Vec<String> {
+        let mut all = vec![
+            self.smtp.host.name.clone(),
+            "PIPELINING".to_owned(),
+            format!("SIZE {}", self.smtp.limits.message_bytes),
+            "8BITMIME".to_owned(),
+            "SMTPUTF8".to_owned(),
+            "CHUNKING".to_owned(),
+            "ENHANCEDSTATUSCODES".to_owned(),
+        ];
+        if self.may_log_on() {
+            all.push("AUTH PLAIN LOGIN".to_owned());
+        }
+        all
+    }
+
+    /// A password goes over TLS, or stays on this machine.
+    fn may_log_on(&self) -> bool {
+        self.smtp.role == Role::Submission && (self.secure || self.peer.is_local())
+    }
+
+    async fn mail(&mut self, mail: Mail) -> Reply {
+        if self.client.is_none() || self.transaction.is_some() {
+            return reply::SEQUENCE;
+        }
+        if self.smtp.role == Role::Submission && self.account.is_none() {
+            return reply::NEEDS_AUTH;
+        }
+        // DSN is not announced: who sends here tells the sender that the message was relayed (RFC 3461 5.2.2).
+        if mail.dsn {
+            return reply::PARAMETER;
+        }
+        if mail.size.is_some_and(|size| size > self.smtp.limits.message_bytes) {
+            return reply::TOO_BIG;
+        }
+        if mail.from.as_ref().is_some_and(Mailbox::is_utf8) && !mail.utf8 {
+            return reply::NEEDS_UTF8;
+        }
+        if let (Some(account), Some(from)) = (&self.account, &mail.from) {
+            let (account, address) = (Arc::clone(account), from.address());
+            let store = self.smtp.host.store.clone();
+            let judged = self.smtp.host.work.run(move || may_send(&store, &account, &address));
+            match judged.await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => return reply::NOT_YOURS,
+                Ok(Err(error)) => return failed(&error),
+                Err(_) => return reply::BUSY,
+            }
+        }
+        self.transaction = Some(Transaction {
+            mail,
+            accounts: Vec::new(),
+            recipients: Vec::new(),
+            body: Body::Nothing,
+        });
+        reply::SENDER_OK
+    }
+
+    async fn rcpt(&mut self, rcpt: Rcpt) -> Reply {
+        let Some(transaction) = &mut self.transaction else { return reply::SEQUENCE };
+        if !matches!(transaction.body, Body::Nothing) {
+            return reply::SEQUENCE;
+        }
+        if rcpt.notify.is_some() || rcpt.original {
+            return reply::PARAMETER;
+        }
+        if rcpt.to.is_utf8() && !transaction.mail.utf8 {
+            return reply::NEEDS_UTF8;
+        }
+        if transaction.recipients.len() >= self.smtp.limits.recipients {
+            return reply::TOO_MANY_RECIPIENTS;
+        }
+        let store = self.smtp.host.store.clone();
+        let address = rcpt.to.address();
+        let size = transaction.mail.size.unwrap_or(0).max(1);
+        let judged = self.smtp.host.work.run(move || recipient(&store, &address, size));
+        let account = match judged.await {
+            Ok(Ok(Addressee::Account(account))) => Arc::new(account),
+            Ok(Err(StoreError::MailboxFull { .. })) => return reply::MAILBOX_FULL,
+            Ok(Ok(Addressee::Unknown)) => return reply::NO_SUCH_USER,
+            Ok(Ok(Addressee::Disabled)) => return reply::DISABLED,
+            Ok(Ok(Addressee::Outside)) => {
+                return match self.smtp.role {
+                    Role::Lmtp => reply::NO_SUCH_USER,
+                    Role::Smtp => reply::NO_RELAY,
+                    Role::Submission => reply::NO_OUTBOUND,
+                };
+            }
+            Ok(Err(error)) => return failed(&error),
+            Err(_) => return reply::BUSY,
+        };
+        let known = transaction.accounts.iter().position(|known| known.id == account.id);
+        let place = known.unwrap_or_else(|| {
+            transaction.accounts.push(account);
+            transaction.accounts.len() - 1
+        });
+        transaction.recipients.push(place);
+        reply::RECIPIENT_OK
+    }
+
+    async fn data(&mut self) -> Step {
+        match &self.transaction {
+            None => return reply::SEQUENCE.into(),
+            // RFC 3030 2: DATA and BDAT do not go together.
+            Some(transaction) if !matches!(transaction.body, Body::Nothing) => {
+                return reply::SEQUENCE.into();
+            }
+            Some(transaction) if transaction.recipients.is_empty() => {
+                return reply::NO_RECIPIENTS.into();
+            }
+            Some(_) => {}
+        }
+        if self.lines.write(&reply::GO_ON.bytes()).await.is_err() {
+            return Step::Gone;
+        }
+        let outcome = self.read_data().await;
+        let Some(transaction) = self.transaction.take() else { return reply::SEQUENCE.into() };
+        match outcome {
+            Ok(Ok(letter)) => self.deliver(transaction, letter).await,
+            // LMTP answers each recipient here too (RFC 2033 4.2).
+            Ok(Err(refusal)) => self.refuse_all(&transaction, refusal),
+            Err(step) => step,
+        }
+    }
+
+    /// Reads the data to its end, whatever becomes of it.
+    async fn read_data(&mut self) -> Result<Result<Letter, Reply>, Step> {
+        let Session { smtp, lines, .. } = self;
+        let limits = &smtp.limits;
+        let mut unstuff = Unstuff::default();
+        let mut letter = smtp.spool.letter();
+        let mut refusal: Option<Reply> = None;
+        let mut taken = 0;
+        let mut discarded = Vec::new();
+        loop {
+            if lines.buffered().is_empty() {
+                lines.fill(limits.data_within).await?;
+            }
+            let input = lines.buffered();
+            let (count, end) = match &refusal {
+                Some(_) => {
+                    discarded.clear();
+                    unstuff.take(input, &mut discarded)
+                }
+                None => {
+                    let add = |out: &mut Vec<u8>| unstuff.take(input, out);
+                    match letter.extend(&smtp.host.work, add).await {
+                        Ok(taken) => taken,
+                        // How much was taken is not known.
+                        Err(error) => return Err(Step::Close(spool_reply(&error))),
+                    }
+                }
+            };
+            lines.consume(count);
+            taken += count as u64;
+            if letter.size() > limits.message_bytes {
+                refusal.get_or_insert(reply::TOO_BIG);
+                letter = smtp.spool.letter();
+            }
+            if end {
+                return Ok(refusal.map_or(Ok(letter), Err));
+            }
+            if taken > limits.message_bytes.saturating_mul(PATIENCE) {
+                return Err(Step::Close(reply::TOO_BIG));
+            }
+        }
+    }
+
+    async fn bdat(&mut self, size: u64, last: bool) -> Step {
+        let limits = self.smtp.limits.clone();
+        let refusal = match &self.transaction {
+            None => Some(reply::SEQUENCE),
+            Some(transaction) => match &transaction.body {
+                Body::Refused => Some(reply::SEQUENCE),
+                _ if transaction.recipients.is_empty() => Some(reply::NO_RECIPIENTS),
+                Body::Chunks(letter)
+                    if letter.size().saturating_add(size) > limits.message_bytes =>
+                {
+                    Some(reply::TOO_BIG)
+                }
+                Body::Nothing if size > limits.message_bytes => Some(reply::TOO_BIG),
+                _ => None,
+            },
+        };
+        if let Some(refusal) = refusal {
+            return self.skip_chunk(size, last, refusal).await;
+        }
+        let Session { smtp, lines, transaction, .. } = self;
+        let Some(transaction) = transaction.as_mut() else { return reply::SEQUENCE.into() };
+        let mut letter = match std::mem::replace(&mut transaction.body, Body::Refused) {
+            Body::Chunks(letter) => letter,
+            _ => smtp.spool.letter(),
+        };
+        let mut left = size;
+        while left > 0 {
+            if lines.buffered().is_empty()
+                && let Err(error) = lines.fill(limits.data_within).await
+            {
+                return error.into();
+            }
+            let input = lines.buffered();
+            let count = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let add = |out: &mut Vec<u8>| out.extend_from_slice(&input[..count]);
+            if let Err(error) = letter.extend(&smtp.host.work, add).await {
+                return Step::Close(spool_reply(&error));
+            }
+            lines.consume(count);
+            left -= count as u64;
+        }
+        if !last {
+            transaction.body = Body::Chunks(letter);
+            return Reply::say(250, "2.0.0", format!("{size} octets")).into();
+        }
+        let Some(transaction) = self.transaction.take() else { return reply::SEQUENCE.into() };
+        self.deliver(transaction, letter).await
+    }
+
+    /// The octets come whatever is thought of them.
+    async fn skip_chunk(&mut self, size: u64, last: bool, refusal: Reply) -> Step {
+        if size > self.smtp.limits.message_bytes.saturating_mul(PATIENCE) {
+            return Step::Close(refusal);
+        }
+        let mut left = size;
+        while left > 0 {
+            if self.lines.buffered().is_empty()
+                && let Err(error) = self.lines.fill(self.smtp.limits.data_within).await
+            {
+                return error.into();
+            }
+            let count = self.lines.buffered().len();
+            let count = count.min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.lines.consume(count);
+            left -= count as u64;
+        }
+        match &mut self.transaction {
+            Some(_) if last => match self.transaction.take() {
+                Some(transaction) => self.refuse_all(&transaction, refusal),
+                None => refusal.into(),
+            },
+            Some(transaction) => {
+                transaction.body = Body::Refused;
+                refusal.into()
+            }
+            None => refusal.into(),
+        }
+    }
+
+    fn refuse_all(&mut self, transaction: &Transaction, refusal: Reply) -> Step {
+        if self.smtp.role != Role::Lmtp || transaction.recipients.is_empty() {
+            return refusal.into();
+        }
+        self.errors += 1;
+        Step::Bytes(refusal.bytes().repeat(transaction.recipients.len()))
+    }
+
+    async fn deliver(&mut self, transaction: Transaction, letter: Letter) -> Step {
+        let Transaction { mail, accounts, recipients, .. } = transaction;
+        self.messages += 1;
+        let size = letter.size();
+        // Read, converted, and for each recipient under way once more.
+        let wanted = (size.saturating_mul(4) >> 10) + 64;
+        let total = (self.smtp.limits.convert_bytes >> 10).max(1);
+        let wanted = u32::try_from(wanted.min(total)).unwrap_or(u32::MAX >> 3);
+        let converting = Arc::clone(&self.smtp.converting);
+        let Ok(_room) = converting.acquire_many_owned(wanted).await else {
+            return reply::FAILED.into();
+        };
+        let id = message_id();
+        let delivery = Delivery {
+            letter,
+            stamp: self.stamp(&mail, &accounts, &id),
+            recipients: accounts,
+            sender: self.account.clone(),
+            null_sender: mail.from.is_none(),
+            complete: self.account.is_some().then(|| format!("{id}@{}", self.smtp.host.name)),
+        };
+        let replies = deliver(&self.smtp.host.store, &self.smtp.host.work, delivery).await;
+        let good = replies.iter().filter(|reply| reply.is_good()).count();
+        tracing::debug!(peer = %self.peer, id, size, good, of = replies.len(), "a message came in");
+        if self.smtp.role == Role::Lmtp {
+            let each = recipients.iter().filter_map(|place| replies.get(*place));
+            return Step::Bytes(each.flat_map(|reply| reply.bytes()).collect());
+        }
+        summary(replies, &id).into()
+    }
+
+    fn stamp(&self, mail: &Mail, accounts: &[Arc<Account>], id: &str) -> Vec<u8> {
+        let (client, extended) = match &self.client {
+            Some((name, extended)) => (name.as_str(), *extended),
+            None => ("unknown", false),
+        };
+        let base = match (self.smtp.role, mail.utf8, extended) {
+            (Role::Lmtp, false, _) => "LMTP",
+            (Role::Lmtp, true, _) => "UTF8LMTP",
+            (_, true, _) => "UTF8SMTP",
+            (_, false, true) => "ESMTP",
+            (_, false, false) => "SMTP",
+        };
+        let secure = if self.secure { "S" } else { "" };
+        let known = if self.account.is_some() { "A" } else { "" };
+        let path = mail.from.as_ref().map(ToString::to_string).unwrap_or_default();
+        let recipient = match accounts {
+            [only] => Some(only.address.as_str()),
+            _ => None,
+        };
+        stamp(&Trace {
+            return_path: Some(&path),
+            client,
+            peer: self.peer,
+            host: &self.smtp.host.name,
+            with: &format!("{base}{secure}{known}"),
+            id,
+            recipient,
+            when: Timestamp::now(),
+        })
+    }
+
+    async fn auth(&mut self, mechanism: &str, initial: Option<&str>) -> Step {
+        if self.smtp.role != Role::Submission {
+            return reply::NOT_HERE.into();
+        }
+        // RFC 4954 4
+        if self.client.is_none() || self.account.is_some() || self.transaction.is_some() {
+            return reply::SEQUENCE.into();
+        }
+        if !self.may_log_on() {
+            return reply::NEEDS_TLS.into();
+        }
+        let Some(mechanism) = Mechanism::by_name(mechanism) else {
+            return reply::NO_MECHANISM.into();
+        };
+        let Ok((mut exchange, mut next)) = Exchange::begin(mechanism, initial) else {
+            return reply::AUTH_MALFORMED.into();
+        };
+        let (user, password) = loop {
+            match next {
+                Next::Verify { user, password } => break (user, password),
+                Next::Challenge(challenge) => {
+                    let challenge = format!("334 {challenge}\r\n");
+                    if self.lines.write(challenge.as_bytes()).await.is_err() {
+                        return Step::Gone;
+                    }
+                }
+            }
+            let within = self.smtp.limits.command_within;
+            let line = match self.lines.line(MAX_AUTH, within).await {
+                Ok(line) => line,
+                Err(error) => return error.into(),
+            };
+            if line.text == b"*" {
+                return reply::AUTH_CANCELLED.into();
+            }
+            let answer = std::str::from_utf8(&line.text).ok();
+            next = match answer.and_then(|answer| exchange.answer(answer).ok()) {
+                Some(next) => next,
+                None => return reply::AUTH_MALFORMED.into(),
+            };
+        };
+        match self.smtp.host.verifier.verify(user, password).await {
+            Ok(account) => {
+                let client = self.client.as_ref().map_or("", |(name, _)| name);
+                if let Err(Full) = self.counted.belongs_to(&account, client) {
+                    return Step::Close(reply::TOO_MANY_CONNECTIONS);
+                }
+                self.account = Some(Arc::new(account));
+                reply::AUTH_OK.into()
+            }
+            Err(Refused::Wrong) => {
+                tracing::info!(peer = %self.peer, "wrong credentials, or a disabled account");
+                // Guessing costs connections.
+                self.errors += self.smtp.limits.errors / 4;
+                reply::AUTH_WRONG.into()
+            }
+            Err(Refused::Busy | Refused::Failed) => reply::AUTH_FAILED.into(),
+        }
+    }
+}
+
+/// Whom an address reaches.
+///
+/// Errors: [`StoreError::MailboxFull`] if his mailbox does not take `size` bytes more.
+fn recipient(store: &Store, address: &str, size: u64) -> store::Result<Addressee> {
+    let found = addressee(store, address)?;
+    if let Addressee::Account(account) = &found {
+        store::quota::may_receive(&*store.mailbox(account.mailbox)?, size)?;
+    }
+    Ok(found)
+}
+
+/// Whether an account may send under an address: its own, or one of a mailbox for which it may.
+fn may_send(store: &Store, account: &Account, address: &str) -> store::Result<bool> {
+    Ok(match addressee(store, address)? {
+        Addressee::Account(owner) => {
+            owner.id == account.id || store.may_send(owner.mailbox, account.id)?.is_some()
+        }
+        Addressee::Unknown | Addressee::Disabled | Addressee::Outside => false,
+    })
+}
+
+fn failed(error: &StoreError) -> Reply {
+    tracing::error!(%error, "the directory cannot be asked");
+    reply::FAILED
+}
+
+fn malformed_reply(malformed: Malformed, line: &[u8]) -> Reply {
+    match malformed {
+        Malformed::Unknown => reply::UNKNOWN,
+        Malformed::Syntax(why) => Reply::new(501, "5.5.4", why),
+        Malformed::Parameter => reply::PARAMETER,
+        // RFC 3463 3.2: X.1.7 is the sender's, X.1.3 a recipient's.
+        Malformed::Address if matches!(line.first(), Some(b'M' | b'm')) => {
+            Reply::new(501, "5.1.7", "the sender's address is malformed")
+        }
+        Malformed::Address => Reply::new(501, "5.1.3", "the recipient's address is malformed"),
+    }
+}
+
+fn spool_reply(error: &SpoolError) -> Reply {
+    match error {
+        SpoolError::Full => reply::SPOOL_FULL,
+        SpoolError::Undone(_) => reply::BUSY,
+        SpoolError::Io(error) => {
+            tracing::error!(%error, "the spool cannot be written");
+            reply::SPOOL_FULL
+        }
+    }
+}
+
+/// The one answer that SMTP has for all recipients. A message that some got and others did not is not sent again:
+/// the answer names whom it did not reach, and the client's report tells its sender.
+fn summary(replies: Vec<Reply>, id: &str) -> Reply {
+    let (good, bad): (Vec<Reply>, Vec<Reply>) = replies.into_iter().partition(Reply::is_good);
+    if bad.is_empty() {
+        return Reply::say(250, "2.0.0", format!("delivered as {id}"));
+    }
+    if good.is_empty() {
+        // If one of them may have it later, all are tried again; nobody has it yet.
+        let transient = bad.iter().find(|reply| reply.is_transient()).cloned();
+        return transient.unwrap_or_else(|| bad[0].clone());
+    }
+    const MOST_NAMED: usize = 5;
+    let named: Vec<&str> = bad.iter().take(MOST_NAMED).map(|reply| &*reply.text).collect();
+    let text = format!(
+        "not delivered to {} of {} recipients, delivered to the others: {}",
+        bad.len(),
+        bad.len() + good.len(),
+        named.join("; ")
+    );
+    Reply::say(554, "5.3.0", text)
+}
+
+/// Unique on this host: the time, and a number of this process.
+fn message_id() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{:x}.{number:x}", Timestamp::now().as_microsecond())
+}

@@ -1,0 +1,248 @@
+//! A server with a store in memory, and a ledger that is nothing but a count.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use mail_server::auth::{Refused, Verification, Verifier};
+use mail_server::census::{Census, Counted, Full};
+use mail_server::smtp::{Limits, Role, Smtp};
+use mail_server::work::Work;
+use mail_server::{Address, Bounds, Host, Listen, Protocol, Running, start};
+use mapi::sort::SortOrderSet;
+use store::table::{self, Contents, Query, QueryRows, RowObject};
+use store::{Account, NewAccount, SpecialFolder, Store, StoreOptions};
+
+pub const PASSWORD: &str = "open sesame";
+/// The mailbox of `full@` holds this many bytes.
+const SMALL: u64 = 20_000;
+
+pub struct Rig {
+    pub store: Store,
+    pub smtp: [Arc<Smtp>; 3],
+    counts: Arc<Counts>,
+    running: Option<Running>,
+    dir: tempfile::TempDir,
+}
+
+#[derive(Default)]
+struct Counts {
+    open: AtomicI64,
+    known: AtomicI64,
+}
+
+impl Rig {
+    pub fn new() -> Rig {
+        Rig::with(Limits { message_bytes: 100_000, errors: 8, recipients: 9, ..Limits::default() })
+    }
+
+    pub fn with(limits: Limits) -> Rig {
+        let store = Store::in_memory(StoreOptions::default()).expect("a store");
+        for name in ["ann", "bob", "cy", "full", "off", "admin"] {
+            let password = (name == "ann").then(|| PASSWORD.to_owned());
+            let address = format!("{name}@here.test");
+            let new = NewAccount { address, display_name: name.into(), password };
+            let account = store.create_account(&new).expect("an account");
+            match name {
+                "full" => {
+                    let mailbox = store.mailbox(account.mailbox).expect("a mailbox");
+                    let prohibit_receive = Some(SMALL);
+                    let quota = store::quota::Quota { prohibit_receive, ..Default::default() };
+                    store::quota::set(&mailbox, Some(quota)).expect("a quota");
+                }
+                "off" => store.set_disabled(account.id, true).expect("disabled"),
+                "admin" => store.set_administrator(account.id, true).expect("an administrator"),
+                _ => {}
+            }
+        }
+        let dir = tempfile::tempdir().expect("a folder");
+        let host = Arc::new(Host {
+            work: Work::start(&store, 8, 64).expect("threads"),
+            verifier: Arc::new(ByStore(store.clone())),
+            store: store.clone(),
+            name: "mail.here.test".to_owned(),
+            spool: dir.path().to_owned(),
+        });
+        let smtp = [Role::Lmtp, Role::Smtp, Role::Submission]
+            .map(|role| Smtp::new(Arc::clone(&host), role, limits.clone()));
+        let any = || Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let mut listens: Vec<Listen> = smtp
+            .iter()
+            .map(|smtp| Listen { address: any(), service: Arc::clone(smtp) as _ })
+            .collect();
+        let address = Address::Unix(dir.path().join("lmtp"));
+        listens.push(Listen { address, service: Arc::clone(&smtp[0]) as _ });
+        let counts = Arc::new(Counts::default());
+        let census = Arc::new(Ledger(Arc::clone(&counts)));
+        let running = start(listens, Bounds::default(), census).expect("sockets");
+        Rig { store, smtp, counts, running: Some(running), dir }
+    }
+
+    pub fn address(&self, role: Role) -> SocketAddr {
+        let running = self.running.as_ref().expect("it runs");
+        match &running.addresses()[role as usize] {
+            Address::Tcp(address) => *address,
+            Address::Unix(_) => unreachable!("the first three are TCP"),
+        }
+    }
+
+    pub fn connect(&self, role: Role) -> Client {
+        Client::over(TcpStream::connect(self.address(role)).expect("a connection"))
+    }
+
+    pub fn connect_unix(&self) -> Client {
+        Client::over(UnixStream::connect(self.socket()).expect("a connection"))
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("lmtp")
+    }
+
+    /// The messages of somebody's Inbox as they were received, in no order.
+    pub fn inbox(&self, name: &str) -> Vec<Vec<u8>> {
+        let address = format!("{name}@here.test");
+        let account = self.store.account_by_address(&address).expect("read").expect("an account");
+        let mailbox = self.store.mailbox(account.mailbox).expect("a mailbox");
+        let query = Query {
+            folder: SpecialFolder::Inbox.id(),
+            rows: QueryRows::Contents(Contents::Normal),
+            sort: SortOrderSet::default(),
+            restriction: None,
+        };
+        let view = table::open(&mailbox, query).expect("a table");
+        let rows = view.rows(0, 1_000, &[]).expect("rows");
+        rows.into_iter()
+            .filter_map(|row| match row.object {
+                RowObject::Message(id) => {
+                    let content = store::message::export(&mailbox, id).expect("a message");
+                    Some(content.mime.expect("the original"))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Waits until no connection is counted, and sees that no message is left half-way.
+    pub fn is_at_base(&self) {
+        let begun = Instant::now();
+        let held = || {
+            let counts = [&self.counts.open, &self.counts.known].map(|c| c.load(Ordering::SeqCst));
+            (counts, self.smtp.each_ref().map(|smtp| smtp.spooled()))
+        };
+        while held() != ([0, 0], [0; 3]) && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(held(), ([0, 0], [0; 3]));
+        let files = std::fs::read_dir(self.dir.path()).expect("a folder");
+        let named = files.filter(|file| file.as_ref().is_ok_and(|f| f.path() != self.socket()));
+        assert_eq!(named.count(), 0, "files of the spool have no names");
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop();
+        }
+    }
+}
+
+struct ByStore(Store);
+
+impl Verifier for ByStore {
+    fn verify(&self, user: String, password: String) -> Verification {
+        let store = self.0.clone();
+        Box::pin(async move { store.verify_password(&user, &password).map_err(|_| Refused::Wrong) })
+    }
+}
+
+struct Ledger(Arc<Counts>);
+struct Entry(Arc<Counts>, bool);
+
+impl Census for Ledger {
+    fn open(&self, _: Protocol, _: Option<SocketAddr>) -> Box<dyn Counted> {
+        self.0.open.fetch_add(1, Ordering::SeqCst);
+        Box::new(Entry(Arc::clone(&self.0), false))
+    }
+}
+
+impl Counted for Entry {
+    fn belongs_to(&mut self, _: &Account, _: &str) -> Result<(), Full> {
+        self.1 = true;
+        self.0.known.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+        self.0.known.fetch_sub(i64::from(self.1), Ordering::SeqCst);
+    }
+}
+
+trait Socket: Read + Write + Send {
+    fn twin(&self) -> Box<dyn Socket>;
+}
+
+impl Socket for TcpStream {
+    fn twin(&self) -> Box<dyn Socket> {
+        self.set_read_timeout(Some(Duration::from_secs(60))).expect("a time");
+        Box::new(self.try_clone().expect("a twin"))
+    }
+}
+
+impl Socket for UnixStream {
+    fn twin(&self) -> Box<dyn Socket> {
+        self.set_read_timeout(Some(Duration::from_secs(60))).expect("a time");
+        Box::new(self.try_clone().expect("a twin"))
+    }
+}
+
+/// The other end, that knows nothing of SMTP.
+pub struct Client {
+    input: BufReader<Box<dyn Socket>>,
+    output: Box<dyn Socket>,
+}
+
+impl Client {
+    fn over(socket: impl Socket + 'static) -> Client {
+        Client { input: BufReader::new(socket.twin()), output: Box::new(socket) }
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        // Who was told that it is over may have gone already.
+        let _ = self.output.write_all(bytes);
+    }
+
+    /// The next line without its end; None at the connection's end.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        match self.input.read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(_) => {
+                let line = String::from_utf8(line).expect("answers are text");
+                Some(line.strip_suffix("\r\n").expect("lines end in CRLF").to_owned())
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+
+    /// Sends a line, and returns the last line of what is answered.
+    pub fn say(&mut self, line: &str) -> String {
+        self.send(format!("{line}\r\n").as_bytes());
+        self.answer()
+    }
+
+    pub fn answer(&mut self) -> String {
+        loop {
+            let line = self.line().expect("an answer");
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return line;
+            }
+        }
+    }
+}

@@ -80,7 +80,7 @@ pub enum Command {
     /// Make, delete and list public folders, and say who may do what in them.
     #[command(subcommand)]
     Public(crate::public::PublicCommand),
-    /// Carry EML, mbox, Maildir, MSG and PST files into a mailbox.
+    /// Carry EML, mbox, Maildir, MSG, TNEF (winmail.dat) and PST files into a mailbox.
     Import(ImportArgs),
     /// Write a mailbox out as EML files or mbox files.
     Export(ExportArgs),

@@ -1,4 +1,4 @@
-//! Foreign bytes to and from [`MessageContent`](mapi::MessageContent): MIME, mbox, MSG, PST, HTML, RTF.
+//! Foreign bytes to and from [`MessageContent`](mapi::MessageContent): MIME, mbox, MSG, PST, TNEF, HTML, RTF.
 //!
 //! INVARIANT: no I/O and no clock in this crate. Functions take bytes, or a reader where a file does not
 //! fit in memory; whatever the bytes are, they return.
@@ -16,4 +16,5 @@ pub mod oracle;
 pub mod pst;
 pub mod report;
 pub mod text;
+pub mod tnef;
 mod values;

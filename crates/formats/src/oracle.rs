@@ -27,6 +27,7 @@ pub const CHECKS: &[Check] = &[
     ("maildir", maildir),
     ("msg", msg),
     ("pst", outlook::pst),
+    ("tnef", outlook::tnef),
     ("pst_criteria", crate::pst::criteria::read_any),
     ("rtf", rtf),
     ("html", html),

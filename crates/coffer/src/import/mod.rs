@@ -17,7 +17,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use formats::flags::MailFlags;
-use formats::{maildir, mbox, mime, msg};
+use formats::report::Report;
+use formats::{maildir, mbox, mime, msg, tnef};
+use mapi::MessageContent;
 use store::{Mailbox, Store};
 
 use crate::cli::ImportArgs;
@@ -105,7 +107,12 @@ impl Import<'_> {
                 self.mime_file(source, &name, Some(flags))
             }
             SourceKind::Mbox => self.mbox(source, &name),
-            SourceKind::Msg => self.msg(source, &name),
+            SourceKind::Msg => {
+                self.item_file(source, &name, |bytes| msg::read(bytes).map_err(|e| e.to_string()))
+            }
+            SourceKind::Tnef => {
+                self.item_file(source, &name, |bytes| tnef::read(bytes).map_err(|e| e.to_string()))
+            }
             SourceKind::Pst => self.pst(source, &name),
         }
     }
@@ -179,14 +186,20 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn msg(&mut self, source: &Source, name: &str) -> anyhow::Result<()> {
+    /// A file that holds one item of MAPI.
+    fn item_file(
+        &mut self,
+        source: &Source,
+        name: &str,
+        read: impl Fn(&[u8]) -> Result<(MessageContent, Report), String>,
+    ) -> anyhow::Result<()> {
         let bytes = match read_file(&source.path) {
             Ok(bytes) => bytes,
             Err(why) => return self.refuse_file(name, &why),
         };
         self.counts.files.carried += 1;
         let key = self.content_key(&source.folder, &bytes);
-        match guarded(|| msg::read(&bytes).map_err(|e| e.to_string())) {
+        match guarded(|| read(&bytes)) {
             Ok((content, report)) => {
                 let item = Item { content, report, associated: false, read: None, key };
                 self.take(item, &source.folder, name)

@@ -22,6 +22,7 @@ pub enum SourceKind {
     Eml,
     Mbox,
     Msg,
+    Tnef,
     Pst,
     /// A message of a Maildir; the flags are in its name.
     MaildirMessage,
@@ -90,7 +91,7 @@ fn kind_of(head: &[u8]) -> SourceKind {
         Ok(Format::Mbox) => SourceKind::Mbox,
         Ok(Format::Msg) => SourceKind::Msg,
         Ok(Format::Pst) => SourceKind::Pst,
-        Ok(Format::Tnef) => later("TNEF"),
+        Ok(Format::Tnef) => SourceKind::Tnef,
         Ok(Format::ICalendar) => later("iCalendar"),
         Ok(Format::VCard) => later("vCard"),
         Err(why) => SourceKind::Refused(why.to_string()),

@@ -1,4 +1,4 @@
-//! The readers of .msg and .pst files: they end, they count what they carry, and they carry no more than
+//! The readers of .msg and .pst files and of TNEF: they end, they count what they carry, and they carry no more than
 //! the bytes can hold.
 
 use std::collections::HashSet;
@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use mapi::{AttachedContent, MessageContent, PropertyBag};
 
 use crate::guard::PANICKED;
-use crate::msg;
 use crate::pst::{Folder, Item, Limits, NodeId, PstFile, Visitor};
 use crate::report::{Report, Tally};
+use crate::{msg, tnef};
 
 /// Reads the bytes as a .msg file.
 pub fn msg(bytes: &[u8]) {
@@ -19,6 +19,22 @@ pub fn msg(bytes: &[u8]) {
     assert_eq!(report.messages, Tally { expected: 1, carried: 1 });
     // All streams together give at most twice the file, and UTF-8 may take three bytes for two.
     assert!(size(&content) <= 4 * bytes.len() + 4096, "more than the file holds");
+}
+
+/// Reads the bytes as a TNEF stream, and what was read goes out and comes back.
+pub fn tnef(bytes: &[u8]) {
+    let Ok((content, report)) = tnef::read(bytes) else { return };
+    consistent(&report);
+    assert_eq!(report.messages, Tally { expected: 1, carried: 1 });
+    // UTF-8 may take three bytes for one of a code page; an address of an attribute becomes three
+    // properties and a one-off entry id in UTF-16.
+    assert!(size(&content) <= 8 * bytes.len() + 1_024, "more than the stream holds");
+    let written = tnef::write(&content);
+    let (again, report) = tnef::read(&written).expect("a written stream");
+    assert!(report.is_whole(), "a written stream has faults: {:?}", report.refused);
+    assert_eq!(again.recipients.len(), content.recipients.len(), "recipients");
+    assert_eq!(again.attachments.len(), content.attachments.len(), "attachments");
+    assert!(tnef::write(&again) == written, "what came back is written in another way");
 }
 
 /// Reads the bytes as a .pst file.

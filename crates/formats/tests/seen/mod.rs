@@ -7,6 +7,7 @@
 pub mod mime;
 pub mod msg;
 pub mod pst;
+pub mod tnef;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -327,7 +327,8 @@ impl Talk {
     }
 
     async fn bye(&mut self, why: &str) -> Result<(), Gone> {
-        self.write(format!("* BYE {why}\r\n").as_bytes()).await
+        self.write(format!("* BYE {why}\r\n").as_bytes()).await?;
+        self.lines.flush().await.map_err(|_| Gone)
     }
 }
 

@@ -68,6 +68,9 @@ fn command(l: &mut Lexer<'_>) -> Parsed<Command> {
                 _ => on_messages(l, &name, By::Uid)?,
             }
         }
+        _ if l.at_end() => {
+            return Err(BadCommand("there is no such command, or it lacks arguments"));
+        }
         _ => {
             l.space()?;
             with_arguments(l, &name)?

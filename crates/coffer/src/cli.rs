@@ -135,6 +135,22 @@ pub struct ServeArgs {
     #[arg(conflicts_with = "ephemeral")]
     pub metrics_listen: SocketAddr,
 
+    /// Where to take mail in over LMTP from an MTA in front: ADDRESS:PORT on loopback, or unix:PATH.
+    #[arg(long, value_name = "ADDRESS")]
+    pub lmtp: Option<mail_server::Address>,
+
+    /// Where to take mail in over SMTP from other hosts, for the mailboxes of this server only.
+    #[arg(long, value_name = "ADDRESS")]
+    pub smtp: Option<mail_server::Address>,
+
+    /// Where users log on to send mail (RFC 6409).
+    #[arg(long, value_name = "ADDRESS")]
+    pub submission: Option<mail_server::Address>,
+
+    /// The name of this host in greetings and Received fields; the system's if not given.
+    #[arg(long, value_name = "NAME")]
+    pub host_name: Option<String>,
+
     /// Print every ROP and its answer, decoded, on standard error.
     #[arg(long)]
     pub trace_rops: bool,

@@ -10,6 +10,7 @@ mod control;
 mod demo;
 mod export;
 mod import;
+mod mail;
 mod maintain;
 mod manifest;
 mod open;

@@ -15,6 +15,7 @@ use store::{Account, Store};
 
 use crate::cli::ServeArgs;
 use crate::control::ControlServer;
+use crate::mail::{self, Mail};
 use crate::maintain::Maintenance;
 use crate::password::{self, Secret};
 use crate::{account, alloc, demo, open, signal};
@@ -45,10 +46,12 @@ fn serve_directory(
     let control = ControlServer::start(data, store.clone(), running.watch())
         .context("open the control socket")?;
     let maintenance = Maintenance::start(store.clone()).context("start the maintenance")?;
-    greet(data, existed, store, &running, demo.as_ref())?;
+    let mail = mail::start(data, store, args, &running)?;
+    greet(data, existed, store, &running, &mail, demo.as_ref())?;
     alloc::trim();
     signals.wait()?;
     println!("ending");
+    mail.stop();
     drop(maintenance);
     drop(control);
     running.stop();
@@ -60,6 +63,7 @@ fn greet(
     existed: bool,
     store: &Store,
     running: &Running,
+    mail: &Mail,
     demo: Option<&(Account, Option<Secret>)>,
 ) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -67,6 +71,9 @@ fn greet(
     writeln!(out, "data       {}{}", data.display(), if existed { "" } else { " (new)" })?;
     writeln!(out, "MAPI/HTTP  {url}/mapi/emsmdb/")?;
     writeln!(out, "metrics    {}", metrics_url(running))?;
+    for (name, address) in mail.addresses() {
+        writeln!(out, "{name:<10} {address}")?;
+    }
     match demo {
         Some((account, password)) => {
             writeln!(out, "account    {}", account.address)?;
@@ -115,6 +122,7 @@ fn serve_ephemeral(dir: &Path, args: &ServeArgs, signals: &signal::Signals) -> a
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let running = start(&store, args, any, any)?;
         let control = ControlServer::start(&data, store.clone(), running.watch())?;
+        let mail = mail::start(&data, &store, args, &running)?;
         let first = &accounts[0];
         let ready = json!({
             "pid": std::process::id(),
@@ -124,6 +132,8 @@ fn serve_ephemeral(dir: &Path, args: &ServeArgs, signals: &signal::Signals) -> a
             "legacy_dn": first.legacy_dn,
             "mapi_url": mapi_url(&running),
             "metrics_url": metrics_url(&running),
+            "mail": mail.addresses().map(|(name, address)| (name.to_lowercase(), address.to_string()))
+                .collect::<std::collections::BTreeMap<_, _>>(),
             "accounts": accounts.iter().map(|account| json!({
                 "user": account.address,
                 "password": password.0,
@@ -137,6 +147,7 @@ fn serve_ephemeral(dir: &Path, args: &ServeArgs, signals: &signal::Signals) -> a
         drop(out);
         alloc::trim();
         signals.wait()?;
+        mail.stop();
         drop(control);
         running.stop();
         Ok(0)

@@ -91,6 +91,9 @@ const STREAMS: (ErrorCode, &str) =
 const CONNECTIONS: (ErrorCode, &str) =
     (ErrorCode::BUSY, "HTTP status 503, and the connection is closed");
 // MS-OXCFOLD R447: a server may do at once what it may do in pieces.
+// RFC 5321 3.8: 421 before the connection is closed.
+const MAIL_CONNECTIONS: (ErrorCode, &str) =
+    (ErrorCode::BUSY, "the log-on is refused (SMTP: 421 4.7.0), and the connection is closed");
 const OPERATIONS: (ErrorCode, &str) =
     (ErrorCode::MAX_OBJS_EXCEEDED, "the ROP is done as a whole before it is answered");
 // [MS-OXCDATA] 2.4: the client tries again later.
@@ -104,6 +107,8 @@ limits! {
     SessionsPerUser, sessions_per_user, "sessions-per-user", 256, "Session Contexts of one user", SESSIONS;
     ConnectionsPerUser, connections_per_user, "connections-per-user", 512,
         "TCP connections on which a user made the last request", CONNECTIONS;
+    MailConnectionsPerUser, mail_connections_per_user, "mail-connections-per-user", 128,
+        "connections on which a user logged on, over each of SMTP, IMAP and POP3", MAIL_CONNECTIONS;
     // Logon ids are one byte ([MS-OXCROPS] 3.1.4.2 R4502).
     Logons, logons, "logons", 256, "logons of one session", OBJECTS;
     Folders, folders, "folders", 1_000, "open folders of one session", OBJECTS;
@@ -171,6 +176,7 @@ impl Limit {
             Kind::Session | Kind::Lock | Kind::Staged | Kind::Connection | Kind::Credential => {
                 return None;
             }
+            Kind::Lmtp | Kind::Smtp | Kind::Imap | Kind::Pop3 => return None,
         })
     }
 
@@ -188,7 +194,8 @@ impl Limit {
             Kind::Region => Limit::RegionsPerUser,
             Kind::Operation => Limit::OperationsPerUser,
             Kind::Connection => Limit::ConnectionsPerUser,
-            Kind::Lock | Kind::Staged | Kind::Wait | Kind::Credential => return None,
+            Kind::Smtp | Kind::Imap | Kind::Pop3 => Limit::MailConnectionsPerUser,
+            Kind::Lock | Kind::Staged | Kind::Wait | Kind::Credential | Kind::Lmtp => return None,
         })
     }
 

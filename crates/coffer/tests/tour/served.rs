@@ -138,3 +138,53 @@ fn get(url: &str) -> String {
     stream.read_to_string(&mut text).unwrap();
     text
 }
+
+#[test]
+fn mail_comes_in_over_lmtp_and_submission() {
+    use std::io::{BufRead, BufReader, Write};
+
+    let place = Place::new();
+    let mut running = start(
+        &place,
+        &["serve", "--ephemeral", "--lmtp", "127.0.0.1:0", "--submission", "127.0.0.1:0"],
+    );
+    let ready = json(&running.line());
+    let (user, password) = (ready["user"].as_str().unwrap(), ready["password"].as_str().unwrap());
+    let talk = |server: &str, lines: &[&str]| {
+        let stream = std::net::TcpStream::connect(ready["mail"][server].as_str().unwrap()).unwrap();
+        let mut answers = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+        let mut answer = || answers.find(|line| line.as_bytes()[3] != b'-').unwrap();
+        assert!(answer().starts_with("220 "));
+        for line in lines {
+            (&stream).write_all(format!("{line}\r\n").as_bytes()).unwrap();
+            let answer = answer();
+            assert!(answer.as_bytes()[0] < b'4', "{line}: {answer}");
+        }
+    };
+    let (from, to) = (format!("MAIL FROM:<{user}>"), format!("RCPT TO:<{user}>"));
+    let message = "Subject: by LMTP\r\n\r\nText\r\n.";
+    talk("lmtp", &["LHLO mta", &from, &to, "DATA", message, "QUIT"]);
+    let plain = format!("\0{user}\0{password}");
+    let auth =
+        format!("AUTH PLAIN {}", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, plain));
+    let message = "Subject: by submission\r\n\r\nText\r\n.";
+    talk("submission", &["EHLO pc", &auth, &from, &to, "DATA", message, "QUIT"]);
+    let inbox = place.ok_with_input(
+        &[
+            "ls",
+            "--url",
+            ready["mapi_url"].as_str().unwrap(),
+            "--user",
+            user,
+            "--password-stdin",
+            "Inbox",
+        ],
+        &format!("{password}\n"),
+    );
+    assert!(inbox.contains("by LMTP") && inbox.contains("by submission"), "{inbox}");
+    assert_eq!(end(running), 0);
+
+    let other = Place::new();
+    let refused = other.fails(&["serve", "--smtp", "192.0.2.1:25"]);
+    assert!(refused.contains("not on loopback"), "{refused}");
+}

@@ -6,6 +6,8 @@
 pub mod command;
 pub mod data;
 mod deliver;
+#[doc(hidden)]
+pub mod oracle;
 pub mod reply;
 mod session;
 mod spool;

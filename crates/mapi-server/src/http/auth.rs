@@ -77,6 +77,32 @@ impl Authenticator {
         receive.await.unwrap_or(Err(Denied::Failed))
     }
 
+    /// The account of these credentials: from memory where it is still what it was, else by the password. For
+    /// protocols that ask once for each connection.
+    pub async fn admit(
+        self: &Arc<Self>,
+        credentials: Credentials,
+    ) -> Result<Arc<Verified>, Denied> {
+        let credentials = Arc::new(credentials);
+        let known = match self.recall(&credentials) {
+            Some(known) if known.is_fresh(&self.processor.store) => return Ok(known),
+            Some(known) => {
+                let (send, receive) = tokio::sync::oneshot::channel();
+                let (this, asked) = (Arc::clone(self), Arc::clone(&known));
+                let look = move || {
+                    let _ = send.send(asked.is_valid(&this.processor.store));
+                };
+                self.verifiers.submit(look).map_err(|_| Denied::Busy)?;
+                receive.await.unwrap_or(false).then_some(known)
+            }
+            None => None,
+        };
+        match known {
+            Some(known) => Ok(known),
+            None => self.verify(credentials).await,
+        }
+    }
+
     fn verify_now(&self, credentials: &Credentials) -> Result<Arc<Verified>, Denied> {
         let Processor { store, ledger, stats, .. } = &*self.processor;
         let version = store.directory_version();

@@ -57,6 +57,10 @@ fn open_objects(page: &mut Page, shared: &Shared) {
         "Connections to the web server.",
         ledger.live(Kind::Connection),
     );
+    page.begin("coffer_mail_connections", "gauge", "Connections of mail protocols, by protocol.");
+    for kind in [Kind::Lmtp, Kind::Smtp, Kind::Imap, Kind::Pop3] {
+        page.line(&[("protocol", kind.name())], ledger.live(kind));
+    }
     page.gauge(
         "coffer_credential_cache_entries",
         "Users whose verified credentials are remembered.",

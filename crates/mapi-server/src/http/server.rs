@@ -114,6 +114,7 @@ pub struct Running {
     addresses: Vec<SocketAddr>,
     metrics: Option<SocketAddr>,
     processor: Arc<Processor>,
+    authenticator: Arc<Authenticator>,
     watch: Watch,
     end: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -163,6 +164,7 @@ impl Server {
             verifiers,
             config.realm.clone(),
         );
+        let authenticator = Arc::new(authenticator);
         let shared = Arc::new(Shared {
             workers: Pool::start(
                 "coffer-rops",
@@ -172,7 +174,7 @@ impl Server {
                 hand_in,
             )?,
             processor: Arc::clone(&processor),
-            authenticator: Arc::new(authenticator),
+            authenticator: Arc::clone(&authenticator),
             connections: Connections::new(Arc::clone(&processor.ledger)),
             admission,
             ending,
@@ -186,7 +188,8 @@ impl Server {
                 // A Connect that was under way meanwhile may have made another one.
                 drop(shared.processor.sessions.end_all());
             })?;
-        Ok(Running { addresses, metrics, processor, watch, end, thread: Some(thread) })
+        let thread = Some(thread);
+        Ok(Running { addresses, metrics, processor, authenticator, watch, end, thread })
     }
 }
 
@@ -203,6 +206,11 @@ impl Running {
 
     pub fn processor(&self) -> &Arc<Processor> {
         &self.processor
+    }
+
+    /// Who verifies passwords, for servers of other protocols in the same process.
+    pub fn authenticator(&self) -> &Arc<Authenticator> {
+        &self.authenticator
     }
 
     pub fn watch(&self) -> Watch {

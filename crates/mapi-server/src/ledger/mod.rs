@@ -80,16 +80,25 @@ kinds! {
     Connection "connection",
     /// A user whose verified credentials are remembered.
     Credential "credential",
+    /// A connection of an MTA that delivers over LMTP.
+    Lmtp "lmtp",
+    /// A connection of SMTP, submission among it.
+    Smtp "smtp",
+    Imap "imap",
+    Pop3 "pop3",
 }
 
 impl Kind {
     /// Whether it is a node of the owner tree: what has to be gone when every client has closed what it
     /// opened.
     pub const fn is_node(self) -> bool {
-        !matches!(
-            self,
-            Kind::Region | Kind::Staged | Kind::Wait | Kind::Connection | Kind::Credential
-        )
+        !self.is_connection()
+            && !matches!(self, Kind::Region | Kind::Staged | Kind::Wait | Kind::Credential)
+    }
+
+    /// Whether it is a connection from outside, over whatever protocol.
+    pub const fn is_connection(self) -> bool {
+        matches!(self, Kind::Connection | Kind::Lmtp | Kind::Smtp | Kind::Imap | Kind::Pop3)
     }
 }
 

@@ -1,0 +1,148 @@
+//! The servers of internet mail beside MAPI/HTTP: they share its passwords, its ledger and its limits.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use mail_server::auth::{Refused, Verification, Verifier};
+use mail_server::census::{Census, Counted, Full};
+use mail_server::smtp::{Limits, Role, Smtp};
+use mail_server::work::Work;
+use mail_server::{Address, Bounds, Host, Listen, Protocol};
+use mapi_server::http::Running;
+use mapi_server::http::auth::{Authenticator, Denied};
+use mapi_server::http::credentials::Credentials;
+use mapi_server::ledger::{Client, Entry, Kind, Ledger};
+use store::{Account, Store};
+
+use crate::cli::ServeArgs;
+
+/// The servers at work; none where the command line names no address.
+pub struct Mail {
+    running: Option<mail_server::Running>,
+    names: Vec<&'static str>,
+}
+
+impl Mail {
+    /// What is served where.
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, &Address)> {
+        let addresses = self.running.iter().flat_map(|running| running.addresses());
+        self.names.iter().copied().zip(addresses)
+    }
+
+    /// Accepts no more and lets what is under way finish.
+    pub fn stop(self) {
+        if let Some(running) = self.running {
+            running.stop();
+        }
+    }
+}
+
+/// Threads that deliver. A delivery waits for the disk most of its time, and those that wait share a sync.
+const THREADS: usize = 16;
+/// Jobs that wait for one of them.
+const QUEUE: usize = 1_024;
+
+/// Starts what the command line asks for.
+pub fn start(
+    data: &Path,
+    store: &Store,
+    args: &ServeArgs,
+    server: &Running,
+) -> anyhow::Result<Mail> {
+    let asked = [
+        ("LMTP", Role::Lmtp, &args.lmtp),
+        ("SMTP", Role::Smtp, &args.smtp),
+        ("submission", Role::Submission, &args.submission),
+    ];
+    let asked: Vec<_> = asked
+        .into_iter()
+        .filter_map(|(name, role, address)| Some((name, role, address.clone()?)))
+        .collect();
+    let mut mail = Mail { running: None, names: asked.iter().map(|(name, ..)| *name).collect() };
+    if asked.is_empty() {
+        return Ok(mail);
+    }
+    for (name, _, address) in &asked {
+        if !address.is_local() {
+            bail!(
+                "{address} is not on loopback, and this version speaks {name} without TLS only: \
+                 listen on 127.0.0.1 or unix:PATH and put an MTA in front"
+            );
+        }
+    }
+    let spool = data.join("spool");
+    std::fs::create_dir_all(&spool).with_context(|| format!("make {}", spool.display()))?;
+    let host = Arc::new(Host {
+        store: store.clone(),
+        work: Work::start(store, THREADS, QUEUE).context("start the threads that deliver")?,
+        verifier: Arc::new(Passwords(Arc::clone(server.authenticator()))),
+        name: args.host_name.clone().unwrap_or_else(host_name),
+        spool,
+    });
+    let listens = asked.into_iter().map(|(_, role, address)| {
+        let service = Smtp::new(Arc::clone(&host), role, Limits::default());
+        Listen { address, service }
+    });
+    let census = Arc::new(Connections(Arc::clone(&server.processor().ledger)));
+    let running = mail_server::start(listens.collect(), Bounds::default(), census)
+        .context("serve mail; give another address, or end the program that has this one")?;
+    mail.running = Some(running);
+    Ok(mail)
+}
+
+/// The system's name for this host.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// The passwords of MAPI/HTTP: one memory of what was verified, one pool of threads that hash.
+struct Passwords(Arc<Authenticator>);
+
+impl Verifier for Passwords {
+    fn verify(&self, user: String, password: String) -> Verification {
+        let authenticator = Arc::clone(&self.0);
+        Box::pin(async move {
+            match authenticator.admit(Credentials { user, password }).await {
+                Ok(verified) => Ok((*verified.account).clone()),
+                Err(Denied::Unauthorized) => Err(Refused::Wrong),
+                Err(Denied::Busy) => Err(Refused::Busy),
+                Err(Denied::Failed) => Err(Refused::Failed),
+            }
+        })
+    }
+}
+
+/// The ledger of MAPI/HTTP.
+struct Connections(Arc<Ledger>);
+
+impl Census for Connections {
+    fn open(&self, protocol: Protocol, _: Option<SocketAddr>) -> Box<dyn Counted> {
+        let kind = match protocol {
+            Protocol::Lmtp => Kind::Lmtp,
+            Protocol::Smtp | Protocol::Submission => Kind::Smtp,
+            Protocol::Imap => Kind::Imap,
+            Protocol::Pop3 => Kind::Pop3,
+        };
+        Box::new(Line { entry: self.0.open(kind), ledger: Arc::clone(&self.0) })
+    }
+}
+
+struct Line {
+    entry: Entry,
+    ledger: Arc<Ledger>,
+}
+
+impl Counted for Line {
+    fn belongs_to(&mut self, account: &Account, client: &str) -> Result<(), Full> {
+        let owner = self.ledger.owner(account);
+        let client = Client::clean(client);
+        self.entry = owner.open(self.entry.kind(), &client).map_err(|_| Full)?;
+        Ok(())
+    }
+}

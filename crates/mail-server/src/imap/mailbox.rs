@@ -175,7 +175,9 @@ impl Selected {
                 self.messages.push((change.uid, change.message));
             }
             ChangeKind::MessageSoftDeleted | ChangeKind::MessageDeleted => {
-                self.is_gone(change.message);
+                if self.by_uid(change.uid).is_some_and(|known| known.id == change.message) {
+                    self.gone.insert(change.uid);
+                }
             }
             ChangeKind::MessageRead | ChangeKind::MessageFlags | ChangeKind::MessageModified => {
                 let own = self.own.iter().any(|own| own.sequences.contains(&change.sequence));
@@ -191,8 +193,9 @@ impl Selected {
         }
     }
 
+    /// Of what moved away the log has the UID that it got, and not the one that it had.
     fn is_gone(&mut self, id: MessageId) {
-        // What was deleted lately is often new: from the end.
+        // What is moved is often new: from the end.
         if let Some((uid, _)) = self.messages.iter().rev().find(|(_, known)| *known == id) {
             self.gone.insert(*uid);
         }

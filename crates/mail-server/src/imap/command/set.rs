@@ -28,6 +28,16 @@ impl SequenceSet {
         all.sort_unstable();
         merge(all)
     }
+
+    /// Whether a number is in the set, with the largest number for `*`. Of `$`, nothing is.
+    pub fn contains(&self, number: u32, largest: u32) -> bool {
+        let SequenceSet::Ranges(ranges) = self else { return false };
+        let of = |end: &Number| match end {
+            Number::Of(number) => *number,
+            Number::Largest => largest,
+        };
+        ranges.iter().any(|(a, b)| (of(a).min(of(b))..=of(a).max(of(b))).contains(&number))
+    }
 }
 
 /// Joins sorted ranges that touch or overlap.
@@ -81,6 +91,7 @@ mod tests {
         assert_eq!(set.resolved(25), [(1, 3), (7, 9), (20, 25)]);
         // `20:*` names the largest even if it is smaller.
         assert_eq!(set.resolved(5), [(1, 3), (5, 20)]);
+        assert!(set.contains(8, 25) && !set.contains(10, 25) && set.contains(6, 5));
         assert_eq!(compact([1, 2, 3, 7, 9, 10]), "1:3,7,9:10");
         assert_eq!(compact([]), "");
     }

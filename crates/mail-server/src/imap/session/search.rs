@@ -178,7 +178,7 @@ impl Candidate<'_> {
     fn fulfils(&self, key: &Key) -> Result<bool, StoreError> {
         let within = |set: &SequenceSet, number: u32, largest: u32| match set {
             SequenceSet::Saved => self.selected.saved.binary_search(&self.known.uid).is_ok(),
-            set => set.resolved(largest).iter().any(|(a, b)| (*a..=*b).contains(&number)),
+            set => set.contains(number, largest),
         };
         let received = || self.listed.received.to_unix().0;
         let day = || received().div_euclid(86_400) as i32;

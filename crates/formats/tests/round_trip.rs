@@ -173,6 +173,57 @@ fn hostile_messages_are_read() {
     }
 }
 
+/// What programs do not write and somebody may send. Each ends soon and is written again with lines that fit.
+#[test]
+fn hostile_mail_is_read_and_written() {
+    let status = |groups: &str| {
+        format!(
+            "Content-Type: multipart/report; boundary=r\n\n--r\n\nx\n--r\n\
+             Content-Type: message/delivery-status\n\n{groups}\n--r--\n"
+        )
+    };
+    let alone = "Final-Recipient: rfc822; a@b\nAction: failed\nStatus: 9.9.9\n\n";
+    for message in [
+        format!("Subject: {}\n\n", "=?utf-8?b?w6k=?= ".repeat(50_000)),
+        format!("Subject: {}\n\n", "=?utf-8?b?w6k=?=".repeat(50_000)),
+        format!("Subject: {}\n\n", "x".repeat(1 << 20)),
+        format!("From: {} <a@b>\nTo: <{}@b>\n\n", "x".repeat(1 << 20), "y".repeat(1 << 20)),
+        format!("To: {}\n\n", "=?utf-8?q?=22=2C?= <a@b>,".repeat(10_000)),
+        format!("To: {}\n\n", "\"=?utf-8?q?=22".repeat(10_000)),
+        format!("Message-ID: <{}>\nReferences: {}\n\n", "i".repeat(90_000), "<r>".repeat(90_000)),
+        format!("X-Long: {}\nX-Null: a\0b\nX-Eight: \u{e9}\n\n", "v".repeat(90_000)),
+        format!("Content-Type: text/plain; charset=\"{}\"\n\nx", "c".repeat(90_000)),
+        format!(
+            "Content-Type: a/b; name=\"{}\"\nContent-ID: <{}>\n\nx",
+            "n".repeat(9_000),
+            "i".repeat(9_000)
+        ),
+        format!("Content-Type: text/plain; format=flowed\n\n{}", "> \n".repeat(100_000)),
+        format!("Content-Type: text/html\n\n{}\0", "\u{e9} ".repeat(100_000)),
+        format!("Content-Type: multipart/mixed; boundary=m\n\n{}", "--m\n\ntext\n".repeat(20_000)),
+        format!("Content-Type: multipart/signed; boundary=m\n\n{}", "--m\n\ntext\n".repeat(20_000)),
+        format!("Content-Transfer-Encoding: base64\n\n{}", "QUJD\n=".repeat(50_000)),
+        "Content-Type: image/png\nContent-Transfer-Encoding: base64\n\niVBORw0KG".to_owned(),
+        "Content-Type: image/png\nContent-Transfer-Encoding: quoted-printable\n\n=".to_owned(),
+        status(&alone.repeat(30_000)),
+        status(&"no field\n\n".repeat(30_000)),
+        status(&format!("{alone}X-Display-Name: {}\n", "d".repeat(90_000))),
+        status(&format!("Reporting-MTA: {}\n\n{alone}", "m".repeat(1_900))),
+    ] {
+        formats::oracle::check("mime", message.as_bytes());
+    }
+    // Reports, signed messages and pointers in each other, as deep as it goes.
+    let mut nested = String::new();
+    for level in 0..200 {
+        let kind = ["report", "signed", "encrypted", "mixed", "appledouble"][level % 5];
+        nested.push_str(&format!(
+            "Content-Type: multipart/{kind}; boundary=b{level}\n\n--b{level}\n\n\n--b{level}\n\
+             Content-Type: message/rfc822\n\n"
+        ));
+    }
+    formats::oracle::check("mime", nested.as_bytes());
+}
+
 #[test]
 fn rich_text_goes_out_as_html() {
     let mut content = MessageContent::default();

@@ -42,6 +42,7 @@ pub(crate) fn file(
     bag.set(tags::ATTACH_SIZE, i32::try_from(data.len()).unwrap_or(i32::MAX));
     if let Some(charset) = part.content_type.attribute("charset")
         && part.content_type.kind == "text"
+        && charset.len() <= 100
     {
         bag.set(tags::TEXT_ATTACHMENT_CHARSET, charset);
     }
@@ -59,6 +60,8 @@ pub(crate) fn is_pointer(mime_type: &str) -> bool {
 /// The type with its attributes, an empty line, and the body.
 fn with_type(part: &Part<'_>) -> Vec<u8> {
     let value = part.header.plain("content-type").unwrap_or_default();
+    // As it comes back from a header that is folded elsewhere.
+    let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut data = format!("Content-Type: {value}\r\n\r\n").into_bytes();
     data.extend_from_slice(&part.decoded());
     data
@@ -101,7 +104,7 @@ fn set_common(bag: &mut PropertyBag, part: &Part<'_>, name: &str, method: i32) {
             bag.set(tags::ATTACH_EXTENSION, &name[dot..]);
         }
     }
-    let plain = |name: &str| part.header.plain(name).filter(|text| text.len() <= 2_000);
+    let plain = |name: &str| part.header.plain(name).filter(|text| text.len() <= 900);
     if let Some(id) = plain("content-id") {
         bag.set(tags::ATTACH_CONTENT_ID, id.trim_matches(['<', '>']));
     }

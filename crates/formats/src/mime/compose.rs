@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use mail_builder::encoders::base64::Base64Encoder;
 use mail_builder::headers::address::Address;
 use mail_builder::headers::date::Date;
 use mail_builder::headers::raw::Raw;
@@ -17,7 +18,7 @@ use super::address::{
     self, ORIGINAL_REPRESENTING, ORIGINAL_SENDER, READ_RECEIPT, SENDER, SENT_REPRESENTING,
     SenderTags,
 };
-use super::fields::{Field, Header, Mailbox, split_header};
+use super::fields::{Field, Header, Mailbox, clean_address, split_header};
 use super::{properties, report};
 
 /// A field: its name and its value.
@@ -44,7 +45,7 @@ pub(crate) fn headers(content: &MessageContent) -> Vec<Line> {
         ("References", tags::INTERNET_REFERENCES),
     ] {
         if let Some(value) = bag.text(tag).map(|value| ascii(&value)).filter(|v| !v.is_empty()) {
-            own.push((field.to_owned(), HeaderType::Raw(Raw::new(value))));
+            own.push(raw(field, &value));
         }
     }
     set_marks(&mut own, bag);
@@ -80,16 +81,46 @@ pub(crate) fn ascii(text: &str) -> String {
 }
 
 pub(crate) fn text(name: &str, value: &str) -> Line {
-    (name.to_owned(), HeaderType::Text(Text::new(one_line(value))))
+    let value = one_line(value);
+    // What looks like an encoded word would be decoded.
+    let value = match fits_lines(&value) && !value.contains("=?") {
+        true => HeaderType::Text(Text::new(value)),
+        false => HeaderType::Raw(Raw::new(encoded_words(&value))),
+    };
+    (name.to_owned(), value)
+}
+
+/// The longest word that goes into a line as it is; a line has 998 bytes ([RFC 5322] 2.1.1).
+const MAX_WORD: usize = 900;
+
+/// Whether the words can be put on lines. What is not ASCII is encoded in short words anyway.
+fn fits_lines(value: &str) -> bool {
+    !value.is_ascii() || value.split(' ').all(|word| word.len() <= MAX_WORD)
+}
+
+/// The text as encoded words ([RFC 2047]), which can be folded wherever the text could not.
+fn encoded_words(value: &str) -> String {
+    let mut words = Vec::new();
+    let mut rest = value;
+    while !rest.is_empty() {
+        let (chunk, behind) = rest.split_at(rest.floor_char_boundary(45));
+        let mut encoded = Vec::new();
+        Base64Encoder::new().encode_into(chunk.as_bytes(), &mut encoded);
+        words.push(format!("=?utf-8?B?{}?=", String::from_utf8_lossy(&encoded)));
+        rest = behind;
+    }
+    words.join(" ")
 }
 
 pub(crate) fn raw(name: &str, value: &str) -> Line {
-    (name.to_owned(), HeaderType::Raw(Raw::new(ascii(value))))
+    let value = ascii(value);
+    let words = value.split(' ').map(|word| &word[..word.len().min(MAX_WORD)]);
+    (name.to_owned(), HeaderType::Raw(Raw::new(words.collect::<Vec<_>>().join(" "))))
 }
 
 /// A value that goes out as it is, unless it has to be encoded.
 pub(crate) fn raw_or_text(name: &str, value: &str) -> Line {
-    match value.is_ascii() {
+    match value.is_ascii() && fits_lines(&one_line(value)) {
         true => raw(name, value),
         false => text(name, value),
     }
@@ -224,9 +255,7 @@ fn mailbox_of(
         .or_else(|| email.filter(|_| !is_smtp).map(|email| encapsulate(&kind, &email)))
         .or_else(|| filled(email_address))
         .unwrap_or_default();
-    // What an address cannot hold would end it early.
-    let address: String =
-        address.chars().filter(|c| !matches!(c, '<' | '>' | ' ' | ',' | ';' | '"')).collect();
+    let address = clean_address(&address);
     let name = filled(name).unwrap_or_else(|| address.clone());
     (!name.is_empty() || !address.is_empty()).then_some(Mailbox { name, address })
 }
@@ -284,7 +313,7 @@ fn set_marks(lines: &mut Vec<Line>, bag: &PropertyBag) {
         && (1..=1_000).contains(&index.len())
     {
         let mut encoded = Vec::new();
-        mail_builder::encoders::base64::Base64Encoder::new().encode_into(index, &mut encoded);
+        Base64Encoder::new().encode_into(index, &mut encoded);
         lines.push(raw("Thread-Index", &String::from_utf8_lossy(&encoded)));
     }
     let name = PropertyName::string(PS_PUBLIC_STRINGS, "Keywords");

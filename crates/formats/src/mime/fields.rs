@@ -15,6 +15,10 @@ const MAX_FIELDS: usize = 4_000;
 /// The longest value that is parsed, in bytes. Lists of recipients are the longest there are.
 const MAX_VALUE: usize = 1 << 20;
 
+/// The longest name of a mailbox, and the longest address, in bytes: a line has room for each.
+const MAX_NAME: usize = 700;
+const MAX_ADDRESS: usize = 700;
+
 /// One field of a header, its value as it stood.
 #[derive(Debug, Clone)]
 pub struct Field<'a> {
@@ -333,16 +337,31 @@ pub(crate) struct Mailbox {
 fn mailbox(address: Addr<'_>) -> Option<Mailbox> {
     let name = clean(address.name.as_deref().unwrap_or(""));
     let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-    let address = clean(address.address.as_deref().unwrap_or(""));
+    let name = name[..name.floor_char_boundary(MAX_NAME)].trim_end().to_owned();
+    let address = clean_address(address.address.as_deref().unwrap_or(""));
     match (name.is_empty(), address.is_empty()) {
         (true, true) => None,
         // A bare word is a mailbox of the sender's own system.
         (false, true) if !name.contains(char::is_whitespace) => {
-            Some(Mailbox { address: name.clone(), name })
+            Some(Mailbox { address: clean_address(&name), name })
         }
         (true, false) => Some(Mailbox { name: address.clone(), address }),
         (false, _) => Some(Mailbox { name, address }),
     }
+}
+
+/// An address without what would end it early; one that no line can hold is none.
+pub(crate) fn clean_address(address: &str) -> String {
+    let address = clean(address);
+    let quoted = address.strip_prefix('"').and_then(|rest| rest.split_once("\"@"));
+    let is_plain = |text: &str| !text.contains(['<', '>', ' ', '\t', ',', ';', '"', '\\']);
+    let kept = match quoted {
+        Some((local, domain)) if !local.contains(['"', '\\', '<', '>']) && is_plain(domain) => {
+            address
+        }
+        _ => address.chars().filter(|c| is_plain(c.encode_utf8(&mut [0; 4]))).collect(),
+    };
+    if kept.len() <= MAX_ADDRESS { kept } else { String::new() }
 }
 
 /// A date that stands in an attribute.

@@ -14,6 +14,8 @@ use crate::text::charsets;
 
 /// Of the header, PidTagTransportMessageHeaders holds this many bytes.
 const MAX_TRANSPORT_HEADERS: usize = 256 * 1024;
+/// Of a text in a field, a property holds this many bytes.
+const MAX_TEXT: usize = 64 * 1024;
 /// Recipients of one message.
 const MAX_RECIPIENTS: usize = 20_000;
 
@@ -40,13 +42,14 @@ pub(crate) fn set_headers(content: &mut MessageContent, header: &Header<'_>) {
 /// [MS-OXCMAIL] 2.2.3.2 and [MS-OXCMSG] 2.2.1.9, 2.2.1.10.
 fn set_subject(bag: &mut PropertyBag, header: &Header<'_>) {
     let subject = header.text("subject").unwrap_or_default();
-    let (prefix, normalized) = split_subject(&subject);
-    bag.set(tags::SUBJECT, subject.as_str());
+    let subject = shorten(&subject, MAX_TEXT).trim_end();
+    let (prefix, normalized) = split_subject(subject);
+    bag.set(tags::SUBJECT, subject);
     bag.set(tags::SUBJECT_PREFIX, prefix);
     bag.set(tags::NORMALIZED_SUBJECT, normalized);
     // [MS-OXOMSG] 2.2.1.5: without a Thread-Topic the topic is the normalized subject.
     let topic = header.text("thread-topic").unwrap_or_else(|| normalized.to_owned());
-    bag.set(tags::CONVERSATION_TOPIC, topic);
+    bag.set(tags::CONVERSATION_TOPIC, shorten(&topic, MAX_TEXT));
     if let Some(index) = header.plain("thread-index") {
         let index = decode_base64(index.as_bytes());
         // 22 bytes of header and five a reply ([MS-OXOMSG] 2.2.1.3).
@@ -135,7 +138,7 @@ fn set_ids(bag: &mut PropertyBag, header: &Header<'_>) {
 
 fn set_plain(bag: &mut PropertyBag, header: &Header<'_>, name: &str, tag: PropertyTag) {
     if let Some(text) = header.plain(name) {
-        bag.set(tag, shorten(&text, 64 * 1024));
+        bag.set(tag, shorten(&text, MAX_TEXT));
     }
 }
 

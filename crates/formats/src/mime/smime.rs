@@ -72,7 +72,7 @@ pub(crate) fn entity(part: &Part<'_>) -> Vec<u8> {
 
 /// Keeps the parameters of an opaque message's Content-Type, which say what is in it ([MS-OXOSMIME] 2.1.2).
 pub(crate) fn set_content_type(bag: &mut PropertyBag, part: &Part<'_>) {
-    if let Some(value) = part.header.plain("content-type").filter(|value| value.len() <= 2_000) {
+    if let Some(value) = part.header.plain("content-type").filter(|value| value.len() <= 900) {
         bag.set_named(content_type_name(), value);
     }
 }

@@ -59,8 +59,13 @@ fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
             Some(references) => is_related(&attachment.properties, references),
             None => false,
         });
-    let plain = bodies.plain.map(|text| MimePart::new("text/plain", BodyPart::Text(text.into())));
-    let html = bodies.html.map(|text| {
+    // A null has no place in a message ([RFC 5322] 2.2).
+    let without_null = |text: String| text.replace('\0', "");
+    let plain = bodies
+        .plain
+        .map(without_null)
+        .map(|text| MimePart::new("text/plain", BodyPart::Text(text.into())));
+    let html = bodies.html.map(without_null).map(|text| {
         let html = MimePart::new("text/html", BodyPart::Text(text.into()));
         match related.is_empty() {
             true => html,
@@ -177,7 +182,8 @@ pub(crate) fn file_part(
         _ => mime_tag(bag),
     };
     let mut content_type = ContentType::new(mime_tag).attribute("name", name.clone());
-    if let Some(charset) = filled(bag, tags::TEXT_ATTACHMENT_CHARSET) {
+    let charset = filled(bag, tags::TEXT_ATTACHMENT_CHARSET).filter(|name| name.len() <= 100);
+    if let Some(charset) = charset {
         content_type = content_type.attribute("charset", charset);
     }
     // Parts of type message/ are to stay readable without decoding ([RFC 2046] 5.2).
@@ -198,11 +204,11 @@ pub(crate) fn file_part(
         (tags::ATTACH_CONTENT_LOCATION, "Content-Location"),
         (tags::ATTACH_CONTENT_BASE, "Content-Base"),
     ] {
-        if let Some(value) = filled(bag, tag) {
+        if let Some(value) = filled(bag, tag).filter(|value| value.len() <= 900) {
             part = part.header(field, HeaderType::Raw(compose::ascii(&value).into()));
         }
     }
-    if let Some(id) = filled(bag, tags::ATTACH_CONTENT_ID) {
+    if let Some(id) = filled(bag, tags::ATTACH_CONTENT_ID).filter(|id| id.len() <= 900) {
         let id = compose::ascii(id.trim_matches(['<', '>']));
         part = part.header("Content-ID", MessageId::new(id));
     }
@@ -285,11 +291,13 @@ fn mime_tag(bag: &PropertyBag) -> String {
     };
     match tag.split_once('/') {
         Some((kind, subtype))
-            if token(kind)
+            if tag.len() <= 200
+                && token(kind)
                 && token(subtype)
                 && kind != "multipart"
                 && tag != "message/rfc822"
-                && tag != "message/global" =>
+                && tag != "message/global"
+                && !is_pointer(&tag) =>
         {
             tag
         }

@@ -18,6 +18,9 @@ const BY_SEVERITY: [(&str, &str); 5] = [
     ("delivered", "REPORT.IPM.Note.DR"),
 ];
 
+/// Fewer than groups are looked at, so that a report that is written anew names them all again.
+const MAX_RECIPIENTS: usize = super::MAX_GROUPS - 10;
+
 /// The class by the gravest action of all recipients.
 pub(super) fn class(groups: &[Header<'_>]) -> Option<&'static str> {
     gravest(groups).map(|(_, class)| class)
@@ -42,11 +45,12 @@ pub(super) fn set(content: &mut MessageContent, groups: &[Header<'_>]) {
         bag.set(tags::REPORT_TIME, sent);
     }
     let reporting = groups.iter().find_map(|group| group.plain("reporting-mta"));
-    if let Some(reporting) = reporting.filter(|name| name.len() <= 2_000) {
+    if let Some(reporting) = reporting.filter(|name| name.len() <= 900) {
         bag.set(tags::REPORTING_MESSAGE_TRANSFER_AGENT, reporting);
     }
     let mut recipients = Vec::new();
-    for group in groups.iter().filter(|group| action(group).as_deref() == Some(gravest)) {
+    let told = groups.iter().filter(|group| action(group).as_deref() == Some(gravest));
+    for group in told.take(MAX_RECIPIENTS) {
         if let Some(mailbox) = recipient_of(group) {
             recipients.push(reported(&mailbox, group, gravest, sent, delivered));
         }
@@ -85,7 +89,7 @@ fn reported(
         bag.set(tags::REPORT_TIME, sent);
     }
     let remote = group.plain("remote-mta").map(|value| behind_type(&value).to_owned());
-    let remote = remote.filter(|name| !name.is_empty() && name.len() <= 2_000);
+    let remote = remote.filter(|name| !name.is_empty() && name.len() <= 900);
     if let Some(remote) = &remote {
         bag.set(tags::REMOTE_MESSAGE_TRANSFER_AGENT, remote.as_str());
     }

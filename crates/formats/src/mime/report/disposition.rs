@@ -32,7 +32,7 @@ fn disposition(groups: &[Header<'_>]) -> Option<(String, String)> {
 pub(super) fn set(bag: &mut PropertyBag, groups: &[Header<'_>]) {
     let plain = |name: &str| {
         let value = groups.iter().find_map(|group| group.plain(name));
-        value.filter(|value| !value.is_empty() && value.len() <= 2_000)
+        value.filter(|value| !value.is_empty() && value.len() <= 900)
     };
     if let Some(value) = plain("disposition") {
         bag.set(tags::REPORT_TEXT, value);

@@ -101,7 +101,7 @@ impl<'p, 'a> Report<'p, 'a> {
         if let Some(time) = header.all("date").find_map(Field::date) {
             bag.set(tags::ORIGINAL_SUBMIT_TIME, time);
         }
-        if let Some(id) = header.plain("message-id").filter(|id| id.len() <= 2_000) {
+        if let Some(id) = header.plain("message-id").filter(|id| id.len() <= 900) {
             bag.set(ORIGINAL_MESSAGE_ID, id);
         }
         for (field, tag) in [("to", tags::ORIGINAL_DISPLAY_TO), ("cc", tags::ORIGINAL_DISPLAY_CC)] {
@@ -192,9 +192,9 @@ fn recipient_of(group: &Header<'_>) -> Option<Mailbox> {
     let address = ["final-recipient", "original-recipient"].iter().find_map(|field| {
         let value = group.plain(field)?;
         let address = behind_type(&value).trim_matches(['<', '>']).to_owned();
-        (!address.is_empty() && address.len() <= 2_000).then_some(address)
+        (!address.is_empty() && address.len() <= 700).then_some(address)
     });
-    let name = group.text("x-display-name").filter(|name| name.len() <= 1_000);
+    let name = group.text("x-display-name").filter(|name| name.len() <= 700);
     match (name, address) {
         (None, None) => None,
         (Some(name), address) => Some(Mailbox { name, address: address.unwrap_or_default() }),

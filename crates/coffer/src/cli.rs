@@ -135,6 +135,10 @@ pub struct ServeArgs {
     #[arg(conflicts_with = "ephemeral")]
     pub metrics_listen: SocketAddr,
 
+    /// Where to serve mailboxes over IMAP: ADDRESS:PORT on loopback, or unix:PATH.
+    #[arg(long, value_name = "ADDRESS")]
+    pub imap: Option<mail_server::Address>,
+
     /// Where to take mail in over LMTP from an MTA in front: ADDRESS:PORT on loopback, or unix:PATH.
     #[arg(long, value_name = "ADDRESS")]
     pub lmtp: Option<mail_server::Address>,

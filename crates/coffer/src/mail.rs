@@ -7,9 +7,10 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use mail_server::auth::{Refused, Verification, Verifier};
 use mail_server::census::{Census, Counted, Full};
+use mail_server::imap::{self, Imap};
 use mail_server::smtp::{Limits, Role, Smtp};
 use mail_server::work::Work;
-use mail_server::{Address, Bounds, Host, Listen, Protocol};
+use mail_server::{Address, Bounds, Host, Listen, Protocol, Service};
 use mapi_server::http::Running;
 use mapi_server::http::auth::{Authenticator, Denied};
 use mapi_server::http::credentials::Credentials;
@@ -52,9 +53,10 @@ pub fn start(
     server: &Running,
 ) -> anyhow::Result<Mail> {
     let asked = [
-        ("LMTP", Role::Lmtp, &args.lmtp),
-        ("SMTP", Role::Smtp, &args.smtp),
-        ("submission", Role::Submission, &args.submission),
+        ("LMTP", Some(Role::Lmtp), &args.lmtp),
+        ("SMTP", Some(Role::Smtp), &args.smtp),
+        ("submission", Some(Role::Submission), &args.submission),
+        ("IMAP", None, &args.imap),
     ];
     let asked: Vec<_> = asked
         .into_iter()
@@ -82,7 +84,10 @@ pub fn start(
         spool,
     });
     let listens = asked.into_iter().map(|(_, role, address)| {
-        let service = Smtp::new(Arc::clone(&host), role, Limits::default());
+        let service: Arc<dyn Service> = match role {
+            Some(role) => Smtp::new(Arc::clone(&host), role, Limits::default()),
+            None => Arc::new(Imap::new(Arc::clone(&host), imap::session::Options::default())),
+        };
         Listen { address, service }
     });
     let census = Arc::new(Connections(Arc::clone(&server.processor().ledger)));

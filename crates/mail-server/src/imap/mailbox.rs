@@ -174,10 +174,10 @@ impl Selected {
             {
                 self.messages.push((change.uid, change.message));
             }
-            ChangeKind::MessageSoftDeleted | ChangeKind::MessageDeleted => {
-                if self.by_uid(change.uid).is_some_and(|known| known.id == change.message) {
-                    self.gone.insert(change.uid);
-                }
+            ChangeKind::MessageSoftDeleted | ChangeKind::MessageDeleted
+                if self.by_uid(change.uid).is_some_and(|known| known.id == change.message) =>
+            {
+                self.gone.insert(change.uid);
             }
             ChangeKind::MessageRead | ChangeKind::MessageFlags | ChangeKind::MessageModified => {
                 let own = self.own.iter().any(|own| own.sequences.contains(&change.sequence));

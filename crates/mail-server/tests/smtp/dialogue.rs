@@ -103,7 +103,7 @@ fn unescape(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
-        out.extend_from_slice(rest[..at].as_bytes());
+        out.extend_from_slice(&rest.as_bytes()[..at]);
         let mut chars = rest[at + 1..].chars();
         match chars.next().expect("something behind \\") {
             'r' => out.push(b'\r'),

@@ -18,6 +18,7 @@ mod properties;
 mod read;
 mod report;
 mod smime;
+mod tnef;
 mod words;
 mod write;
 

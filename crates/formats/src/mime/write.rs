@@ -297,6 +297,8 @@ fn mime_tag(bag: &PropertyBag) -> String {
                 && kind != "multipart"
                 && tag != "message/rfc822"
                 && tag != "message/global"
+                // It would be taken for what the message itself says.
+                && !tag.ends_with("ms-tnef")
                 && !is_pointer(&tag) =>
         {
             tag

@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn the_engine_stays_within_its_budget() {
         let held = |_| Sample { engine: Some(5000), ..level() };
-        let within = |budget| Terms { engine_budget: Some(budget), ..Terms::default() };
+        let within = |budget| Terms { engine_budget: Some(budget) };
         assert!(judge(&samples(100, 500, held), within(5000)).is_flat());
         assert!(!judge(&samples(100, 500, held), within(4999)).is_flat());
     }

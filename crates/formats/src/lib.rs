@@ -3,6 +3,7 @@
 //! INVARIANT: no I/O and no clock in this crate. Functions take bytes, or a reader where a file does not
 //! fit in memory; whatever the bytes are, they return.
 
+mod content_line;
 pub mod detect;
 pub mod flags;
 mod guard;
@@ -18,3 +19,4 @@ pub mod report;
 pub mod text;
 pub mod tnef;
 mod values;
+pub mod vcard;

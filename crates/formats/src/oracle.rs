@@ -5,7 +5,7 @@
 mod internet;
 mod outlook;
 
-use mapi::{FileTime, Reader, Wire};
+use mapi::{FileTime, Reader, Wire, tags};
 
 use crate::flags::MailFlags;
 use crate::ical::blob::object_id::GlobalObjectId;
@@ -13,7 +13,7 @@ use crate::ical::blob::recurrence::{AppointmentRecurrence, RecurrencePattern};
 use crate::ical::blob::zone::{TimeZoneDefinition, TimeZoneStruct};
 use crate::mbox::{self, MboxReader};
 use crate::text::{charsets, html, rtf};
-use crate::{detect, maildir, mime, msg};
+use crate::{detect, ical, maildir, mime, msg, vcard};
 
 /// A check of one format, by name.
 pub type Check = (&'static str, fn(&[u8]));
@@ -33,6 +33,8 @@ pub const CHECKS: &[Check] = &[
     ("rtf", rtf),
     ("html", html),
     ("recurrence", recurrence),
+    ("ical", calendar),
+    ("vcard", cards),
     ("text", text),
 ];
 
@@ -137,6 +139,33 @@ fn text(bytes: &[u8]) {
     }
     let label = String::from_utf8_lossy(&rest[..rest.len().min(20)]);
     let _ = charsets::decode_label(Some(&label), rest);
+}
+
+fn calendar(bytes: &[u8]) {
+    let Ok(calendar) = ical::read(bytes) else { return };
+    for (content, _) in calendar.items.iter().take(20) {
+        let class = content.properties.text(tags::MESSAGE_CLASS);
+        let written = ical::write(content).expect("a calendar of what was one");
+        assert_eq!(ical::write(content).as_ref(), Some(&written), "the same content, other bytes");
+        let again = ical::read(&written).expect("a calendar");
+        // What a rule says of an exception may fall on another date, and is on its own then.
+        let (first, _) = again.items.first().expect("an event");
+        assert_eq!(first.properties.text(tags::MESSAGE_CLASS), class);
+        assert!(again.refused.is_empty(), "{:?}", again.refused);
+    }
+}
+
+fn cards(bytes: &[u8]) {
+    let Ok(cards) = vcard::read(bytes) else { return };
+    for (content, _) in cards.items.iter().take(50) {
+        let written = vcard::write(content).expect("a card of what was one");
+        let again = vcard::read(&written).expect("a card");
+        let [(again, _)] = &again.items[..] else { panic!("one card became others") };
+        // The first way may clean what no line can hold; then it is as it stays.
+        let cleaned = vcard::write(again).expect("a card");
+        let third = vcard::read(&cleaned).expect("a card");
+        assert_eq!(vcard::write(&third.items[0].0), Some(cleaned), "a card changed on its way");
+    }
 }
 
 fn recurrence(bytes: &[u8]) {

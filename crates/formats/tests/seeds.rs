@@ -6,7 +6,7 @@ use std::path::Path;
 fn seeds_pass_the_check_of_their_target() {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds");
     let mut count = 0;
-    for target in ["html", "mbox", "mime", "msg", "rtf", "text", "tnef"] {
+    for target in ["html", "ical", "mbox", "mime", "msg", "rtf", "text", "tnef", "vcard"] {
         for seed in std::fs::read_dir(seeds.join(format!("formats_{target}"))).expect(target) {
             let path = seed.expect("a readable entry").path();
             let bytes = std::fs::read(&path).expect("a seed");

@@ -1,6 +1,7 @@
 //! `coffer import`: files into a mailbox, with a count of everything that was expected, carried and
 //! refused. What a run carried is known by a key in the mailbox, so that the next run skips it.
 
+mod cards;
 mod committer;
 pub mod count;
 pub mod item;
@@ -114,6 +115,8 @@ impl Import<'_> {
                 self.item_file(source, &name, |bytes| tnef::read(bytes).map_err(|e| e.to_string()))
             }
             SourceKind::Pst => self.pst(source, &name),
+            SourceKind::Calendar => self.calendar(source, &name),
+            SourceKind::Cards => self.cards(source, &name),
         }
     }
 

@@ -24,6 +24,10 @@ pub enum SourceKind {
     Msg,
     Tnef,
     Pst,
+    /// Events, each of which becomes an appointment.
+    Calendar,
+    /// Cards, each of which becomes a contact.
+    Cards,
     /// A message of a Maildir; the flags are in its name.
     MaildirMessage,
     /// Not to be imported, with the reason.
@@ -92,14 +96,10 @@ fn kind_of(head: &[u8]) -> SourceKind {
         Ok(Format::Msg) => SourceKind::Msg,
         Ok(Format::Pst) => SourceKind::Pst,
         Ok(Format::Tnef) => SourceKind::Tnef,
-        Ok(Format::ICalendar) => later("iCalendar"),
-        Ok(Format::VCard) => later("vCard"),
+        Ok(Format::ICalendar) => SourceKind::Calendar,
+        Ok(Format::VCard) => SourceKind::Cards,
         Err(why) => SourceKind::Refused(why.to_string()),
     }
-}
-
-fn later(format: &str) -> SourceKind {
-    SourceKind::Refused(format!("files of the format {format} come with a later version"))
 }
 
 /// `cur`, `new` and `tmp` make a Maildir.

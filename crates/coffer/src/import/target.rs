@@ -43,6 +43,20 @@ impl Targets {
         }
     }
 
+    /// Where items of a kind go that have no path, such as appointments: into the folder of theirs that every
+    /// mailbox has, if nobody named another.
+    pub fn of_kind(
+        &mut self,
+        path: &Path,
+        kind: SpecialFolder,
+        counts: &mut Counts,
+    ) -> Result<Option<FolderId>, StoreError> {
+        match self.base.is_empty() && path.is_empty() {
+            true => Ok(Some(kind.id())),
+            false => self.folder(path, kind.container_class(), counts),
+        }
+    }
+
     /// The folder of a path. None in a dry run where the folder is not there yet.
     pub fn folder(
         &mut self,

@@ -1,6 +1,7 @@
 //! The README's tour as a new user walks it: the program itself, on a data directory in a temporary place.
 
 mod backup;
+mod cards;
 mod check;
 mod corpus;
 mod differences;

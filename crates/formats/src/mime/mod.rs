@@ -4,16 +4,17 @@
 //! [`read`] keeps the received bytes beside the properties, so [`write()`] gives the very bytes back;
 //! a message that never was MIME is generated.
 
-mod address;
-mod attachments;
+pub(crate) mod address;
+pub(crate) mod attachments;
 mod bodies;
+mod calendar;
 mod class;
 mod compose;
-mod fields;
+pub(crate) mod fields;
 mod flowed;
 mod headers;
 mod locale;
-mod parts;
+pub(crate) mod parts;
 mod properties;
 mod read;
 mod report;
@@ -27,3 +28,6 @@ pub use headers::split_subject;
 pub use parts::{Part, parse};
 pub use read::{MimeError, read};
 pub use write::write;
+
+pub(crate) use compose::{recipient_of, sender_of};
+pub(crate) use write::{base64_line, bodies};

@@ -7,7 +7,7 @@ use super::bodies::{Found, find_bodies, set_bodies};
 use super::parts::parse;
 use super::report::Report;
 use super::smime::{self, Protection};
-use super::{attachments, class, headers, tnef};
+use super::{attachments, calendar, class, headers, tnef};
 use crate::text::html;
 
 /// Messages in messages; what is nested deeper is kept as a file.
@@ -70,12 +70,16 @@ pub(super) fn read_message(bytes: &[u8], embedded: usize, levels: usize) -> Mess
                 found.attached.retain(|part| !report.is_status(part));
                 report.set(&mut content);
             }
+            let meeting = report.is_none().then(|| calendar::take(&mut found)).flatten();
             set_bodies(&mut content.properties, &found);
             // Its own TNEF, of which there is one at most, is no attachment.
             if let Some(at) = found.attached.iter().position(|part| tnef::is_tnef(part))
                 && tnef::merge(&mut content, found.attached[at], &part.header)
             {
                 found.attached.remove(at);
+            }
+            if let Some(meeting) = meeting {
+                calendar::apply(&mut content, meeting, &found);
             }
             add_attachments(&mut content, &found, embedded, levels);
         }

@@ -15,7 +15,7 @@ use mapi::{
 
 use super::attachments::is_pointer;
 use super::fields::split_header;
-use super::{compose, report, smime};
+use super::{calendar, compose, report, smime};
 use crate::text::{html, rtf};
 
 /// Messages in messages; deeper ones are left out with a note in their place.
@@ -53,12 +53,15 @@ fn write_at(content: &MessageContent, depth: usize) -> Vec<u8> {
 /// The parts of a message, multiparts with a place for their boundary.
 fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
     let bodies = bodies(&content.properties);
+    let meeting = calendar::part(content);
     let references = bodies.html.as_ref().map(|html| html::references(html.as_bytes()));
-    let (related, attached): (Vec<_>, Vec<_>) =
-        content.attachments.iter().partition(|attachment| match &references {
-            Some(references) => is_related(&attachment.properties, references),
-            None => false,
-        });
+    // The exceptions of a series stand in its calendar.
+    let kept = content.attachments.iter();
+    let kept = kept.filter(|a| meeting.is_none() || !calendar::is_exception(a));
+    let (related, attached): (Vec<_>, Vec<_>) = kept.partition(|attachment| match &references {
+        Some(references) => is_related(&attachment.properties, references),
+        None => false,
+    });
     // A null has no place in a message ([RFC 5322] 2.2).
     let without_null = |text: String| text.replace('\0', "");
     let plain = bodies
@@ -76,9 +79,10 @@ fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
             }
         }
     });
-    let body = match (plain, html) {
-        (Some(plain), Some(html)) => Some(multipart("multipart/alternative", vec![plain, html])),
-        (plain, html) => plain.or(html),
+    let mut alternatives: Vec<_> = [plain, html, meeting].into_iter().flatten().collect();
+    let body = match alternatives.len() {
+        0 | 1 => alternatives.pop(),
+        _ => Some(multipart("multipart/alternative", alternatives)),
     };
     let empty = || MimePart::new("text/plain", BodyPart::Text(String::new().into()));
     let parts = attached.iter().map(|attachment| part_of(attachment, depth, "attachment"));
@@ -92,13 +96,13 @@ fn body_tree(content: &MessageContent, depth: usize) -> MimePart<'static> {
     multipart("multipart/mixed", parts)
 }
 
-struct Bodies {
-    plain: Option<String>,
-    html: Option<String>,
+pub(crate) struct Bodies {
+    pub plain: Option<String>,
+    pub html: Option<String>,
 }
 
 /// The bodies as text ([MS-OXCMAIL] 2.1.3.3): HTML as it is, or out of rich text.
-fn bodies(bag: &PropertyBag) -> Bodies {
+pub(crate) fn bodies(bag: &PropertyBag) -> Bodies {
     let plain = bag.text(tags::BODY).filter(|text| !text.is_empty());
     if let Some(html) = html_of(bag) {
         return Bodies { plain: plain.or_else(|| Some(html::to_text(&html))), html: Some(html) };
@@ -233,7 +237,14 @@ fn pointer_part(bag: &PropertyBag, data: &[u8]) -> Option<MimePart<'static>> {
     })
 }
 
-fn base64(data: &[u8]) -> Vec<u8> {
+/// In one line, as content lines have it.
+pub(crate) fn base64_line(data: &[u8]) -> String {
+    let mut encoded = Vec::with_capacity(data.len() / 3 * 4 + 8);
+    Base64Encoder::new().encode_into(data, &mut encoded);
+    String::from_utf8(encoded).unwrap_or_default()
+}
+
+pub(super) fn base64(data: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::with_capacity(data.len() / 3 * 4 + data.len() / 50 + 8);
     Base64Encoder::new().wrap_lines().encode_into(data, &mut encoded);
     encoded

@@ -13,7 +13,7 @@ pub const VERSION: u16 = 0x3004;
 pub const READER_VERSION_2: u32 = 0x3006;
 /// WriterVersion2 from which extended exceptions begin with a ChangeHighlight ([MS-OXOCAL] 2.2.1.44.4).
 pub const WRITER_VERSION_2: u32 = 0x3009;
-/// EndDate of what never ends: 4500-08-31 23:59 ([MS-OXOCAL] 2.2.1.44.1).
+/// EndDate of what never ends: 4500-12-31 23:59 ([MS-OXOCAL] 2.2.1.44.1).
 pub const NO_END: u32 = 0x5ae9_80df;
 
 wire_enum! {

@@ -7,7 +7,7 @@ use mapi::{WString, wire_struct};
 wire_struct! {
     /// A SYSTEMTIME as the rule of a transition: with year 0 the `day`th (5: the last) `day_of_week` of the
     /// month, otherwise a date. Month 0 means that there is no transition.
-    #[derive(Copy, Default, Eq)]
+    #[derive(Copy, Default)]
     pub struct Transition {
         pub year: u16,
         pub month: u16,

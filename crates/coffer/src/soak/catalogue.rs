@@ -1,5 +1,5 @@
 //! The catalogue of resource bugs: which row is watched by which scenario, and what the others wait for.
-//! docs/soak.md holds the same table with results; a test holds the two together.
+//! docs/soak.md holds the same table; a test holds the two together.
 
 use super::scenario::SCENARIOS;
 

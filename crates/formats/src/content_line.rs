@@ -3,6 +3,7 @@
 //!
 //! Bounded for hostile input: the length of a line, its parameters, the lines of a file, nesting.
 
+use crate::hex;
 use crate::text::charsets;
 
 /// A longer line is cut: a photo fits.
@@ -230,7 +231,7 @@ fn parse(line: &[u8]) -> Option<ContentLine> {
     }
     let value = &line[colon + 1..];
     found.value = match found.parameter_is("ENCODING", "QUOTED-PRINTABLE") {
-        true => unquote(value),
+        true => hex::unmarked(value, b'='),
         false => value.to_vec(),
     };
     Some(found)
@@ -268,25 +269,6 @@ fn parameter(text: &str) -> (String, Vec<String>) {
         }
     }
     (name.trim().to_ascii_uppercase(), found)
-}
-
-fn unquote(value: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let [first, tail @ ..] = rest {
-        let digits = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) if *first == b'=' => {
-                out.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                out.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    out
 }
 
 /// Text without its escapes (RFC 5545 3.3.11). A backslash before anything else stands for itself.

@@ -7,6 +7,7 @@ mod content_line;
 pub mod detect;
 pub mod flags;
 mod guard;
+mod hex;
 pub mod ical;
 pub mod maildir;
 pub mod mbox;

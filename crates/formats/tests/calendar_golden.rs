@@ -3,36 +3,20 @@
 
 mod common;
 mod dump;
+mod golden;
 mod support;
-
-use std::path::{Path, PathBuf};
 
 use formats::ical::blob::recurrence::AppointmentRecurrence;
 use formats::{ical, mime, oracle};
+use golden::is_golden;
 use mapi::names::lid;
 use mapi::{Wire, tags};
 use support::{Random, harm};
 
 const SAMPLES: [&str; 6] = ["request", "series", "reply", "counter", "cancel", "kept"];
 
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calendar").join(name)
-}
-
 fn sample(name: &str) -> Vec<u8> {
-    std::fs::read(data(&format!("{name}.ics"))).expect(name)
-}
-
-/// Whether a file holds this; where it does not, what came out is kept.
-fn is_golden(name: &str, found: &str) -> bool {
-    let found = found.replace("\r\n", "\n");
-    let is = std::fs::read_to_string(data(name)).unwrap_or_default() == found;
-    if !is {
-        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        std::fs::write(&place, &found).unwrap();
-        println!("tests/calendar/{name} is not what comes out: see {}", place.display());
-    }
-    is
+    golden::sample("calendar", &format!("{name}.ics"))
 }
 
 fn dump_all(calendar: &ical::Calendar) -> String {
@@ -62,7 +46,7 @@ fn calendars_become_messages_and_come_back() {
     let mut golden = true;
     for name in SAMPLES {
         let calendar = ical::read(&sample(name)).expect(name);
-        golden &= is_golden(&format!("{name}.txt"), &dump_all(&calendar));
+        golden &= is_golden("calendar", &format!("{name}.txt"), &dump_all(&calendar));
         let mut written = String::new();
         for (content, _) in &calendar.items {
             let bytes = ical::write(content).expect(name);
@@ -74,7 +58,7 @@ fn calendars_become_messages_and_come_back() {
             let twice = ical::write(&again.items[0].0).expect(name);
             assert_eq!(String::from_utf8(twice).unwrap(), String::from_utf8(bytes).unwrap());
         }
-        golden &= is_golden(&format!("{name}.out.ics"), &written);
+        golden &= is_golden("calendar", &format!("{name}.out.ics"), &written);
     }
     assert!(golden, "see above");
 }

@@ -2,32 +2,17 @@
 //! file is not what comes out, what came out lies in target/, to be looked at and taken over.
 
 mod dump;
+mod golden;
 mod support;
 
-use std::path::{Path, PathBuf};
-
 use formats::{oracle, vcard};
+use golden::is_golden;
 use support::{Random, harm};
 
 const SAMPLES: [&str; 3] = ["outlook-2.1", "apple-3.0", "rfc-4.0"];
 
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cards").join(name)
-}
-
 fn sample(name: &str) -> Vec<u8> {
-    std::fs::read(data(&format!("{name}.vcf"))).expect(name)
-}
-
-fn is_golden(name: &str, found: &str) -> bool {
-    let found = found.replace("\r\n", "\n");
-    let is = std::fs::read_to_string(data(name)).unwrap_or_default() == found;
-    if !is {
-        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        std::fs::write(&place, &found).unwrap();
-        println!("tests/cards/{name} is not what comes out: see {}", place.display());
-    }
-    is
+    golden::sample("cards", &format!("{name}.vcf"))
 }
 
 #[test]
@@ -51,8 +36,8 @@ fn cards_become_contacts_and_come_back() {
             // A contact comes back as it was.
             assert_eq!(dump::dump(again), dump::dump(content), "{name}");
         }
-        golden &= is_golden(&format!("{name}.txt"), &dumped);
-        golden &= is_golden(&format!("{name}.out.vcf"), &written);
+        golden &= is_golden("cards", &format!("{name}.txt"), &dumped);
+        golden &= is_golden("cards", &format!("{name}.out.vcf"), &written);
     }
     assert!(golden, "see above");
 }

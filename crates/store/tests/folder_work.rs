@@ -20,9 +20,25 @@ fn mailbox() -> (Store, Arc<Mailbox>) {
     (store, mailbox)
 }
 
-fn other(store: &Store) -> Arc<Mailbox> {
+/// Ten messages in a folder and three in one below it, and the work that moves them into another mailbox.
+struct Across {
+    mailbox: Arc<Mailbox>,
+    other: Arc<Mailbox>,
+    top: FolderId,
+    below: FolderId,
+    work: Work,
+}
+
+fn across() -> Across {
+    let (store, mailbox) = mailbox();
     let new = NewAccount { address: "other@example.test".into(), ..NewAccount::default() };
-    store.mailbox(store.create_account(&new).unwrap().mailbox).unwrap()
+    let other = store.mailbox(store.create_account(&new).unwrap().mailbox).unwrap();
+    let top = create(&mailbox, INBOX, "top");
+    fill(&mailbox, top, 10);
+    let below = create(&mailbox, top, "below");
+    fill(&mailbox, below, 3);
+    let work = Work::moving_across(&mailbox, top, INBOX, None).unwrap();
+    Across { mailbox, other, top, below, work }
 }
 
 fn create(mailbox: &Mailbox, parent: FolderId, name: &str) -> FolderId {
@@ -123,13 +139,7 @@ fn a_removal_that_was_given_up_is_finished_by_retention() {
 
 #[test]
 fn a_folder_goes_into_another_mailbox_message_by_message_and_then_itself() {
-    let (store, mailbox) = mailbox();
-    let other = other(&store);
-    let top = create(&mailbox, INBOX, "top");
-    fill(&mailbox, top, 10);
-    let below = create(&mailbox, top, "below");
-    fill(&mailbox, below, 3);
-    let mut work = Work::moving_across(&mailbox, top, INBOX, None).unwrap();
+    let Across { mailbox, other, top, below, mut work } = across();
     assert_eq!(work.total(), 17);
     assert!(!work.run(&mailbox, &other, 8).unwrap());
     assert_eq!((contents(&mailbox, top), contents(&other, work.copied().unwrap())), (3, 7));
@@ -144,13 +154,7 @@ fn a_folder_goes_into_another_mailbox_message_by_message_and_then_itself() {
 
 #[test]
 fn mail_that_comes_into_a_folder_while_it_moves_into_another_mailbox_is_not_lost() {
-    let (store, mailbox) = mailbox();
-    let other = other(&store);
-    let top = create(&mailbox, INBOX, "top");
-    fill(&mailbox, top, 10);
-    let below = create(&mailbox, top, "below");
-    fill(&mailbox, below, 3);
-    let mut work = Work::moving_across(&mailbox, top, INBOX, None).unwrap();
+    let Across { mailbox, other, top, below, mut work } = across();
     assert!(!work.run(&mailbox, &other, 8).unwrap());
     let late = fill(&mailbox, top, 1)[0];
     run(&mut work, &mailbox, &other, 8);

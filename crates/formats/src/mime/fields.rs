@@ -8,6 +8,7 @@ use mapi::FileTime;
 
 use super::words;
 use crate::detect::is_mail_field;
+use crate::hex;
 use crate::text::charsets;
 
 /// Fields beyond this many are not looked at; they stay in the transport headers.
@@ -247,7 +248,11 @@ fn continued(source: &[u8], name: &str) -> Option<String> {
         }
         let Ok(number) = section.trim_end_matches('*').parse() else { continue };
         let value = value.trim().trim_matches('"');
-        sections.push((number, percent_decoded(value, section.ends_with('*'))));
+        let bytes = match section.ends_with('*') {
+            true => hex::unmarked(value.as_bytes(), b'%'),
+            false => value.as_bytes().to_vec(),
+        };
+        sections.push((number, bytes));
     }
     sections.sort();
     let joined: Vec<u8> = sections.into_iter().flat_map(|(_, bytes)| bytes).collect();
@@ -256,25 +261,6 @@ fn continued(source: &[u8], name: &str) -> Option<String> {
     let (charset, _, value) = (parts.next()?, parts.next()?, parts.next()?);
     let charset = std::str::from_utf8(charset).ok()?;
     Some(charsets::decode_label(Some(charset), value).text)
-}
-
-fn percent_decoded(text: &str, encoded: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) if encoded && *first == b'%' => {
-                out.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                out.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    out
 }
 
 /// 8-bit bytes as UTF-8, except those in encoded words, which name their character set and wrongly hold such

@@ -92,11 +92,11 @@ impl GlobalObjectId {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() > 2 * MAX_UID || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if text.len() > 2 * MAX_UID {
         return None;
     }
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    pairs.iter().map(|pair| crate::hex::byte(pair)).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use mapi::{
     PropertyValue, Wire,
 };
 
+use super::super::MEETING_TEXTS;
 use super::super::blob::object_id::GlobalObjectId;
 use super::super::civil::{Local, duration};
 use super::clocks::{Clocks, Span};
@@ -306,14 +307,7 @@ fn set_marks(bag: &mut PropertyBag, event: &Component) {
     if let Some(value) = is_true("X-MS-OLK-AUTOFILLLOCATION") {
         bag.set_named(lid::AUTO_FILL_LOCATION.name(), value);
     }
-    for (name, property) in [
-        ("X-MS-OLK-MWSURL", lid::MEETING_WORKSPACE_URL),
-        ("X-MS-OLK-NETSHOWURL", lid::NET_SHOW_URL),
-        ("X-MS-OLK-ONLINEPASSWORD", lid::ONLINE_PASSWORD),
-        ("X-MS-OLK-ORGALIAS", lid::ORGANIZER_ALIAS),
-        ("X-MS-OLK-COLLABORATEDOC", lid::COLLABORATE_DOC),
-        ("X-MS-OLK-DIRECTORY", lid::DIRECTORY),
-    ] {
+    for (name, property) in MEETING_TEXTS {
         if let Some(text) = event.text(name) {
             bag.set_named(property.name(), one_line(&text));
         }

@@ -8,6 +8,7 @@ use mapi::{
     AttachedContent, FileTime, MessageContent, PropertyBag, PropertyName, PropertyValue, Wire,
 };
 
+use super::super::MEETING_TEXTS;
 use super::super::blob::object_id::GlobalObjectId;
 use super::super::civil::Local;
 use super::{Place, Purpose, Times, people, write_utc};
@@ -138,14 +139,7 @@ fn write_marks(w: &mut Writer, bag: &PropertyBag) {
     if let Some(value) = boolean(bag, lid::AUTO_FILL_LOCATION) {
         w.raw("X-MS-OLK-AUTOFILLLOCATION", if value { "TRUE" } else { "FALSE" });
     }
-    for (name, property) in [
-        ("X-MS-OLK-MWSURL", lid::MEETING_WORKSPACE_URL),
-        ("X-MS-OLK-NETSHOWURL", lid::NET_SHOW_URL),
-        ("X-MS-OLK-ONLINEPASSWORD", lid::ONLINE_PASSWORD),
-        ("X-MS-OLK-ORGALIAS", lid::ORGANIZER_ALIAS),
-        ("X-MS-OLK-COLLABORATEDOC", lid::COLLABORATE_DOC),
-        ("X-MS-OLK-DIRECTORY", lid::DIRECTORY),
-    ] {
+    for (name, property) in MEETING_TEXTS {
         if let Some(value) = text(bag, property) {
             w.text(name, &value);
         }

@@ -1,5 +1,6 @@
 //! The bytes of a command, in one of the ways that the grammar allows. Literals are non-synchronising.
 
+use super::super::response::quoted;
 use super::lexer::MONTHS;
 use super::parser::is_astring;
 use super::search::{Key, Program, Return, SortBy, ThreadBy};
@@ -200,14 +201,7 @@ fn string(w: &mut Vec<u8>, bytes: &[u8]) {
         w.extend_from_slice(bytes);
         return;
     }
-    w.push(b'"');
-    for byte in bytes {
-        if matches!(byte, b'"' | b'\\') {
-            w.push(b'\\');
-        }
-        w.push(*byte);
-    }
-    w.push(b'"');
+    quoted(w, bytes);
 }
 
 fn list<T>(w: &mut Vec<u8>, all: &[T], mut one: impl FnMut(&mut Vec<u8>, &T)) {

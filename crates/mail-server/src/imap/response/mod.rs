@@ -29,7 +29,7 @@ pub(crate) fn string(w: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-fn quoted(w: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn quoted(w: &mut Vec<u8>, bytes: &[u8]) {
     w.push(b'"');
     for byte in bytes {
         if matches!(byte, b'"' | b'\\') {

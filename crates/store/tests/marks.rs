@@ -43,6 +43,21 @@ fn a_folder_is_listed_by_uid() {
     ));
 }
 
+/// More than a small value holds: none is lost when one is added.
+#[test]
+fn a_long_list_of_categories_stays_when_one_is_added() {
+    let (_store, mailbox) = mailbox();
+    let id = import(&mailbox, "many");
+    let mut names: Vec<String> = (0..40).map(|n| format!("{n:0250}")).collect();
+    let add =
+        |names: &[String]| MarkEdit::Add(Marks { categories: names.to_vec(), ..Marks::default() });
+    assert_eq!(edit(&mailbox, id, add(&names)), Marked::Changed);
+    assert_eq!(marks_of(&mailbox, id).categories, names);
+    names.push("one more".into());
+    assert_eq!(edit(&mailbox, id, add(&names[40..])), Marked::Changed);
+    assert_eq!(marks_of(&mailbox, id).categories, names);
+}
+
 #[test]
 fn marks_are_the_facts_of_mapi() {
     let (_store, mailbox) = mailbox();

@@ -148,8 +148,10 @@ impl Talk {
         let logged_in = self.is_logged_in();
         let within = if logged_in { COMMAND_WITHIN } else { LOGIN_WITHIN };
         let mut bytes = self.lines.line(MAX_COMMAND_LINE, within).await?.text;
+        // Where the last line begins: what a literal holds announces none, whoever wrote it.
+        let mut line = 0;
         loop {
-            let Some(literal) = literal_at_end(&bytes) else {
+            let Some(literal) = literal_at_end(&bytes[line..]) else {
                 return Ok(Came::Command(bytes));
             };
             let limit = match (logged_in, is_append(&bytes)) {
@@ -175,6 +177,7 @@ impl Talk {
             let literal = self.lines.octets(literal.length, BYTES_WITHIN).await?;
             bytes.extend_from_slice(&literal);
             let rest = self.lines.line(MAX_COMMAND_LINE, BYTES_WITHIN).await?.text;
+            line = bytes.len();
             bytes.extend_from_slice(&rest);
         }
     }

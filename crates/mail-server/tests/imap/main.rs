@@ -122,6 +122,11 @@ fn literals_wait_or_do_not_and_are_bounded() {
     assert!(client.until("e").ends_with(
         "d OK Nothing done\r\ne BAD there is no such command, or it lacks arguments\r\n"
     ));
+    // What a message ends with announces no literal.
+    let mail = format!("{MAIL}{{1000+}}");
+    client.send(&format!("g APPEND INBOX {{{}+}}\r\n{mail}\r\nh NOOP\r\n", mail.len()));
+    assert!(client.until("g").contains("g OK "));
+    assert!(client.until("h").ends_with("h OK Nothing done\r\n"));
     // Nobody can tell what is on its way from commands.
     client.send("f SELECT {999999999+}\r\n");
     assert_eq!(client.line(), "f NO [TOOBIG] The literal is too long\r\n");

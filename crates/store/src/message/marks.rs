@@ -13,10 +13,12 @@ use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::writer::{self, Tx};
 use crate::mailbox::{names, read_state};
 use crate::value::Properties;
-use crate::{Mailbox, Result, StoreError, large};
+use crate::{Mailbox, Result, Store, StoreError, large};
 
 /// Messages that change in one batch.
 const BATCH: usize = 64;
+/// Bytes of categories that are read, which other programs may have set.
+const MAX_READ: u64 = 1 << 20;
 /// Categories of one message at most, and the bytes of one.
 pub const MAX_CATEGORIES: usize = 64;
 pub const MAX_CATEGORY: usize = 255;
@@ -119,7 +121,7 @@ pub fn categories(mailbox: &Mailbox, id: MessageId) -> Result<Vec<String>> {
     let nodes = Nodes::read(mailbox, mailbox.reader(), id)?;
     match nodes.records.is_empty() {
         true => Ok(Vec::new()),
-        false => Ok(read_categories(&nodes.body()?.properties, Some(tag))),
+        false => read_categories(mailbox.store(), &nodes.body()?.properties, Some(tag)),
     }
 }
 
@@ -212,7 +214,7 @@ fn edit_one(
     let read = read_state::is_read(&hot);
     let all = hot.flags & !flags::READ | if read { flags::READ } else { 0 };
     let mut marks = Marks::of(all, hot.status, int(tags::ICON_INDEX), int(tags::FLAG_STATUS));
-    marks.categories = read_categories(&body.properties, categories);
+    marks.categories = read_categories(tx.mailbox.store(), &body.properties, categories)?;
     let wanted = marks.edited(edit);
     if wanted == marks {
         return Ok(Marked::Same);
@@ -366,12 +368,17 @@ fn categories_id(mailbox: &Mailbox, create: bool) -> Result<Option<PropertyTag>>
     Ok(id.map(|id| PropertyTag::from_parts(id, PropertyType::MULTIPLE_STRING)))
 }
 
-fn read_categories(properties: &Properties, tag: Option<PropertyTag>) -> Vec<String> {
-    let value = tag.and_then(|tag| properties.inline(tag));
-    match value {
-        Some(PropertyValue::MultipleString(names)) => {
+fn read_categories(
+    store: &Store,
+    properties: &Properties,
+    tag: Option<PropertyTag>,
+) -> Result<Vec<String>> {
+    let Some(value) = tag.and_then(|tag| properties.get(tag)) else { return Ok(Vec::new()) };
+    // Long lists are large values.
+    Ok(match large::load(store, value, MAX_READ)? {
+        PropertyValue::MultipleString(names) => {
             names.iter().map(|name| name.to_string_lossy().into_owned()).collect()
         }
         _ => Vec::new(),
-    }
+    })
 }

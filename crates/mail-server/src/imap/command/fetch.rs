@@ -1,7 +1,7 @@
 //! What FETCH asks for (RFC 9051 6.4.5).
 
 use super::lexer::{Lexer, Parsed};
-use super::parser::BadCommand;
+use super::parser::{BadCommand, distinct};
 use super::{By, Command};
 
 /// An item. Macros are taken apart, and the items of RFC 3501 that are sections of the body stand as those with
@@ -106,6 +106,9 @@ impl Section {
     }
 }
 
+/// Different items of one FETCH: each may be a whole message.
+const MAX_ITEMS: usize = 32;
+
 pub(super) fn parse_fetch(l: &mut Lexer<'_>, by: By) -> Parsed<Command> {
     let set = l.set()?;
     l.space()?;
@@ -113,8 +116,11 @@ pub(super) fn parse_fetch(l: &mut Lexer<'_>, by: By) -> Parsed<Command> {
         Some(b'(') => l.list(parse_item)?,
         _ => parse_macro_or_item(l)?,
     };
-    if items.is_empty() {
-        return Err(BadCommand("FETCH needs an item"));
+    let items = distinct(items);
+    match items.len() {
+        0 => return Err(BadCommand("FETCH needs an item")),
+        len if len > MAX_ITEMS => return Err(BadCommand("FETCH takes 32 items at most")),
+        _ => {}
     }
     let (mut changed_since, mut vanished) = (None, false);
     if l.take(b' ') {

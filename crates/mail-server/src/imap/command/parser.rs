@@ -128,7 +128,7 @@ fn with_arguments(l: &mut Lexer<'_>, name: &str) -> Parsed<Command> {
         "STATUS" => {
             let name = l.name()?;
             l.space()?;
-            Command::Status { name, items: l.list(status_item)? }
+            Command::Status { name, items: distinct(l.list(status_item)?) }
         }
         "APPEND" => append(l)?,
         "GETQUOTA" => Command::GetQuota(l.text()?),
@@ -277,7 +277,7 @@ fn list(l: &mut Lexer<'_>) -> Parsed<List> {
                 "SPECIAL-USE" => returned.special_use = true,
                 "STATUS" => {
                     l.space()?;
-                    returned.status = Some(l.list(status_item)?);
+                    returned.status = Some(distinct(l.list(status_item)?));
                 }
                 _ => return Err(BadCommand("there is no such return option of LIST")),
             }
@@ -286,6 +286,17 @@ fn list(l: &mut Lexer<'_>) -> Parsed<List> {
         list.returned = returned;
     }
     Ok(list)
+}
+
+/// Without what was asked for before.
+pub(super) fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut all = Vec::new();
+    for item in items {
+        if !all.contains(&item) {
+            all.push(item);
+        }
+    }
+    all
 }
 
 fn status_item(l: &mut Lexer<'_>) -> Parsed<StatusItem> {

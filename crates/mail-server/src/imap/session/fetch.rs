@@ -5,7 +5,7 @@ use mapi::{FolderId, MessageId};
 use store::message::{self, Listed, MarkEdit, Marks};
 use store::{Mailbox, StoreError};
 
-use super::{Done, Fail, Outcome, Session, doing, messages_of, put_flags};
+use super::{Done, Fail, Outcome, Session, doing, messages_of, no, put_flags};
 use crate::imap::command::{By, Fetched, SequenceSet};
 use crate::imap::mailbox::{Known, Selected};
 use crate::imap::response::{body_structure, date_time, envelope, literal, nstring, put};
@@ -13,6 +13,8 @@ use crate::imap::structure::{self, Node, with_crlf};
 
 /// Bytes of an answer after which it is sent.
 const PIECE: usize = 64 << 10;
+/// How often what one FETCH asks for may hold a message.
+const MAX_REPEATED: usize = 4;
 /// Messages whose summaries are read, or that are marked as read, at a time.
 const BATCH: usize = 256;
 /// The same, where each message is opened anyway.
@@ -188,7 +190,11 @@ fn next_batch(
             if !fetching.items.contains(&Fetched::Flags) {
                 fetching.items.push(Fetched::Flags);
             }
-            listed = message::list_some(mailbox, folder, &ids)?;
+            let again = message::list_some(mailbox, folder, &ids)?;
+            // What was filtered out stays out.
+            for (slot, again) in listed.iter_mut().zip(again).filter(|(slot, _)| slot.is_some()) {
+                *slot = again;
+            }
         }
     }
     let both = known.into_iter().zip(listed);
@@ -216,10 +222,20 @@ fn one(
         true => Some(structure::parse(&bytes)),
         false => None,
     };
+    let begin = w.len();
     put(w, &format!("* {} FETCH (", known.number));
     for (index, item) in fetching.items.iter().enumerate() {
         put(w, if index == 0 { "" } else { " " });
-        put_item(w, item, known, listed, mailbox, &bytes, root.as_ref())?;
+        let put = put_item(w, item, known, listed, mailbox, &bytes, root.as_ref());
+        if put.is_err() || w.len() - begin > MAX_REPEATED * bytes.len() + PIECE {
+            // Nothing of it is sent.
+            w.truncate(begin);
+            put?;
+            return Err(no(
+                "LIMIT",
+                "this asks for a message many times over: ask for less at once",
+            ));
+        }
     }
     // RFC 7162 3.2: with flags, once the client knows of it.
     let flags = fetching.items.contains(&Fetched::Flags);

@@ -414,18 +414,44 @@ fn searches_find() {
     talk.expect("SEARCH SEEN", &["* ESEARCH (TAG \"a\") ALL 1", "a OK Searched"]);
 }
 
+fn modseq(selected: &str) -> u64 {
+    let at = selected.find("HIGHESTMODSEQ ").expect("told") + 14;
+    selected[at..].split(']').next().and_then(|n| n.parse().ok()).expect("a number")
+}
+
+#[test]
+fn bodies_of_what_did_not_change_are_not_told() {
+    let mut talk = Talk::new();
+    for _ in 0..3 {
+        talk.append("");
+    }
+    let before = modseq(&talk.say("SELECT INBOX (CONDSTORE)"));
+    talk.say("STORE 2 +FLAGS (\\Flagged)");
+    let answer = talk.say(&format!("FETCH 1:* (BODY[]) (CHANGEDSINCE {before})"));
+    assert!(answer.contains("* 2 FETCH (BODY[] "), "{answer}");
+    assert!(!answer.contains("* 1 FETCH") && !answer.contains("* 3 FETCH"), "{answer}");
+}
+
+#[test]
+fn a_message_is_not_told_many_times_over() {
+    let mut talk = Talk::new();
+    talk.append("");
+    talk.say("SELECT INBOX");
+    let answer = talk.say(&format!("FETCH 1 ({})", ["BODY.PEEK[]"; 100].join(" ")));
+    assert_eq!(answer.matches("BODY[] ").count(), 1, "{answer}");
+    let parts: Vec<String> = (0..33).map(|n| format!("BODY.PEEK[]<{n}.5>")).collect();
+    let fetch = |parts: &[String]| format!("a FETCH 1 ({})\r\n", parts.join(" "));
+    assert!(parse(fetch(&parts[1..]).as_bytes()).is_ok());
+    assert!(parse(fetch(&parts).as_bytes()).is_err());
+}
+
 #[test]
 fn a_client_that_comes_back_learns_what_changed() {
     let mut talk = Talk::new();
     for _ in 0..4 {
         talk.append("");
     }
-    let selected = talk.say("SELECT INBOX (CONDSTORE)");
-    let modseq = |text: &str| -> u64 {
-        let at = text.find("HIGHESTMODSEQ ").expect("told") + 14;
-        text[at..].split(']').next().and_then(|n| n.parse().ok()).expect("a number")
-    };
-    let before = modseq(&selected);
+    let before = modseq(&talk.say("SELECT INBOX (CONDSTORE)"));
     let answer = talk.say("STORE 1 +FLAGS (\\Seen)");
     let now = before + 1;
     assert_eq!(

@@ -11,6 +11,8 @@ const MAX_LINE: usize = 32 << 20;
 /// Lines of a file that are kept.
 pub(crate) const MAX_LINES: usize = 1_000_000;
 const MAX_PARAMETERS: usize = 64;
+/// Parameters of all lines of a file: each takes a hundred times the byte that it may be written in.
+const MAX_ALL_PARAMETERS: usize = 1_000_000;
 /// Components in components; what is deeper is not looked at.
 const MAX_DEPTH: usize = 6;
 /// Octets of a line that is written, without its end (RFC 5545 3.1).
@@ -42,8 +44,10 @@ pub(crate) fn components(bytes: &[u8]) -> (Vec<Component>, bool) {
     // Components below MAX_DEPTH that are open.
     let mut hidden = 0usize;
     let mut left_out = false;
+    let mut parameters = 0usize;
     for (index, line) in Lines::new(bytes).enumerate() {
-        if index >= MAX_LINES {
+        parameters += line.parameters.len();
+        if index >= MAX_LINES || parameters > MAX_ALL_PARAMETERS {
             left_out = true;
             break;
         }
@@ -227,6 +231,9 @@ fn parse(line: &[u8]) -> Option<ContentLine> {
     let mut found = ContentLine { name, ..ContentLine::default() };
     for (index, start) in marks.iter().take(MAX_PARAMETERS).enumerate() {
         let end = marks.get(index + 1).copied().unwrap_or(head.len());
+        if head[start + 1..end].trim_ascii().is_empty() {
+            continue;
+        }
         found.parameters.push(parameter(&charsets::decode_label(None, &head[start + 1..end]).text));
     }
     let value = &line[colon + 1..];

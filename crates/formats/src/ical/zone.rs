@@ -34,7 +34,8 @@ struct Observance {
 impl Zone {
     /// None if the component names no zone or says nothing of it.
     pub(crate) fn read(component: &Component) -> Option<Zone> {
-        let name = component.text("TZID")?;
+        // Lines name it with or without the slash of a name that is one everywhere (RFC 5545 3.2.19).
+        let name = component.text("TZID")?.trim_start_matches('/').to_owned();
         let mut all: Vec<Observance> =
             component.children.iter().take(MAX_RULES).filter_map(observance).collect();
         all.sort_by_key(|observance| observance.first_year);

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use mapi::MessageContent;
 
 use crate::content_line::{Component, components};
-use crate::report::Report;
+use crate::report::{Kind, Report};
 use clocks::Clocks;
 
 /// A larger file is refused: all of it is in memory, a few times.
@@ -85,13 +85,17 @@ pub(crate) fn read_meeting(bytes: &[u8]) -> Option<MessageContent> {
     let [root] = &roots[..] else { return None };
     let method = method_of(root).filter(|method| *method != Method::Publish)?;
     let answer_known = root.below("VEVENT").all(|event| event::answers(method, event));
-    if root.name != "VCALENDAR" || !answer_known {
+    if root.name != "VCALENDAR" || !answer_known || groups(root).len() != 1 {
         return None;
     }
     let mut calendar = Calendar::default();
     read_events(root, method, &mut calendar);
     match (calendar.items.pop(), calendar.items.is_empty()) {
-        (Some((content, _)), true) => Some(content),
+        // What recurs otherwise than MAPI can say is better read from the file than accepted in part.
+        (Some((content, report)), true) => {
+            let in_part = report.refused.iter().any(|refusal| refusal.kind == Kind::Property);
+            (!in_part && calendar.refused.is_empty()).then_some(content)
+        }
         _ => None,
     }
 }

@@ -59,6 +59,9 @@ impl Session {
                 fetch::tell_flags(mailbox, folder, &told, condstore, w)?;
             }
         }
+        if told.is_empty() && marked.contains(&Marked::Gone) && newer.is_empty() && !busy {
+            return Err(no("EXPUNGEISSUED", "the messages are not there any more"));
+        }
         if busy {
             return Err(no("INUSE", "some messages wait to be sent and stay as they are"));
         }
@@ -68,11 +71,13 @@ impl Session {
         }
     }
 
-    pub(super) fn expunge(&mut self, set: Option<&SequenceSet>, _w: &mut Vec<u8>) -> Outcome {
+    pub(super) fn expunge(&mut self, set: Option<&SequenceSet>) -> Outcome {
         let (selected, user) = self.writable()?;
         let among = set.map(|set| messages_of(selected, By::Uid, set)).transpose()?;
-        expunge(&user.mailbox, selected, among.as_deref())?;
-        done("Expunged")
+        match expunge(&user.mailbox, selected, among.as_deref())? {
+            0 => done("Expunged"),
+            _ => Err(no("INUSE", "some messages wait to be sent and stay")),
+        }
     }
 
     pub(super) fn copy(
@@ -121,12 +126,13 @@ impl Session {
     }
 }
 
-/// Deletes the messages that are marked, all or some of them; they can be recovered for a while.
+/// Deletes the messages that are marked, all or some of them; they can be recovered for a while. Returns how many
+/// of them stay.
 pub(super) fn expunge(
     mailbox: &Mailbox,
     selected: &mut Selected,
     among: Option<&[Known]>,
-) -> Result<(), Fail> {
+) -> Result<usize, Fail> {
     let ids: Vec<_> = match among {
         // Only what the client knows: nothing goes that he never saw.
         Some(among) => {
@@ -141,11 +147,13 @@ pub(super) fn expunge(
         }
     };
     if ids.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     message::tell_unread(mailbox, selected.folder, &ids)?;
     match message::delete(mailbox, selected.folder, &ids, false) {
-        Ok(_) | Err(StoreError::NotFound(_)) => Ok(()),
+        Ok(0) | Err(StoreError::NotFound(_)) => Ok(0),
+        // Some of these went by another way.
+        Ok(_) => Ok(message::list_some(mailbox, selected.folder, &ids)?.iter().flatten().count()),
         Err(error) => Err(error.into()),
     }
 }

@@ -236,7 +236,7 @@ impl Session {
                 self.selected = None;
                 done("Closed, and nothing expunged")
             }
-            Command::Expunge(set) => self.expunge(set.as_ref(), w),
+            Command::Expunge(set) => self.expunge(set.as_ref()),
             Command::Search { by, program } => self.search(tag, by, &program, w),
             Command::Store { by, set, unchanged_since, action, silent, flags } => {
                 let edit = change::edit_of(action, &flags);

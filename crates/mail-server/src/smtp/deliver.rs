@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mapi::MessageContent;
-use store::delivery::{Envelope, Reason, deliver_content};
+use mapi::{MessageContent, tags};
+use store::delivery::{Addressee, Envelope, Reason, addressee, deliver_content};
 use store::{Account, Store, StoreError};
 
 use super::reply::{self, Reply};
@@ -42,13 +42,14 @@ pub async fn deliver(store: &Store, work: &Work, delivery: Delivery) -> Vec<Repl
     // One recipient costs one job.
     if let [only] = &recipients[..] {
         let (store, only) = (store.clone(), Arc::clone(only));
-        let done = work.run(move || match convert(delivery) {
+        let done = work.run(move || match convert(&store, delivery) {
             Ok(ready) => put(&store, &only, Arc::unwrap_or_clone(ready.content), ready.envelope),
             Err(refusal) => refusal,
         });
         return vec![done.await.unwrap_or_else(undone)];
     }
-    let ready = match work.run(move || convert(delivery)).await {
+    let of_all = store.clone();
+    let ready = match work.run(move || convert(&of_all, delivery)).await {
         Ok(Ok(ready)) => ready,
         Ok(Err(refusal)) => return recipients.iter().map(|_| refusal.clone()).collect(),
         Err(why) => return recipients.iter().map(|_| undone(why)).collect(),
@@ -77,7 +78,7 @@ fn undone(why: Undone) -> Reply {
     }
 }
 
-fn convert(delivery: Delivery) -> Result<Ready, Reply> {
+fn convert(store: &Store, delivery: Delivery) -> Result<Ready, Reply> {
     let Delivery { letter, mut stamp, sender, null_sender, complete, .. } = delivery;
     let read = |letter: Letter, stamp: &[u8]| {
         letter.whole(stamp).map_err(|error| {
@@ -102,12 +103,51 @@ fn convert(delivery: Delivery) -> Result<Ready, Reply> {
         whole.splice(before..before, stamp.drain(before..));
     }
     let content = formats::mime::read(&whole).map_err(|_| reply::FAILED)?;
+    if let Some(account) = &sender {
+        may_submit(store, account, &content, whole.len() as u64)?;
+    }
     let envelope = Envelope {
         sender: sender.map(|sender| sender.id),
         hops: 0,
         silent: null_sender || header.automatic,
     };
     Ok(Ready { content: Arc::new(content), envelope })
+}
+
+/// Whether an account may send under an address: its own, or one of a mailbox for which it may.
+pub fn may_send(store: &Store, account: &Account, address: &str) -> store::Result<bool> {
+    Ok(match addressee(store, address)? {
+        Addressee::Account(owner) => {
+            owner.id == account.id || store.may_send(owner.mailbox, account.id)?.is_some()
+        }
+        Addressee::Unknown | Addressee::Disabled | Addressee::Outside => false,
+    })
+}
+
+/// What recipients are shown as From has to be the user's as well, and his mailbox may be too full to send.
+fn may_submit(
+    store: &Store,
+    account: &Account,
+    content: &MessageContent,
+    size: u64,
+) -> Result<(), Reply> {
+    let judge = || {
+        store::quota::may_send(&*store.mailbox(account.mailbox)?, size)?;
+        match content.properties.text(tags::SENT_REPRESENTING_SMTP_ADDRESS) {
+            Some(address) => may_send(store, account, &address),
+            None => Ok(true),
+        }
+    };
+    match judge() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(reply::NOT_YOURS),
+        Err(StoreError::MayNotSend { .. }) => Err(reply::MAY_NOT_SEND),
+        Err(StoreError::TooBigToSend { .. }) => Err(reply::TOO_BIG),
+        Err(error) => {
+            tracing::error!(%error, "whether a user may send cannot be told");
+            Err(reply::FAILED)
+        }
+    }
 }
 
 fn put(store: &Store, account: &Account, content: MessageContent, envelope: Envelope) -> Reply {

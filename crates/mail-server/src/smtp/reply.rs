@@ -80,6 +80,8 @@ pub const NO_RELAY: Reply = Reply::new(550, "5.7.1", "mail for other domains is 
 pub const NO_OUTBOUND: Reply =
     Reply::new(550, "5.7.1", "this server cannot send to other domains yet");
 pub const NOT_YOURS: Reply = Reply::new(553, "5.7.1", "the sender's address is not yours");
+pub const MAY_NOT_SEND: Reply =
+    Reply::new(552, "5.2.2", "your mailbox is too full to send: delete something first");
 pub const TOO_MANY_RECIPIENTS: Reply = Reply::new(452, "4.5.3", "too many recipients");
 
 pub const TOO_BIG: Reply = Reply::new(552, "5.3.4", "the message is too large");

@@ -8,7 +8,7 @@ use store::{Account, Store, StoreError};
 
 use super::command::{Command, Mail, Mailbox, Malformed, Rcpt};
 use super::data::Unstuff;
-use super::deliver::{Delivery, deliver};
+use super::deliver::{Delivery, deliver, may_send};
 use super::reply::{self, Reply};
 use super::spool::{Letter, SpoolError};
 use super::trace::{Trace, stamp};
@@ -579,16 +579,6 @@ fn recipient(store: &Store, address: &str, size: u64) -> store::Result<Addressee
         store::quota::may_receive(&*store.mailbox(account.mailbox)?, size)?;
     }
     Ok(found)
-}
-
-/// Whether an account may send under an address: its own, or one of a mailbox for which it may.
-fn may_send(store: &Store, account: &Account, address: &str) -> store::Result<bool> {
-    Ok(match addressee(store, address)? {
-        Addressee::Account(owner) => {
-            owner.id == account.id || store.may_send(owner.mailbox, account.id)?.is_some()
-        }
-        Addressee::Unknown | Addressee::Disabled | Addressee::Outside => false,
-    })
 }
 
 fn failed(error: &StoreError) -> Reply {

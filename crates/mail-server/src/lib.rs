@@ -2,12 +2,14 @@
 //!
 //! The core is the same for all of them: [`listener`] accepts connections and hands each to the [`Service`] of its
 //! socket; [`line`] reads and writes it; [`auth`] asks who is there; [`work`] runs what touches the store on threads
-//! of its own; [`census`] counts the connections where the program counts everything else.
+//! of its own; [`census`] counts the connections where the program counts everything else; [`dns`] looks names up for
+//! those features that need it.
 //!
 //! INVARIANT: nothing that asks the engine or waits for the disk runs on the reactor.
 
 pub mod auth;
 pub mod census;
+pub mod dns;
 pub mod host;
 pub mod imap;
 pub mod line;

@@ -4,6 +4,7 @@
 //! does over the store and answers. What it knows of the selected mailbox stands in `mailbox`, the tree of names in
 //! `names`; `structure` takes messages apart, and [`response`] writes what is told of them.
 
+mod casemap;
 pub mod command;
 mod connection;
 mod mailbox;
@@ -13,5 +14,7 @@ pub mod oracle;
 pub mod response;
 pub mod session;
 mod structure;
+mod subject;
+mod thread;
 
 pub use connection::Imap;

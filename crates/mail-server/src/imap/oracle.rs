@@ -1,8 +1,11 @@
 //! What must hold for any bytes: reading a command does not panic, and what was read is written and read again as
 //! the same. Property tests and the fuzz target call this.
 
+use formats::mime::Field;
+
 use super::command::parse;
-use super::{response, structure};
+use super::thread::{self, Entry};
+use super::{response, structure, subject};
 
 /// Panics where something does not hold, and that is its only purpose.
 pub fn command(bytes: &[u8]) {
@@ -24,11 +27,32 @@ pub fn message(bytes: &[u8]) {
     let mut told = Vec::new();
     response::envelope(&mut told, &root.part.header);
     balanced(&told);
+    threads(&root.part.header.fields);
     let count = root.children.len().max(1) as u32;
     for number in 1..=count {
         assert!(root.find(&[number]).is_some(), "a part that is told of is not there");
     }
     assert!(root.find(&[count + 1]).is_none() && root.find(&[0]).is_none());
+}
+
+/// A base subject is its own, and each message stands in one thread.
+fn threads(fields: &[Field<'_>]) {
+    let mut entries = Vec::new();
+    for (at, field) in fields.iter().enumerate() {
+        let base = subject::base(&field.text());
+        assert_eq!(subject::base(&base.text).text, base.text);
+        let mut references = thread::ids(&field.plain());
+        let id = references.pop();
+        let (number, sent) = (at as u32 + 1, (at % 3) as u64);
+        entries.push(Entry { number, sent, subject: base, id, references });
+    }
+    for told in [thread::by_subject(&entries), thread::by_references(&entries)] {
+        balanced(told.as_bytes());
+        let digits = told.split(|c: char| !c.is_ascii_digit());
+        let mut numbers: Vec<usize> = digits.filter_map(|number| number.parse().ok()).collect();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(1..=entries.len()), "{told}");
+    }
 }
 
 /// Parentheses match outside of strings and literals.

@@ -198,6 +198,7 @@ Subject: inner\r\nX: y\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
         fn any_lines_have_a_structure(lines in proptest::collection::vec(proptest::sample::select(vec![
             "Content-Type: multipart/mixed; boundary=a", "Content-Type: message/rfc822", "", "--a",
             "--a--", "From: a <b@c>, \"d", "To: x:y@z;", "Subject: \\ (\" {", "text", " folded",
+            "References: <a@b> <c@d>", "X: <c@d> <a@b>", "Y: <a@b>",
             "Content-Disposition: inline; x=\"y", "Content-Transfer-Encoding: base64", "\u{e4}",
         ]), 0..20)) {
             crate::imap::oracle::message(lines.join("\r\n").as_bytes());

@@ -36,6 +36,21 @@ pub enum Fetched {
     ThreadId,
     /// RFC 8514 4.3.
     SaveDate,
+    /// RFC 8970 3.
+    Preview {
+        lazy: bool,
+    },
+}
+
+/// What FETCH takes behind its items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FetchModifiers {
+    /// RFC 7162 3.1.4.1.
+    pub changed_since: Option<u64>,
+    /// RFC 7162 3.2.6.
+    pub vanished: bool,
+    /// Only some of the messages, counted from the first or, if negative, from the last (RFC 9394 3.3).
+    pub partial: Option<(i32, i32)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,25 +137,32 @@ pub(super) fn parse_fetch(l: &mut Lexer<'_>, by: By) -> Parsed<Command> {
         len if len > MAX_ITEMS => return Err(BadCommand("FETCH takes 32 items at most")),
         _ => {}
     }
-    let (mut changed_since, mut vanished) = (None, false);
+    let mut modifiers = FetchModifiers::default();
     if l.take(b' ') {
         l.list(|l| {
             match l.word().as_str() {
                 "CHANGEDSINCE" => {
                     l.space()?;
-                    changed_since = Some(l.number64()?);
+                    modifiers.changed_since = Some(l.number64()?);
                 }
-                "VANISHED" => vanished = true,
-                _ => return Err(BadCommand("there is no such modifier of FETCH")),
+                "VANISHED" => modifiers.vanished = true,
+                "PARTIAL" if modifiers.partial.is_none() => {
+                    modifiers.partial = Some(super::search::parse_part(l)?);
+                }
+                _ => {
+                    return Err(BadCommand(
+                        "there is no such modifier of FETCH, or it is there twice",
+                    ));
+                }
             }
             Ok(())
         })?;
     }
     // RFC 7162 3.2.6.
-    if vanished && (by != By::Uid || changed_since.is_none()) {
+    if modifiers.vanished && (by != By::Uid || modifiers.changed_since.is_none()) {
         return Err(BadCommand("VANISHED needs UID FETCH and CHANGEDSINCE"));
     }
-    Ok(Command::Fetch { by, set, items, changed_since, vanished })
+    Ok(Command::Fetch { by, set, items, modifiers })
 }
 
 fn parse_macro_or_item(l: &mut Lexer<'_>) -> Parsed<Vec<Fetched>> {
@@ -173,6 +195,7 @@ fn parse_item(l: &mut Lexer<'_>) -> Parsed<Fetched> {
         "EMAILID" => Fetched::EmailId,
         "THREADID" => Fetched::ThreadId,
         "SAVEDATE" => Fetched::SaveDate,
+        "PREVIEW" => Fetched::Preview { lazy: l.take_text(" (LAZY)") },
         "BODYSTRUCTURE" => Fetched::Structure { extended: true },
         "RFC822" => Fetched::Whole,
         "RFC822.HEADER" => Fetched::Header,

@@ -84,6 +84,15 @@ impl<'a> Lexer<'a> {
         is
     }
 
+    /// Takes a text if it is the next one, whatever its case and whatever is behind it.
+    pub(super) fn take_text(&mut self, text: &str) -> bool {
+        let is = self.bytes[self.at..]
+            .get(..text.len())
+            .is_some_and(|next| next.eq_ignore_ascii_case(text.as_bytes()));
+        self.at += if is { text.len() } else { 0 };
+        is
+    }
+
     pub(super) fn number(&mut self) -> Parsed<u32> {
         let number = self.number64()?;
         u32::try_from(number).map_err(|_| BadCommand("a number is larger than 4294967295"))

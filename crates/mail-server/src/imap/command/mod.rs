@@ -14,7 +14,7 @@ pub(crate) mod set;
 mod tests;
 mod write;
 
-pub use fetch::{BodySection, Fetched, Section, SectionText};
+pub use fetch::{BodySection, FetchModifiers, Fetched, Section, SectionText};
 pub use list::{List, ListReturn, StatusItem};
 pub use parser::{BadCommand, parse};
 pub use search::{Key, Program, Return, SortBy, SortKey, ThreadBy};
@@ -115,8 +115,7 @@ pub enum Command {
         by: By,
         set: SequenceSet,
         items: Vec<Fetched>,
-        changed_since: Option<u64>,
-        vanished: bool,
+        modifiers: FetchModifiers,
     },
     Store {
         by: By,

@@ -172,13 +172,7 @@ fn parse_returned(l: &mut Lexer<'_>) -> Parsed<Option<Vec<Return>>> {
             "COUNT" => Return::Count,
             "SAVE" => Return::Save,
             "PARTIAL" => {
-                l.space()?;
-                let first = signed(l)?;
-                l.expect(b':', "PARTIAL takes a range")?;
-                let last = signed(l)?;
-                if (first < 0) != (last < 0) {
-                    return Err(BadCommand("both ends of PARTIAL count from the same end"));
-                }
+                let (first, last) = parse_part(l)?;
                 Return::Partial(first, last)
             }
             _ => return Err(BadCommand("there is no such return option of SEARCH")),
@@ -193,6 +187,18 @@ fn parse_returned(l: &mut Lexer<'_>) -> Parsed<Option<Vec<Return>>> {
     }
     l.space()?;
     Ok(Some(all))
+}
+
+/// A range of results: both ends counted from the first, or both from the last (RFC 9394 4).
+pub(super) fn parse_part(l: &mut Lexer<'_>) -> Parsed<(i32, i32)> {
+    l.space()?;
+    let first = signed(l)?;
+    l.expect(b':', "PARTIAL takes a range")?;
+    let last = signed(l)?;
+    match (first < 0) == (last < 0) {
+        true => Ok((first, last)),
+        false => Err(BadCommand("both ends of PARTIAL count from the same end")),
+    }
 }
 
 fn signed(l: &mut Lexer<'_>) -> Parsed<i32> {

@@ -58,6 +58,18 @@ pub(crate) fn compact(numbers: impl IntoIterator<Item = u32>) -> String {
     ranges_text(&ranges)
 }
 
+/// Numbers in their order as a set on the wire: only ascending neighbours become ranges (RFC 5267 3.1).
+pub(crate) fn in_order(numbers: impl IntoIterator<Item = u32>) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, end)) if number.checked_sub(1) == Some(*end) => *end = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    ranges_text(&ranges)
+}
+
 pub(crate) fn ranges_text(ranges: &[(u32, u32)]) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
@@ -94,5 +106,6 @@ mod tests {
         assert!(set.contains(8, 25) && !set.contains(10, 25) && set.contains(6, 5));
         assert_eq!(compact([1, 2, 3, 7, 9, 10]), "1:3,7,9:10");
         assert_eq!(compact([]), "");
+        assert_eq!(in_order([5, 6, 3, 2, 7, 7, 8]), "5:6,3,2,7,7:8");
     }
 }

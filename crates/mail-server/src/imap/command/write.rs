@@ -129,15 +129,17 @@ impl Command {
                 put(w, &format!(" {}", known.map_or("", |(_, name)| name)));
                 charset_and_key(w, program);
             }
-            Command::Fetch { by: uid, set, items, changed_since, vanished } => {
+            Command::Fetch { by: uid, set, items, modifiers: asked } => {
                 by(w, *uid, "FETCH");
                 put(w, &format!(" {} ", set_text(set)));
                 list(w, items, |w, item| put(w, &fetched(item)));
                 let mut modifiers = Vec::new();
-                changed_since.iter().for_each(|n| modifiers.push(format!("CHANGEDSINCE {n}")));
-                if *vanished {
-                    modifiers.push("VANISHED".into());
+                let since = asked.changed_since.map(|since| format!("CHANGEDSINCE {since}"));
+                modifiers.extend(since);
+                if asked.vanished {
+                    modifiers.push("VANISHED".to_owned());
                 }
+                modifiers.extend(asked.partial.map(|(a, b)| format!("PARTIAL {a}:{b}")));
                 if !modifiers.is_empty() {
                     put(w, &format!(" ({})", modifiers.join(" ")));
                 }
@@ -392,5 +394,7 @@ fn fetched(item: &Fetched) -> String {
         Fetched::EmailId => "EMAILID".into(),
         Fetched::ThreadId => "THREADID".into(),
         Fetched::SaveDate => "SAVEDATE".into(),
+        Fetched::Preview { lazy: true } => "PREVIEW (LAZY)".into(),
+        Fetched::Preview { lazy: false } => "PREVIEW".into(),
     }
 }

@@ -7,7 +7,7 @@ mod envelope;
 pub mod utf7;
 
 pub(crate) use body::body_structure;
-pub(crate) use envelope::envelope;
+pub(crate) use envelope::{Address, addresses, envelope};
 
 use mapi::FileTime;
 

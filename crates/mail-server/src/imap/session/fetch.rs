@@ -5,10 +5,10 @@ use mapi::{FolderId, MessageId};
 use store::message::{self, Listed, MarkEdit, Marks};
 use store::{Mailbox, StoreError};
 
-use super::{Done, Fail, Outcome, Session, doing, messages_of, no, put_flags};
-use crate::imap::command::{By, Fetched, SequenceSet};
+use super::{Done, Fail, Outcome, Session, doing, messages_of, no, preview, put_flags, search};
+use crate::imap::command::{By, FetchModifiers, Fetched, SequenceSet};
 use crate::imap::mailbox::{Known, Selected};
-use crate::imap::response::{body_structure, date_time, envelope, literal, nstring, put};
+use crate::imap::response::{body_structure, date_time, envelope, literal, nstring, put, string};
 use crate::imap::structure::{self, Node, with_crlf};
 
 /// Bytes of an answer after which it is sent.
@@ -35,17 +35,16 @@ pub(super) struct Fetching {
 
 impl Session {
     /// Begins. What is left is done by [`go_on`].
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn fetch(
         &mut self,
         tag: &str,
         by: By,
         set: &SequenceSet,
         mut items: Vec<Fetched>,
-        changed_since: Option<u64>,
-        vanished: bool,
+        modifiers: FetchModifiers,
         w: &mut Vec<u8>,
     ) -> Result<(), Fail> {
+        let FetchModifiers { changed_since, vanished, partial } = modifiers;
         let qresync = self.qresync;
         self.condstore |= changed_since.is_some() || items.contains(&Fetched::ModSeq);
         let condstore = self.condstore;
@@ -60,7 +59,11 @@ impl Session {
         if changed_since.is_some() && !items.contains(&Fetched::ModSeq) {
             items.push(Fetched::ModSeq);
         }
-        let known = messages_of(selected, by, set)?;
+        let mut known = messages_of(selected, by, set)?;
+        // First the range, then what of it changed (RFC 9394 3.4).
+        if let Some((first, last)) = partial {
+            known = search::part(&known, first, last).to_vec();
+        }
         if vanished {
             let uid_next = store::folder::info(&user.mailbox, selected.folder)?.uid_next;
             let gone = selected.vanished(&set.resolved(uid_next.saturating_sub(1)), uid_next);
@@ -275,6 +278,11 @@ fn put_item(
         (Fetched::Envelope, Some(root)) => {
             put(w, "ENVELOPE ");
             envelope(w, &root.part.header);
+        }
+        // It is at hand at once: whoever does not want to wait gets it as well (RFC 8970 3.2).
+        (Fetched::Preview { .. }, Some(root)) => {
+            put(w, "PREVIEW ");
+            string(w, preview::preview(root).as_bytes());
         }
         (Fetched::Structure { extended }, Some(root)) => {
             put(w, if *extended { "BODYSTRUCTURE " } else { "BODY " });

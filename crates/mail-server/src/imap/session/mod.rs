@@ -8,8 +8,10 @@ mod append;
 mod change;
 mod fetch;
 mod folders;
+mod preview;
 mod search;
 mod select;
+mod sort;
 #[cfg(test)]
 mod tests;
 
@@ -161,6 +163,8 @@ impl Session {
             Command::Fetch { by: By::Sequence, .. }
                 | Command::Store { by: By::Sequence, .. }
                 | Command::Search { by: By::Sequence, .. }
+                | Command::Sort { by: By::Sequence, .. }
+                | Command::Thread { by: By::Sequence, .. }
         );
         let outcome = match command {
             Command::Logout => {
@@ -174,8 +178,8 @@ impl Session {
                 self.news(w);
                 return Next::Idle;
             }
-            Command::Fetch { by, set, items, changed_since, vanished } => {
-                match self.fetch(&tag, by, &set, items, changed_since, vanished, w) {
+            Command::Fetch { by, set, items, modifiers } => {
+                match self.fetch(&tag, by, &set, items, modifiers, w) {
                     Ok(()) => return self.resume(w),
                     Err(fail) => Err(fail),
                 }
@@ -249,9 +253,8 @@ impl Session {
             }
             Command::GetQuota(_) => Err(no("NONEXISTENT", "there is no such quota root")),
             Command::GetQuotaRoot(name) => self.quota_root(&name, w),
-            Command::Sort { .. } | Command::Thread { .. } => {
-                Err(Fail::Bad("this server does not sort"))
-            }
+            Command::Sort { by, order, program } => self.sort(tag, by, &order, &program, w),
+            Command::Thread { by, algorithm, program } => self.thread(by, algorithm, &program, w),
             Command::Idle => Err(Fail::Bad("log in first")),
             // They were dealt with above.
             Command::Logout | Command::Fetch { .. } => Err(Fail::Bad("not now")),
@@ -360,8 +363,9 @@ impl Session {
         }
         all.push_str(
             " NAMESPACE UNSELECT CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE UIDPLUS \
-             MOVE MULTIAPPEND ESEARCH SEARCHRES WITHIN CONDSTORE QRESYNC BINARY UTF8=ACCEPT \
-             OBJECTID QUOTA QUOTA=RES-STORAGE",
+             MOVE MULTIAPPEND ESEARCH SEARCHRES WITHIN PARTIAL SORT SORT=DISPLAY ESORT \
+             THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 CONDSTORE QRESYNC BINARY UTF8=ACCEPT \
+             OBJECTID PREVIEW QUOTA QUOTA=RES-STORAGE",
         );
         all.push_str(&format!(" APPENDLIMIT={}", self.options.append_limit));
         all

@@ -7,7 +7,8 @@ use store::message::{self, Listed, Marks};
 use store::{Mailbox, StoreError};
 
 use super::{Fail, Outcome, Session, done, fetch, marks_of, no};
-use crate::imap::command::set::compact;
+use crate::imap::casemap;
+use crate::imap::command::set::in_order;
 use crate::imap::command::{By, Flag, Key, Program, Return, SequenceSet};
 use crate::imap::mailbox::{Known, Selected};
 use crate::imap::response::{put, string};
@@ -15,6 +16,15 @@ use crate::imap::structure::{self, Node};
 
 /// Bytes of one text of a message that a search looks at.
 const SEARCHED: usize = 4 << 20;
+
+/// What a search found, in the order in which it is told.
+pub(super) struct Results<'a> {
+    pub(super) tag: &'a str,
+    pub(super) by: By,
+    pub(super) known: &'a [Known],
+    /// The newest MODSEQ, where it was asked for.
+    pub(super) newest: Option<u64>,
+}
 
 impl Session {
     pub(super) fn search(
@@ -24,111 +34,149 @@ impl Session {
         program: &Program,
         w: &mut Vec<u8>,
     ) -> Outcome {
+        let modseq = self.begin_search(program)?;
+        let rev2 = self.rev2;
+        let (selected, user) = self.selected()?;
+        let found = found(selected, &user.mailbox, &program.key)?;
+        let newest = newest(&found).filter(|_| modseq);
+        let known: Vec<Known> = found.iter().map(|(known, _)| *known).collect();
+        let results = Results { tag, by, known: &known, newest };
+        match (&program.returned, rev2) {
+            (None, false) => results.put_plain("SEARCH", w),
+            (None, true) => results.put(&[Return::All], selected, w),
+            (Some(returned), _) => results.put(returned, selected, w),
+        }
+        done("Searched")
+    }
+
+    /// What holds for SEARCH, SORT and THREAD: the charset is known, and a message's number is somebody's. Whether
+    /// MODSEQ was asked for.
+    pub(super) fn begin_search(&mut self, program: &Program) -> Result<bool, Fail> {
         if let Some(charset) = &program.charset
             && !matches!(charset.as_str(), "UTF-8" | "US-ASCII")
         {
             return Err(no("BADCHARSET (US-ASCII UTF-8)", "the charset is not known"));
         }
-        let rev2 = self.rev2;
         let modseq = asks_modseq(&program.key);
         self.condstore |= modseq;
-        let (selected, user) = self.selected()?;
+        let (selected, _) = self.selected()?;
         check(&program.key, selected)?;
-        let mailbox = &user.mailbox;
-        let listed = message::list(mailbox, selected.folder)?;
-        let mut listed = listed.iter().peekable();
-        let now = mailbox.store().now();
-        let mut found: Vec<(Known, u64)> = Vec::new();
-        for known in selected.all() {
-            while listed.next_if(|listed| listed.uid < known.uid).is_some() {}
-            let Some(listed) = listed.next_if(|listed| listed.uid == known.uid) else { continue };
-            let candidate =
-                Candidate { selected, mailbox, known, listed, now, bytes: OnceCell::new() };
-            match candidate.fulfils(&program.key) {
-                Ok(true) => found.push((known, listed.sequence)),
-                // One that went meanwhile is not found.
-                Ok(false) | Err(StoreError::NotFound(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let newest = found.iter().map(|(_, sequence)| *sequence).max();
-        let name = |known: &Known| if by == By::Uid { known.uid } else { known.number };
-        let numbers: Vec<u32> = found.iter().map(|(known, _)| name(known)).collect();
-        match (&program.returned, rev2) {
-            (None, false) => {
-                put(w, "* SEARCH");
-                numbers.iter().for_each(|number| put(w, &format!(" {number}")));
-                if let Some(newest) = newest.filter(|_| modseq) {
-                    put(w, &format!(" (MODSEQ {newest})"));
-                }
-                put(w, "\r\n");
-            }
-            (None, true) => {
-                esearch(w, tag, by, &[Return::All], &numbers, newest.filter(|_| modseq))
-            }
-            (Some(returned), _) => {
-                if returned.contains(&Return::Save) {
-                    selected.saved = saved(returned, &found);
-                }
-                // RFC 9051 6.4.4.1: SAVE alone answers nothing.
-                if *returned != [Return::Save] {
-                    esearch(w, tag, by, returned, &numbers, newest.filter(|_| modseq));
-                }
-            }
-        }
-        done("Searched")
+        Ok(modseq)
     }
 }
 
-/// What `$` becomes: with MIN or MAX alone only those (RFC 9051 6.4.4.4).
-fn saved(returned: &[Return], found: &[(Known, u64)]) -> Vec<u32> {
-    let uids: Vec<u32> = found.iter().map(|(known, _)| known.uid).collect();
-    let (min, max) = (returned.contains(&Return::Min), returned.contains(&Return::Max));
-    let all = returned.contains(&Return::All) || returned.contains(&Return::Count);
-    match (all || !(min || max), uids.as_slice()) {
-        (true, _) | (_, []) => uids,
-        (false, [first, .., last]) => {
-            let ends = [(min, *first), (max, *last)];
-            ends.iter().filter(|(is, _)| *is).map(|(_, uid)| *uid).collect()
+/// The messages that have what is looked for, in ascending order.
+pub(super) fn found(
+    selected: &Selected,
+    mailbox: &Mailbox,
+    key: &Key,
+) -> Result<Vec<(Known, Listed)>, StoreError> {
+    let listed = message::list(mailbox, selected.folder)?;
+    let mut listed = listed.iter().peekable();
+    let now = mailbox.store().now();
+    let mut found = Vec::new();
+    for known in selected.all() {
+        while listed.next_if(|listed| listed.uid < known.uid).is_some() {}
+        let Some(listed) = listed.next_if(|listed| listed.uid == known.uid) else { continue };
+        let candidate = Candidate { selected, mailbox, known, listed, now, bytes: OnceCell::new() };
+        match candidate.fulfils(key) {
+            Ok(true) => found.push((known, *listed)),
+            // One that went meanwhile is not found.
+            Ok(false) | Err(StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error),
         }
-        (false, [one]) => vec![*one],
+    }
+    Ok(found)
+}
+
+pub(super) fn newest(found: &[(Known, Listed)]) -> Option<u64> {
+    found.iter().map(|(_, listed)| listed.sequence).max()
+}
+
+/// How the client names a message.
+pub(super) fn name(by: By, known: &Known) -> u32 {
+    match by {
+        By::Uid => known.uid,
+        By::Sequence => known.number,
     }
 }
 
-fn esearch(
-    w: &mut Vec<u8>,
-    tag: &str,
-    by: By,
-    returned: &[Return],
-    numbers: &[u32],
-    newest: Option<u64>,
-) {
-    put(w, "* ESEARCH (TAG ");
-    string(w, tag.as_bytes());
-    put(w, if by == By::Uid { ") UID" } else { ")" });
-    for item in returned {
-        let text = match (item, numbers.first().zip(numbers.last())) {
-            (Return::Min, Some((first, _))) => format!(" MIN {first}"),
-            (Return::Max, Some((_, last))) => format!(" MAX {last}"),
-            (Return::All, Some(_)) => format!(" ALL {}", compact(numbers.iter().copied())),
-            (Return::Count, _) => format!(" COUNT {}", numbers.len()),
-            (Return::Partial(first, last), _) => {
-                let some = compact(part(numbers, *first, *last).iter().copied());
-                let some = if some.is_empty() { "NIL".into() } else { some };
-                format!(" PARTIAL ({first}:{last} {some})")
+impl Results<'_> {
+    fn names(&self) -> impl Iterator<Item = u32> + '_ {
+        self.known.iter().map(|known| name(self.by, known))
+    }
+
+    /// The untagged response of RFC 3501 and RFC 5256.
+    pub(super) fn put_plain(&self, response: &str, w: &mut Vec<u8>) {
+        put(w, &format!("* {response}"));
+        self.names().for_each(|name| put(w, &format!(" {name}")));
+        if let Some(newest) = self.newest {
+            put(w, &format!(" (MODSEQ {newest})"));
+        }
+        put(w, "\r\n");
+    }
+
+    /// What RETURN asks for: keeps what `$` becomes, and tells the rest.
+    pub(super) fn put(&self, returned: &[Return], selected: &mut Selected, w: &mut Vec<u8>) {
+        if returned.contains(&Return::Save) {
+            selected.saved = self.saved(returned);
+        }
+        // RFC 9051 6.4.4.1: SAVE alone answers nothing.
+        if *returned != [Return::Save] {
+            self.put_extended(returned, w);
+        }
+    }
+
+    /// What `$` becomes: with MIN, MAX or PARTIAL alone only those (RFC 9051 6.4.4.4, RFC 9394 3.2).
+    fn saved(&self, returned: &[Return]) -> Vec<u32> {
+        let ends = [(Return::Min, self.known.first()), (Return::Max, self.known.last())];
+        let mut some: Vec<&Known> = Vec::new();
+        let mut all = true;
+        for item in returned {
+            all &= *item == Return::Save;
+            if let Return::Partial(first, last) = item {
+                some.extend(part(self.known, *first, *last));
             }
-            _ => continue,
-        };
-        put(w, &text);
+        }
+        some.extend(ends.iter().filter(|(end, _)| returned.contains(end)).filter_map(|(_, k)| *k));
+        if all || returned.contains(&Return::All) || returned.contains(&Return::Count) {
+            some = self.known.iter().collect();
+        }
+        let mut uids: Vec<u32> = some.iter().map(|known| known.uid).collect();
+        uids.sort_unstable();
+        uids.dedup();
+        uids
     }
-    if let Some(newest) = newest {
-        put(w, &format!(" MODSEQ {newest}"));
+
+    fn put_extended(&self, returned: &[Return], w: &mut Vec<u8>) {
+        put(w, "* ESEARCH (TAG ");
+        string(w, self.tag.as_bytes());
+        put(w, if self.by == By::Uid { ") UID" } else { ")" });
+        let name = |known: &Known| name(self.by, known);
+        for item in returned {
+            let text = match (item, self.known.first().zip(self.known.last())) {
+                (Return::Min, Some((first, _))) => format!(" MIN {}", name(first)),
+                (Return::Max, Some((_, last))) => format!(" MAX {}", name(last)),
+                (Return::All, Some(_)) => format!(" ALL {}", in_order(self.names())),
+                (Return::Count, _) => format!(" COUNT {}", self.known.len()),
+                (Return::Partial(first, last), _) => {
+                    let some = in_order(part(self.known, *first, *last).iter().map(name));
+                    let some = if some.is_empty() { "NIL".into() } else { some };
+                    format!(" PARTIAL ({first}:{last} {some})")
+                }
+                _ => continue,
+            };
+            put(w, &text);
+        }
+        if let Some(newest) = self.newest {
+            put(w, &format!(" MODSEQ {newest}"));
+        }
+        put(w, "\r\n");
     }
-    put(w, "\r\n");
 }
 
 /// The results from one to the other, counted from either end (RFC 9394 3.1).
-fn part(numbers: &[u32], first: i32, last: i32) -> &[u32] {
+pub(super) fn part<T>(numbers: &[T], first: i32, last: i32) -> &[T] {
     let (low, high) = (
         first.unsigned_abs().min(last.unsigned_abs()) as usize,
         first.unsigned_abs().max(last.unsigned_abs()) as usize,
@@ -305,9 +353,9 @@ fn is_cheap(key: &Key) -> bool {
     }
 }
 
-/// How texts are compared: without regard to case.
+/// How texts are compared (I18NLEVEL=1, RFC 5255 4.4).
 fn fold(text: &str) -> String {
-    text.to_lowercase()
+    casemap::fold(text).into_owned()
 }
 
 /// Whether a text stands in the text parts of a message, or in its headers.

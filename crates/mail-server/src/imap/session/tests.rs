@@ -9,6 +9,8 @@ use store::{Mailbox, NewAccount, SpecialFolder, Store, StoreOptions};
 use super::*;
 use crate::imap::command::parse;
 
+mod sorting;
+
 struct Talk {
     session: Session,
     mailbox: Arc<Mailbox>,

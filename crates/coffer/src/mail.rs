@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use mail_server::auth::{Refused, Verification, Verifier};
 use mail_server::census::{Census, Counted, Full};
 use mail_server::imap::{self, Imap};
+use mail_server::letters::Letters;
 use mail_server::smtp::{Limits, Role, Smtp};
 use mail_server::work::Work;
 use mail_server::{Address, Bounds, Host, Listen, Protocol, Service};
@@ -44,6 +45,10 @@ impl Mail {
 const THREADS: usize = 16;
 /// Jobs that wait for one of them.
 const QUEUE: usize = 1_024;
+/// Threads that read mailboxes for IMAP. Changes wait for the disk on them.
+const READERS: usize = 8;
+/// More than there may be connections, each of which has one job at a time.
+const WAITING_READERS: usize = 8_192;
 
 /// Starts what the command line asks for.
 pub fn start(
@@ -78,10 +83,13 @@ pub fn start(
     std::fs::create_dir_all(&spool).with_context(|| format!("make {}", spool.display()))?;
     let host = Arc::new(Host {
         store: store.clone(),
-        work: Work::start(store, THREADS, QUEUE).context("start the threads that deliver")?,
+        work: Work::start("coffer-mail", store, THREADS, QUEUE)
+            .context("start the threads that deliver")?,
+        reading: Work::start("coffer-reads", store, READERS, WAITING_READERS)
+            .context("start the threads that read")?,
         verifier: Arc::new(Passwords(Arc::clone(server.authenticator()))),
         name: args.host_name.clone().unwrap_or_else(host_name),
-        spool,
+        letters: Letters::new(spool),
     });
     let listens = asked.into_iter().map(|(_, role, address)| {
         let service: Arc<dyn Service> = match role {

@@ -2,8 +2,8 @@
 //!
 //! The core is the same for all of them: [`listener`] accepts connections and hands each to the [`Service`] of its
 //! socket; [`line`] reads and writes it; [`auth`] asks who is there; [`work`] runs what touches the store on threads
-//! of its own; [`census`] counts the connections where the program counts everything else; [`dns`] looks names up for
-//! those features that need it.
+//! of its own; [`letters`] bounds what messages on their way in take; [`census`] counts the connections where the
+//! program counts everything else; [`dns`] looks names up for those features that need it.
 //!
 //! INVARIANT: nothing that asks the engine or waits for the disk runs on the reactor.
 
@@ -12,9 +12,11 @@ pub mod census;
 pub mod dns;
 pub mod host;
 pub mod imap;
+pub mod letters;
 pub mod line;
 pub mod listener;
 pub mod smtp;
+mod spool;
 pub mod work;
 
 pub use host::Host;

@@ -137,17 +137,32 @@ impl Lines {
     /// # Errors
     /// [`ReadError`], never [`ReadError::TooLong`].
     pub async fn octets(&mut self, count: usize, within: Duration) -> Result<Vec<u8>, ReadError> {
-        // Not reserved: `count` is what somebody says, the bytes are what he sends.
         let mut octets = Vec::new();
-        while octets.len() < count {
+        self.octets_into(&mut octets, count, within).await?;
+        Ok(octets)
+    }
+
+    /// The same behind what is there already.
+    ///
+    /// # Errors
+    /// As [`Lines::octets`].
+    pub async fn octets_into(
+        &mut self,
+        octets: &mut Vec<u8>,
+        count: usize,
+        within: Duration,
+    ) -> Result<(), ReadError> {
+        // Not reserved: `count` is what somebody says, the bytes are what he sends.
+        let end = octets.len() + count;
+        while octets.len() < end {
             if self.buffered().is_empty() {
                 self.fill(within).await?;
             }
-            let piece = self.buffered().len().min(count - octets.len());
+            let piece = self.buffered().len().min(end - octets.len());
             octets.extend_from_slice(&self.buffered()[..piece]);
             self.consume(piece);
         }
-        Ok(octets)
+        Ok(())
     }
 
     async fn fill_until(&mut self, deadline: Instant) -> Result<(), ReadError> {

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::command::{self, Tagged};
+use super::command;
 use super::session::{Next, Options, Session};
 use crate::Host;
 use crate::auth::{Exchange, MAX_LINE, Mechanism, Refused};
 use crate::census::Counted;
+use crate::letters::Room;
 use crate::line::{Lines, ReadError};
 use crate::listener::{Connection, Protocol, Service, Serving};
-use crate::work::Undone;
 
 /// Before anybody logged in, a command has to come within this time; RFC 9051 5.4 asks for half an hour afterwards.
 const LOGIN_WITHIN: Duration = Duration::from_secs(60);
@@ -21,6 +21,10 @@ const COMMAND_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// A literal's next bytes.
 const BYTES_WITHIN: Duration = Duration::from_secs(5 * 60);
 const WRITE_WITHIN: Duration = Duration::from_secs(5 * 60);
+/// A command waits so long for a thread where the server is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries to read what changed.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of a line, and of a command with its literals, where it appends no message.
 const MAX_COMMAND_LINE: usize = 64 << 10;
 const MAX_COMMAND: usize = 256 << 10;
@@ -76,9 +80,16 @@ struct Talk {
     session: Option<Session>,
 }
 
+/// A command as it came.
+struct Read {
+    bytes: Vec<u8>,
+    /// Of the memory for messages on their way in, until the command is done.
+    _rooms: Vec<Room>,
+}
+
 /// What came instead of a command.
 enum Came {
-    Command(Vec<u8>),
+    Command(Read),
     /// It was answered already.
     Refused,
 }
@@ -95,7 +106,7 @@ impl Talk {
         }
         // A mailbox's last handle may let go of views: not on the reactor.
         let session = self.session.take();
-        let _ = self.host.work.run(move || drop(session)).await;
+        let _ = self.host.reading.run_with(session, PATIENCE, |session| drop(session.take())).await;
     }
 
     async fn talk(&mut self) -> Result<(), Gone> {
@@ -109,19 +120,13 @@ impl Talk {
                 Err(ReadError::Ending) => return self.bye("[UNAVAILABLE] The server ends").await,
                 Err(ReadError::TooLong) => return self.bye("The line is too long").await,
             };
-            let tagged = match command::parse(&bytes) {
-                Ok(tagged) => tagged,
-                Err((tag, wrong)) => {
-                    bad += 1;
-                    let tag = tag.unwrap_or_else(|| "*".into());
-                    self.write(format!("{tag} BAD {wrong}\r\n").as_bytes()).await?;
-                    if bad == MAX_BAD {
-                        return self.bye("Too many wrong commands").await;
-                    }
-                    continue;
+            let Some(mut next) = self.handle(bytes).await? else {
+                bad += 1;
+                if bad == MAX_BAD {
+                    return self.bye("Too many wrong commands").await;
                 }
+                continue;
             };
-            let mut next = self.handle(tagged).await?;
             loop {
                 next = match next {
                     Next::Done => break,
@@ -148,11 +153,12 @@ impl Talk {
         let logged_in = self.is_logged_in();
         let within = if logged_in { COMMAND_WITHIN } else { LOGIN_WITHIN };
         let mut bytes = self.lines.line(MAX_COMMAND_LINE, within).await?.text;
+        let mut rooms = Vec::new();
         // Where the last line begins: what a literal holds announces none, whoever wrote it.
         let mut line = 0;
         loop {
             let Some(literal) = literal_at_end(&bytes[line..]) else {
-                return Ok(Came::Command(bytes));
+                return Ok(Came::Command(Read { bytes, _rooms: rooms }));
             };
             let limit = match (logged_in, is_append(&bytes)) {
                 (false, _) => MAX_BEFORE_LOGIN,
@@ -161,29 +167,66 @@ impl Talk {
                 (true, true) => self.append_limit().saturating_mul(3) / 2 + MAX_COMMAND,
             };
             if literal.length > limit.saturating_sub(bytes.len()) {
-                let tag = tag_of(&bytes);
-                let no = format!("{tag} NO [TOOBIG] The literal is too long\r\n");
-                self.lines.write(no.as_bytes()).await.map_err(|_| ReadError::Closed)?;
-                // What is on its way cannot be told from commands (RFC 7888 4).
-                return match literal.waits {
-                    true => Ok(Came::Refused),
-                    false => Err(ReadError::TooLong),
+                return self.refuse(&bytes, &literal, "[TOOBIG] The literal is too long").await;
+            }
+            // Messages that come in over all connections have a bound together. Who has some of it does not wait for
+            // more, or all would wait for each other.
+            if logged_in && is_append(&bytes) {
+                let size = literal.length as u64;
+                let taken = match rooms.is_empty() {
+                    true => Some(self.host.letters.room(size, 1).await),
+                    false => self.host.letters.room_now(size),
                 };
+                if taken.is_none() {
+                    return self
+                        .refuse(&bytes, &literal, "[UNAVAILABLE] Too many messages come in")
+                        .await;
+                }
+                rooms.extend(taken);
             }
             bytes.extend_from_slice(b"\r\n");
             if literal.waits {
                 self.lines.write(b"+ Go on\r\n").await.map_err(|_| ReadError::Closed)?;
             }
-            let literal = self.lines.octets(literal.length, BYTES_WITHIN).await?;
-            bytes.extend_from_slice(&literal);
+            self.lines.octets_into(&mut bytes, literal.length, BYTES_WITHIN).await?;
             let rest = self.lines.line(MAX_COMMAND_LINE, BYTES_WITHIN).await?.text;
             line = bytes.len();
             bytes.extend_from_slice(&rest);
         }
     }
 
-    async fn handle(&mut self, tagged: Tagged) -> Result<Next, Gone> {
-        self.on_session(move |session, w| session.handle(tagged, w)).await
+    async fn refuse(
+        &mut self,
+        line: &[u8],
+        literal: &Literal,
+        why: &str,
+    ) -> Result<Came, ReadError> {
+        let no = format!("{} NO {why}\r\n", tag_of(line));
+        self.lines.write(no.as_bytes()).await.map_err(|_| ReadError::Closed)?;
+        // What is on its way cannot be told from commands (RFC 7888 4).
+        match literal.waits {
+            true => Ok(Came::Refused),
+            false => Err(ReadError::TooLong),
+        }
+    }
+
+    /// Reads what a command says and does it. None if it is no command; it was answered then.
+    async fn handle(&mut self, read: Read) -> Result<Option<Next>, Gone> {
+        self.on_session(move |session, w| {
+            let Read { bytes, _rooms } = read;
+            let parsed = command::parse(&bytes);
+            // The message is in the command now.
+            drop(bytes);
+            match parsed {
+                Ok(tagged) => Some(session.handle(tagged, w)),
+                Err((tag, wrong)) => {
+                    let tag = tag.unwrap_or_else(|| "*".into());
+                    w.extend_from_slice(format!("{tag} BAD {wrong}\r\n").as_bytes());
+                    None
+                }
+            }
+        })
+        .await
     }
 
     /// Runs something with the session on the pool, and sends what it answers.
@@ -191,20 +234,21 @@ impl Talk {
         &mut self,
         job: impl FnOnce(&mut Session, &mut Vec<u8>) -> T + Send + 'static,
     ) -> Result<T, Gone> {
-        let mut session = self.session.take().ok_or(Gone)?;
-        let done = self.host.work.run(move || {
+        let session = self.session.take().ok_or(Gone)?;
+        let done = self.host.reading.run_with(session, PATIENCE, move |session| {
             let mut w = Vec::new();
-            let result = job(&mut session, &mut w);
-            (session, w, result)
+            let result = job(session, &mut w);
+            (w, result)
         });
         match done.await {
-            Ok((session, w, result)) => {
+            Ok((session, (w, result))) => {
                 self.session = Some(session);
                 self.write(&w).await?;
                 Ok(result)
             }
-            // The session is lost with the job.
-            Err(Undone::NoRoom | Undone::Broken) => {
+            // It is lost with a job that broke off, and the command without room.
+            Err((session, _)) => {
+                self.session = session;
                 let _ = self.lines.write(b"* BYE [UNAVAILABLE] The server is busy\r\n").await;
                 let _ = self.lines.flush().await;
                 Err(Gone)
@@ -252,6 +296,12 @@ impl Talk {
                 return Err(Gone);
             }
             self.on_session(Session::news).await?;
+            // What cannot be read now is asked for again, but not all the time.
+            if self.session.as_ref().and_then(Session::watch).is_some_and(|w| w.is_behind())
+                && !has_line(self.lines.buffered())
+            {
+                tokio::time::sleep(READ_AGAIN).await;
+            }
             self.lines.flush().await.map_err(|_| Gone)?;
         }
     }

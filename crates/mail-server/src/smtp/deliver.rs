@@ -7,14 +7,14 @@ use store::delivery::{Addressee, Envelope, Reason, addressee, deliver_content};
 use store::{Account, Store, StoreError};
 
 use super::reply::{self, Reply};
-use super::spool::Letter;
 use super::trace;
+use crate::spool::Letter;
 use crate::work::{Undone, Work};
 
 /// A message that goes through more hosts than these goes in circles (RFC 5321 6.3: at least 100).
 pub const MAX_RECEIVED: usize = 100;
 /// Recipients into whose mailboxes one connection puts a message at the same time: they share syncs.
-const AT_A_TIME: usize = 8;
+pub const AT_A_TIME: usize = 8;
 
 /// A message with everybody who gets it.
 pub struct Delivery {

@@ -1,6 +1,6 @@
 //! SMTP (RFC 5321), submission (RFC 6409) and LMTP (RFC 2033): mail that comes in.
 //!
-//! [`command`] reads a line, [`session`] answers it, [`data`] takes the message off the wire into the [`spool`],
+//! [`command`] reads a line, [`session`] answers it, [`data`] takes the message off the wire into a letter,
 //! [`deliver`] brings it into the mailboxes with a [`trace`] in front.
 
 pub mod command;
@@ -10,17 +10,13 @@ mod deliver;
 pub mod oracle;
 pub mod reply;
 mod session;
-mod spool;
 pub mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use crate::host::Host;
 use crate::listener::{Connection, Protocol, Service, Serving};
-use spool::Spool;
 
 /// Which of the three is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +34,6 @@ pub enum Role {
 pub struct Limits {
     /// Bytes of a message (SIZE, RFC 1870).
     pub message_bytes: u64,
-    /// Bytes of all messages that are on their way in.
-    pub spool_bytes: u64,
-    /// Bytes of memory for messages that are converted at the same time.
-    pub convert_bytes: u64,
     /// Recipients of a message; RFC 5321 4.5.3.1.8 asks for 100.
     pub recipients: usize,
     /// Commands that fail, after which the connection is closed.
@@ -58,8 +50,6 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             message_bytes: 32 << 20,
-            spool_bytes: 1 << 30,
-            convert_bytes: 128 << 20,
             recipients: 1_000,
             errors: 20,
             command_within: Duration::from_secs(5 * 60),
@@ -74,22 +64,11 @@ pub struct Smtp {
     host: Arc<Host>,
     role: Role,
     limits: Limits,
-    spool: Arc<Spool>,
-    /// In kibibytes.
-    converting: Arc<Semaphore>,
 }
 
 impl Smtp {
     pub fn new(host: Arc<Host>, role: Role, limits: Limits) -> Arc<Smtp> {
-        let spool = Spool::new(host.spool.clone(), limits.spool_bytes);
-        let units = (limits.convert_bytes >> 10).clamp(1, u64::from(u32::MAX >> 3));
-        let converting = Arc::new(Semaphore::new(units as usize));
-        Arc::new(Smtp { host, role, limits, spool, converting })
-    }
-
-    /// Bytes of messages that are on their way in now.
-    pub fn spooled(&self) -> u64 {
-        self.spool.held()
+        Arc::new(Smtp { host, role, limits })
     }
 }
 

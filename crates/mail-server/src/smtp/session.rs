@@ -8,15 +8,15 @@ use store::{Account, Store, StoreError};
 
 use super::command::{Command, Mail, Mailbox, Malformed, Rcpt};
 use super::data::Unstuff;
-use super::deliver::{Delivery, deliver, may_send};
+use super::deliver::{AT_A_TIME, Delivery, deliver, may_send};
 use super::reply::{self, Reply};
-use super::spool::{Letter, SpoolError};
 use super::trace::{Trace, stamp};
 use super::{Role, Smtp};
 use crate::auth::{self, Exchange, Mechanism, Next, Refused};
 use crate::census::{Counted, Full};
 use crate::line::{End, Lines, ReadError};
 use crate::listener::{Connection, Peer};
+use crate::spool::{Letter, SpoolError};
 
 /// The longest command (RFC 5321 4.5.3.1.4, with room for the parameters of the extensions), and one with an answer
 /// of SASL in it.
@@ -322,7 +322,7 @@ impl Session {
         let Session { smtp, lines, .. } = self;
         let limits = &smtp.limits;
         let mut unstuff = Unstuff::default();
-        let mut letter = smtp.spool.letter();
+        let mut letter = smtp.host.letters.letter();
         let mut refusal: Option<Reply> = None;
         let mut taken = 0;
         let mut discarded = Vec::new();
@@ -349,7 +349,7 @@ impl Session {
             taken += count as u64;
             if letter.size() > limits.message_bytes {
                 refusal.get_or_insert(reply::TOO_BIG);
-                letter = smtp.spool.letter();
+                letter = smtp.host.letters.letter();
             }
             if end {
                 return Ok(refusal.map_or(Ok(letter), Err));
@@ -383,7 +383,7 @@ impl Session {
         let Some(transaction) = transaction.as_mut() else { return reply::SEQUENCE.into() };
         let mut letter = match std::mem::replace(&mut transaction.body, Body::Refused) {
             Body::Chunks(letter) => letter,
-            _ => smtp.spool.letter(),
+            _ => smtp.host.letters.letter(),
         };
         let mut left = size;
         while left > 0 {
@@ -451,14 +451,7 @@ impl Session {
         let Transaction { mail, accounts, recipients, .. } = transaction;
         self.messages += 1;
         let size = letter.size();
-        // Read, converted, and for each recipient under way once more.
-        let wanted = (size.saturating_mul(4) >> 10) + 64;
-        let total = (self.smtp.limits.convert_bytes >> 10).max(1);
-        let wanted = u32::try_from(wanted.min(total)).unwrap_or(u32::MAX >> 3);
-        let converting = Arc::clone(&self.smtp.converting);
-        let Ok(_room) = converting.acquire_many_owned(wanted).await else {
-            return reply::FAILED.into();
-        };
+        let _room = self.smtp.host.letters.room(size, accounts.len().min(AT_A_TIME)).await;
         let id = message_id();
         let delivery = Delivery {
             letter,

@@ -9,6 +9,7 @@ use mail_server::auth::{Refused, Verification, Verifier};
 use mail_server::census::NoCensus;
 use mail_server::imap::Imap;
 use mail_server::imap::session::Options;
+use mail_server::letters::Letters;
 use mail_server::work::Work;
 use mail_server::{Address, Bounds, Host, Listen, Running};
 use store::{NewAccount, Store, StoreError, StoreOptions};
@@ -44,10 +45,11 @@ fn server() -> Server {
     };
     store.create_account(&new).expect("an account");
     let host = Host {
-        work: Work::start(&store, 4, 64).expect("threads"),
+        work: Work::start("mail", &store, 1, 64).expect("threads"),
+        reading: Work::start("reading", &store, 4, 64).expect("threads"),
         verifier: Arc::new(Passwords(store.clone())),
         name: "imap.example.test".into(),
-        spool: std::env::temp_dir(),
+        letters: Letters::new(std::env::temp_dir()),
         store,
     };
     let service = Arc::new(Imap::new(Arc::new(host), Options::default()));

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use mail_server::auth::{Refused, Verification, Verifier};
 use mail_server::census::{Census, Counted, Full};
+use mail_server::letters::Letters;
 use mail_server::smtp::{Limits, Role, Smtp};
 use mail_server::work::Work;
 use mail_server::{Address, Bounds, Host, Listen, Protocol, Running, start};
@@ -23,7 +24,7 @@ const SMALL: u64 = 20_000;
 
 pub struct Rig {
     pub store: Store,
-    pub smtp: [Arc<Smtp>; 3],
+    host: Arc<Host>,
     counts: Arc<Counts>,
     running: Option<Running>,
     dir: tempfile::TempDir,
@@ -61,11 +62,12 @@ impl Rig {
         }
         let dir = tempfile::tempdir().expect("a folder");
         let host = Arc::new(Host {
-            work: Work::start(&store, 8, 64).expect("threads"),
+            work: Work::start("mail", &store, 8, 64).expect("threads"),
+            reading: Work::start("reading", &store, 1, 64).expect("threads"),
             verifier: Arc::new(ByStore(store.clone())),
             store: store.clone(),
             name: "mail.here.test".to_owned(),
-            spool: dir.path().to_owned(),
+            letters: Letters::new(dir.path().to_owned()),
         });
         let smtp = [Role::Lmtp, Role::Smtp, Role::Submission]
             .map(|role| Smtp::new(Arc::clone(&host), role, limits.clone()));
@@ -79,7 +81,7 @@ impl Rig {
         let counts = Arc::new(Counts::default());
         let census = Arc::new(Ledger(Arc::clone(&counts)));
         let running = start(listens, Bounds::default(), census).expect("sockets");
-        Rig { store, smtp, counts, running: Some(running), dir }
+        Rig { store, host, counts, running: Some(running), dir }
     }
 
     pub fn address(&self, role: Role) -> SocketAddr {
@@ -131,12 +133,12 @@ impl Rig {
         let begun = Instant::now();
         let held = || {
             let counts = [&self.counts.open, &self.counts.known].map(|c| c.load(Ordering::SeqCst));
-            (counts, self.smtp.each_ref().map(|smtp| smtp.spooled()))
+            (counts, self.host.letters.spooled())
         };
-        while held() != ([0, 0], [0; 3]) && begun.elapsed() < Duration::from_secs(60) {
+        while held() != ([0, 0], 0) && begun.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert_eq!(held(), ([0, 0], [0; 3]));
+        assert_eq!(held(), ([0, 0], 0));
         let files = std::fs::read_dir(self.dir.path()).expect("a folder");
         let named = files.filter(|file| file.as_ref().is_ok_and(|f| f.path() != self.socket()));
         assert_eq!(named.count(), 0, "files of the spool have no names");

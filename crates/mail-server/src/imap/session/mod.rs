@@ -202,6 +202,9 @@ impl Session {
                 put(w, &format!("* ID (\"name\" \"Coffer\" \"version\" \"{version}\")\r\n"));
                 done("Pleased to meet you")
             }
+            Command::Login { .. } | Command::Authenticate { .. } if self.user.is_none() => {
+                Err(no("PRIVACYREQUIRED", "passwords are taken over TLS only"))
+            }
             Command::Login { .. } | Command::Authenticate { .. } => {
                 Err(Fail::Bad("you are logged in already"))
             }

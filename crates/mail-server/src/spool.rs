@@ -154,7 +154,7 @@ mod tests {
     fn small_and_large_letters_come_back_and_the_bound_holds() {
         let dir = tempfile::tempdir().expect("a folder");
         let store = Store::in_memory(StoreOptions::default()).expect("a store");
-        let work = Work::start(&store, 1, 8).expect("a thread");
+        let work = Work::start("test", &store, 1, 8).expect("a thread");
         let spool = Spool::new(dir.path().to_owned(), 2 << 20);
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {

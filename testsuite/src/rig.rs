@@ -82,11 +82,18 @@ impl Rig {
 
     /// A client in a Session Context of the user's, without a logon.
     pub fn bare_client(&self, user: &str) -> Result<Client> {
-        let transport = match &self.way {
-            Way::Loopback(service) => service.as_user(user)?.connect()?.transport,
-            Way::Http(_) => Http::new(&self.url(), user, PASSWORD)?.connect()?.transport,
+        self.bare_client_in(user, 1252)
+    }
+
+    /// As [`Rig::bare_client`], with another code page of strings than usual.
+    pub fn bare_client_in(&self, user: &str, code_page: u32) -> Result<Client> {
+        let connected = match &self.way {
+            Way::Loopback(service) => service.as_user(user)?.code_page(code_page).connect()?,
+            Way::Http(_) => {
+                Http::new(&self.url(), user, PASSWORD)?.code_page(code_page).connect()?
+            }
         };
-        Ok(Client::new(transport))
+        Ok(Client::new(connected.transport))
     }
 
     /// The distinguished name by which a logon names a user's mailbox.

@@ -148,6 +148,12 @@ impl Call<'_> {
         }
     }
 
+    /// Whether an object, also of another logon, is a folder of public ones.
+    pub fn is_public_folder(&self, node: NodeId) -> bool {
+        matches!(self.tree.get(node), Some(Object::Folder(_)))
+            && self.logon_of(node).is_ok_and(|logon| logon.mailbox.is_public())
+    }
+
     /// The input object, if it is a message; ecNullObject else ([MS-OXCMSG] 3.2.5).
     pub fn message(&mut self, node: NodeId) -> Result<&mut Message> {
         match self.tree.get_mut(node) {

@@ -19,6 +19,7 @@ use crate::{Error, Result};
 pub struct Loopback {
     processor: Arc<Processor>,
     user: Arc<Account>,
+    locale: Locale,
 }
 
 impl Loopback {
@@ -52,13 +53,14 @@ impl Loopback {
     /// The same account of the same store as another user sees it: the stores that were granted.
     pub fn as_user(&self, user: &str) -> Result<Self> {
         let user = Arc::new(account(&self.processor.store, user)?);
-        Ok(Loopback { processor: self.processor.clone(), user })
+        Ok(Loopback { processor: self.processor.clone(), user, locale: self.locale })
     }
 
     /// With limits, tracing, or the fault by which a check proves that it works.
     pub fn with_options(store: Store, user: &str, options: Options) -> Result<Self> {
         let user = Arc::new(account(&store, user)?);
-        Ok(Loopback { processor: Processor::new(store, options), user })
+        let locale = Locale::default();
+        Ok(Loopback { processor: Processor::new(store, options), user, locale })
     }
 
     /// A store with the fault of Q237174 built in: every open leaves `bytes` bytes behind
@@ -67,6 +69,12 @@ impl Loopback {
     pub fn open_with_control_q237174(store: Store, user: &str, bytes: usize) -> Result<Self> {
         let options = Options { control: Control::q237174(bytes), ..Options::default() };
         Loopback::with_options(store, user, options)
+    }
+
+    /// The code page of 8-bit strings: as [`Http::code_page`](crate::Http::code_page).
+    pub fn code_page(mut self, code_page: u32) -> Self {
+        self.locale.code_page = code_page;
+        self
     }
 
     /// The server's side: its sessions, ledger and limits.
@@ -111,8 +119,7 @@ impl MessageStoreProvider for Loopback {
 
     fn connect(&self) -> Result<Connected> {
         let client = concat!("mapi-session/", env!("CARGO_PKG_VERSION"));
-        let connected =
-            InProcess::connect(&self.processor, self.user.clone(), Locale::default(), client);
+        let connected = InProcess::connect(&self.processor, self.user.clone(), self.locale, client);
         let session = connected.map_err(|error| Error::Refused {
             code: 1,
             name: "no session",

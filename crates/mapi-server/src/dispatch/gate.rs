@@ -80,11 +80,8 @@ pub(crate) fn check(
         | Rq::WriteStreamExtended(_) => Ok(()),
 
         // [MS-OXCFOLD]
-        Rq::OpenFolder(body) => match call.may(body.folder, Action::SeeFolder)? {
-            true => Ok(()),
-            // MS-OXCFOLD R470
-            false => Err(ErrorCode::NOT_FOUND.into()),
-        },
+        // MS-OXCFOLD R470
+        Rq::OpenFolder(body) => need_visible(call, body.folder),
         // Searches find what lies in all folders, whoever may read there.
         Rq::CreateFolder(body) if body.folder_type == FolderType::Search => {
             Err(ErrorCode::ACCESS_DENIED.into())
@@ -103,7 +100,11 @@ pub(crate) fn check(
                 None => call.need(parent, Action::CreateSubfolder),
             }
         }
-        Rq::DeleteFolder(body) => need_tree(call, body.folder, Action::ChangeFolder),
+        Rq::DeleteFolder(body) => {
+            // MS-OXCFOLD R508
+            need_visible(call, body.folder)?;
+            need_tree(call, body.folder, Action::ChangeFolder)
+        }
         Rq::EmptyFolder(body) => need_emptying(call, &at, body.want_delete_associated),
         Rq::HardDeleteMessagesAndSubfolders(body) => {
             need_emptying(call, &at, body.want_delete_associated)
@@ -111,10 +112,12 @@ pub(crate) fn check(
         // Which of the messages may be taken is asked by the handler.
         Rq::MoveCopyMessages(_) => need_target(call, target, Action::CreateItem { associated: false }),
         Rq::MoveFolder(body) => {
+            need_visible(call, body.folder)?;
             need_target(call, target, Action::CreateSubfolder)?;
             need_tree(call, body.folder, Action::ChangeFolder)
         }
         Rq::CopyFolder(body) => {
+            need_visible(call, body.folder)?;
             need_target(call, target, Action::CreateSubfolder)?;
             need_tree(call, body.folder, Action::SeeFolder)?;
             need_tree(call, body.folder, Action::ReadItem(OF_OTHERS))
@@ -270,6 +273,14 @@ fn need_at(call: &Call<'_>, at: &At, action: Action) -> Result<()> {
     match at {
         At::Folder(folder) => call.need(*folder, action),
         At::Logon | At::Message { .. } | At::Table => Ok(()),
+    }
+}
+
+/// A folder that a ROP names by its id: one that the user may not see is not there for him.
+fn need_visible(call: &Call<'_>, id: FolderId) -> Result<()> {
+    match call.may(id, Action::SeeFolder)? {
+        true => Ok(()),
+        false => Err(ErrorCode::NOT_FOUND.into()),
     }
 }
 

@@ -196,6 +196,10 @@ pub fn copy_folder(
 ) -> Result<Work> {
     call.folder(source, ErrorCode::NOT_SUPPORTED)?;
     let (other, parent) = target_folder(call, target)?;
+    // As Exchange does since 2013 (MS-OXCFOLD R19702001, R19703001).
+    if call.mailbox()?.is_public() || other.is_public() {
+        return Err(ErrorCode::NOT_SUPPORTED.into());
+    }
     let name = super::folder::text(call, &request.new_name);
     let name = (!name.is_empty()).then_some(name.as_str());
     let (mailbox, recursive) = (call.mailbox()?, request.want_recursive);

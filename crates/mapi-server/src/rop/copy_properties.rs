@@ -27,11 +27,7 @@ pub fn copy_to(
     request: &CopyToRequest,
 ) -> Result<Copied> {
     // MS-OXCPRPT R5070512, R5070514
-    let public = |node| {
-        matches!(call.tree.get(node), Some(Object::Folder(_)))
-            && call.mailbox_of(node).is_ok_and(|mailbox| mailbox.is_public())
-    };
-    if public(source) || target.is_some_and(public) {
+    if call.is_public_folder(source) || target.is_some_and(|node| call.is_public_folder(node)) {
         return Err(ErrorCode::NOT_SUPPORTED.into());
     }
     let excluded = &request.excluded.items;

@@ -139,8 +139,8 @@ pub fn empty_folder(
     hard: bool,
 ) -> Result<Work> {
     let id = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
-    // MS-OXCFOLD R1248
-    if id == SpecialFolder::Root.id() {
+    // MS-OXCFOLD R1248; public folders as Exchange does since 2013 (R97501001, R98301001).
+    if id == SpecialFolder::Root.id() || call.is_public_folder(input) {
         return Err(ErrorCode::NOT_SUPPORTED.into());
     }
     let options = DeleteOptions {

@@ -1,6 +1,6 @@
 //! Long-term ids ([MS-OXCSTOR] 3.2.5.8, 3.2.5.9).
 
-use mapi::{ErrorCode, FolderId, Guid, LongTermId};
+use mapi::{ErrorCode, FolderId, Guid, LongTermId, ReplId};
 use mapi_rop::logon::{
     IdFromLongTermIdRequest, IdFromLongTermIdResponse, LongTermIdFromIdRequest,
     LongTermIdFromIdResponse,
@@ -38,9 +38,9 @@ pub fn id_from_long_term_id(
 ) -> Result<IdFromLongTermIdResponse> {
     call.need_logon(input)?;
     let id = &request.long_term_id;
-    // MS-OXCSTOR R94801
+    // As Exchange 2016 does (MS-OXCSTOR R94801001), and as the way back: no replica is no failure.
     if id.replica == Guid::NULL {
-        return Err(ErrorCode::INVALID_PARAMETER.into());
+        return Ok(IdFromLongTermIdResponse { id: FolderId::new(ReplId(0), id.counter).into() });
     }
     // A replica that was not met before gets a number (MS-OXCSTOR R950, R1246).
     let replica = match ids::replica_id(&*call.mailbox()?, id.replica) {

@@ -26,6 +26,10 @@ pub fn set_search_criteria(
     let folder = call.folder(input, ErrorCode::NOT_SUPPORTED)?;
     let mailbox = call.mailbox()?;
     check(request.flags)?;
+    // MS-OXCFOLD R575: public folders have no search folders at all, and say so of a recursive search first.
+    if mailbox.is_public() && request.flags.contains(SearchFlags::RECURSIVE) {
+        return Err(ErrorCode::NOT_SUPPORTED.into());
+    }
     if request.flags.contains(SearchFlags::STOP_OR_RUNNING) {
         return Ok(search::stop(&mailbox, folder)?);
     }

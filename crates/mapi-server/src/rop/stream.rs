@@ -40,9 +40,7 @@ pub fn open_stream(
         return Err(ErrorCode::NOT_IMPLEMENTED.into());
     }
     // MS-OXCPRPT R88501, R8850103
-    let public =
-        matches!(call.tree.get(input), Some(Object::Folder(_))) && call.mailbox()?.is_public();
-    if public && request.mode != StreamMode::ReadOnly {
+    if call.is_public_folder(input) && request.mode != StreamMode::ReadOnly {
         return Err(ErrorCode::NOT_SUPPORTED.into());
     }
     let kind = tag.property_type();

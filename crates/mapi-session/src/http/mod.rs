@@ -40,6 +40,7 @@ pub struct Http {
     user: String,
     user_dn: String,
     application: String,
+    code_page: u32,
     limits: Limits,
     fuse: Option<Fuse>,
 }
@@ -67,9 +68,17 @@ impl Http {
             user: user.to_owned(),
             user_dn: user.to_owned(),
             application: concat!("mapi-session/", env!("CARGO_PKG_VERSION"), ".0").to_owned(),
+            code_page: CODE_PAGE,
             limits: Limits::default(),
             fuse: None,
         })
+    }
+
+    /// The code page of 8-bit strings; Windows Latin-1 (1252) unless another one is said. A logon in one that the
+    /// server does not know fails with ecUnknownCodePage.
+    pub fn code_page(mut self, code_page: u32) -> Self {
+        self.code_page = code_page;
+        self
     }
 
     /// The legacy distinguished name of the user, as Autodiscover tells it.
@@ -124,7 +133,7 @@ impl MessageStoreProvider for Http {
         let request = ConnectRequest {
             user_dn: String8::from(self.user_dn.as_str()),
             flags: 0,
-            code_page: CODE_PAGE,
+            code_page: self.code_page,
             lcid_sort: LCID,
             lcid_string: LCID,
             auxiliary: Vec::new().into(),

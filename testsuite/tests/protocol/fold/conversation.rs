@@ -19,18 +19,21 @@ const TOPIC: [u8; 16] = [
     0x5f, 0x49, 0x13, 0x4c, 0x1c, 0x67, 0x95, 0x3b, 0xee, 0xdb, 0xe8, 0xc4, 0xc4, 0xf5, 0xbb, 0x42,
 ];
 
+fn restrict_to(conversation: [u8; 16]) -> RopRequest {
+    let value = TaggedValue::new(tags::CONVERSATION_ID, conversation.to_vec());
+    let tag = tags::CONVERSATION_ID;
+    let restriction = Restriction::Property { relation: Relation::Equal, tag, value };
+    let restriction = SizedRestriction(Some(restriction));
+    RopRequest::Restrict(RestrictRequest { flags: AsyncFlags::NONE, restriction })
+}
+
 /// The table of a folder, restricted to the conversation. Before, it is of no conversation and has no rows.
 fn members(client: &mut Client, folder: Handle) -> Answer<Handle> {
     let request = RopRequest::GetContentsTable(GetTableRequest { flags: MEMBERS });
     let (opened, table) = client.call_two(folder, Handle::NONE, request)?;
     assert_eq!(opened, RopResponse::GetContentsTable(GetTableResponse { row_count: 0 }));
     client.set_columns(table, &[tags::SUBJECT, tags::FOLDER_ID, tags::DEPTH])?;
-    let value = TaggedValue::new(tags::CONVERSATION_ID, TOPIC.to_vec());
-    let tag = tags::CONVERSATION_ID;
-    let restriction = Restriction::Property { relation: Relation::Equal, tag, value };
-    let restriction = SizedRestriction(Some(restriction));
-    let request = RestrictRequest { flags: AsyncFlags::NONE, restriction };
-    client.call(table, RopRequest::Restrict(request))?;
+    client.call(table, restrict_to(TOPIC))?;
     let orders = vec![SortOrder { tag: tags::SUBJECT, direction: Direction::Descending }];
     let order = SortOrderSet::new(orders);
     let request = SortTableRequest { flags: AsyncFlags::NONE, order };
@@ -133,13 +136,32 @@ on_both! {
         Ok(())
     }
 
+    /// MS-OXCTABL 3.2.5.4: R723, R455
+    fn a_conversation_that_is_not_there_is_told(rig: &Rig) -> Result {
+        let mut client = rig.client(ME)?;
+        let root = client.open_folder(SpecialFolder::Root.id())?;
+        post(&mut client, INBOX, "another");
+        assert_eq!(members(&mut client, root), Err(ErrorCode(0x0000_0496)));
+        let table = client.contents(root, MEMBERS)?;
+        client.set_columns(table, &[tags::SUBJECT])?;
+        let none = client.call(table, restrict_to(TOPIC));
+        assert_eq!(none.map(drop), Err(ErrorCode(0x0000_0496)));
+        // Until a restriction succeeds there are no rows, as after any that failed.
+        assert_eq!(client.query_rows(table, 5).map(drop), Err(ErrorCode(0x0000_04b9)));
+        post(&mut client, INBOX, "topic");
+        client.call(table, restrict_to(TOPIC))?;
+        assert_eq!(rows(&mut client, table).len(), 1);
+        Ok(())
+    }
+
     /// MS-OXCFOLD 2.2.1.14.1: R1023
     /// MS-OXCNOTIF 3.1.4.3: R261
     fn a_conversation_tells_of_its_messages(rig: &Rig) -> Result {
         let mut client = rig.client(ME)?;
         let root = client.open_folder(SpecialFolder::Root.id())?;
+        post(&mut client, INBOX, "topic");
         let table = members(&mut client, root)?;
-        assert_eq!(rows(&mut client, table), []);
+        assert_eq!(rows(&mut client, table).len(), 1);
         post(&mut client, INBOX, "another");
         let id = post(&mut client, TOP, "topic");
         let told = client.told();

@@ -1,5 +1,6 @@
 //! [MS-OXCFOLD]: folders.
 
+mod codes;
 mod conversation;
 mod deleting;
 mod making;

@@ -10,6 +10,7 @@ use super::{private, public};
 
 const LOGIN_FAILURE: ErrorCode = ErrorCode(0x8004_0111);
 const UNKNOWN_USER: ErrorCode = ErrorCode(0x0000_03eb);
+const UNKNOWN_CODE_PAGE: ErrorCode = ErrorCode(0x0000_03ef);
 const ACCESS_DENIED: ErrorCode = ErrorCode(0x8007_0005);
 const INVALID_PARAMETER: ErrorCode = ErrorCode(0x8007_0057);
 const ERROR: ErrorCode = ErrorCode(0x8000_4005);
@@ -26,6 +27,21 @@ on_both! {
         assert_eq!(private(&mut client, nobody), Err(UNKNOWN_USER));
         assert_eq!(private(&mut client, LogonRequest::mailbox_of("")), Err(UNKNOWN_USER));
         let mine = LogonRequest::mailbox_of(&rig.legacy_dn(ME)?);
+        assert!(private(&mut client, mine).is_ok());
+        Ok(())
+    }
+
+    /// MS-OXCSTOR 3.2.5.1.1: R3102
+    /// MS-OXCSTOR 3.2.5.1.3: R175, R176
+    /// MS-OXCSTOR 6: R3102001
+    fn a_code_page_that_nobody_knows_lets_nobody_in(rig: &Rig) -> Result {
+        let mine = LogonRequest::mailbox_of(&rig.legacy_dn(ME)?);
+        for unknown in [0x0fff, 0xffff_ffff] {
+            let mut client = rig.bare_client_in(ME, unknown)?;
+            assert_eq!(private(&mut client, mine.clone()), Err(UNKNOWN_CODE_PAGE));
+            assert_eq!(public(&mut client, LogonRequest::public()), Err(UNKNOWN_CODE_PAGE));
+        }
+        let mut client = rig.bare_client_in(ME, 1251)?;
         assert!(private(&mut client, mine).is_ok());
         Ok(())
     }

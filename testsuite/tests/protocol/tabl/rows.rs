@@ -45,8 +45,9 @@ on_both! {
         Ok(())
     }
 
-    /// MS-OXCTABL 3.2.5.5: R469, R784, R467
+    /// MS-OXCTABL 3.2.5.5: R469, R467, R726
     /// MS-OXCTABL 2.2.2.5.2: R110
+    /// MS-OXCTABL 6: R897
     fn rows_are_read_backward(rig: &Rig) -> Result {
         let mut desk = Desk::sorted(rig, 5)?;
         desk.seek(Bookmark::End, 0).expect("a seek");
@@ -55,8 +56,9 @@ on_both! {
             (texts(&answer.rows).join(" "), answer.origin)
         };
         assert_eq!(read(2), ("m3 m4".into(), Bookmark::Current));
-        assert_eq!(read(9), ("m0 m1 m2".into(), Bookmark::Beginning));
-        assert_eq!(read(9), (String::new(), Bookmark::Beginning));
+        // The rows before the cursor, in the table's order.
+        assert_eq!(read(9), ("m0 m1 m2".into(), Bookmark::End));
+        assert_eq!(read(9), (String::new(), Bookmark::End));
         Ok(())
     }
 

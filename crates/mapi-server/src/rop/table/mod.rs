@@ -10,14 +10,15 @@ mod rows;
 
 use std::sync::Arc;
 
+use mapi::restriction::Relation;
 use mapi::wire::Wire;
-use mapi::{ErrorCode, PropertyTag, PropertyType, Restriction, SortOrder, SortOrderSet};
+use mapi::{ErrorCode, PropertyTag, PropertyType, Restriction, SortOrder, SortOrderSet, tags};
 use mapi_rop::table::{
     RestrictRequest, SetColumnsRequest, SortTableRequest, TableStatus, TableStatusResponse,
 };
 
 use store::Mailbox;
-use store::table::{MAX_SORT, View};
+use store::table::{MAX_SORT, QueryRows, View};
 
 pub use self::category::{collapse_row, expand_row, get_collapse_state, set_collapse_state};
 pub use self::columns::query_columns_all;
@@ -172,10 +173,25 @@ pub fn restrict(
         restriction.as_ref(),
         source.guard.as_ref(),
     )?;
+    // MS-OXCTABL R723
+    let conversation = matches!(source.rows, QueryRows::Conversation { .. });
+    if conversation && restriction.as_ref().is_some_and(is_conversation) && source.view.len()? == 0
+    {
+        return Err(CONVERSATION_NOT_FOUND.into());
+    }
     source.restriction = restriction;
     table.failed.restrict = false;
     table.begin_anew()?;
     Ok(COMPLETE)
+}
+
+/// ecConversationNotFound ([MS-OXCTABL] 3.2.5.4).
+const CONVERSATION_NOT_FOUND: ErrorCode = ErrorCode(0x0000_0496);
+
+/// Whether a restriction says which conversation, and nothing else.
+fn is_conversation(restriction: &Restriction) -> bool {
+    matches!(restriction, Restriction::Property { relation: Relation::Equal, tag, .. }
+        if tag.id() == tags::CONVERSATION_ID.id())
 }
 
 impl Table {

@@ -102,10 +102,10 @@ fn read_rows(
         true => range.start + rows.len(),
         false => range.end - rows.len(),
     };
-    // MS-OXCTABL R725, R784, R726
+    // MS-OXCTABL R725, R726. In both directions End where no more rows are, as Exchange says since 2010 (R897).
     let origin = match request.forward_read {
         true if end >= len => Bookmark::End,
-        false if end == 0 => Bookmark::Beginning,
+        false if end == 0 => Bookmark::End,
         _ => Bookmark::Current,
     };
     let cursor = reader.cursor_at(end, len)?;

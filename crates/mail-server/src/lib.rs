@@ -9,6 +9,8 @@
 
 pub mod auth;
 pub mod census;
+#[doc(hidden)]
+pub mod deflate;
 pub mod dns;
 pub mod host;
 pub mod imap;

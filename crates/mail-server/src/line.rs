@@ -254,6 +254,23 @@ impl Lines {
         Ok(Lines { stream, input, start, appetite, output, ending, write_within })
     }
 
+    /// As [`wrap`](Self::wrap), where nothing is awaited: `compress` gets the connection, and what was read of it and
+    /// not consumed. What waits to be sent is sent first.
+    ///
+    /// # Errors
+    /// As [`Lines::write`].
+    pub(crate) async fn compress(
+        &mut self,
+        compress: impl FnOnce(Stream, Vec<u8>) -> Stream,
+    ) -> io::Result<()> {
+        self.flush().await?;
+        let came = self.buffered().to_vec();
+        self.consume(came.len());
+        let stream = std::mem::replace(&mut self.stream, Box::pin(tokio::io::empty()));
+        self.stream = compress(stream, came);
+        Ok(())
+    }
+
     /// Whether the server ends.
     pub fn is_ending(&self) -> bool {
         *self.ending.borrow()

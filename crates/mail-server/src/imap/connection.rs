@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::command;
 use super::session::{Next, Options, Session};
 use crate::Host;
 use crate::auth::{Exchange, MAX_LINE, Mechanism, Refused};
 use crate::census::Counted;
+use crate::deflate::deflated;
 use crate::letters::Room;
 use crate::line::{Lines, ReadError};
 use crate::listener::{Connection, Protocol, Service, Serving};
@@ -33,16 +34,20 @@ const MAX_BEFORE_LOGIN: usize = 16 << 10;
 /// Wrong commands and wrong passwords that end a connection.
 const MAX_BAD: usize = 32;
 const MAX_REFUSED: usize = 3;
+/// Connections that are compressed at a time: each takes about 300 kB.
+const MAX_COMPRESSED: usize = 128;
 
 /// IMAP on a socket.
 pub struct Imap {
     host: Arc<Host>,
     options: Options,
+    /// As many connections may be compressed.
+    compressed: Arc<Semaphore>,
 }
 
 impl Imap {
     pub fn new(host: Arc<Host>, options: Options) -> Imap {
-        Imap { host, options }
+        Imap { host, options, compressed: Arc::new(Semaphore::new(MAX_COMPRESSED)) }
     }
 }
 
@@ -62,8 +67,14 @@ impl Service for Imap {
             let options = Options { login_disabled: !peer.is_local(), ..self.options.clone() };
             let lines = Lines::new(stream, ending, WRITE_WITHIN);
             let session = Session::new(self.host.store.clone(), options);
-            let talk =
-                Talk { host: Arc::clone(&self.host), lines, counted, session: Some(session) };
+            let talk = Talk {
+                host: Arc::clone(&self.host),
+                lines,
+                counted,
+                session: Some(session),
+                may_compress: Arc::clone(&self.compressed),
+                compressed: None,
+            };
             talk.run().await;
         })
     }
@@ -78,6 +89,8 @@ struct Talk {
     counted: Box<dyn Counted>,
     /// Away while the pool has it.
     session: Option<Session>,
+    may_compress: Arc<Semaphore>,
+    compressed: Option<OwnedSemaphorePermit>,
 }
 
 /// A command as it came.
@@ -134,6 +147,7 @@ impl Talk {
                     Next::More => self.on_session(Session::resume).await?,
                     Next::Idle => self.idle().await?,
                     Next::Verify { user, password } => self.verify(user, password).await?,
+                    Next::Compress => self.compress().await?,
                     Next::Exchange { mechanism, initial } => {
                         self.exchange(&mechanism, initial.as_deref()).await?
                     }
@@ -304,6 +318,17 @@ impl Talk {
             }
             self.lines.flush().await.map_err(|_| Gone)?;
         }
+    }
+
+    /// Compresses what follows the answer, where there is room (RFC 4978).
+    async fn compress(&mut self) -> Result<Next, Gone> {
+        self.compressed = Arc::clone(&self.may_compress).try_acquire_owned().ok();
+        let granted = self.compressed.is_some();
+        self.on_session(move |session, w| session.compress(granted, w)).await?;
+        if granted {
+            self.lines.compress(deflated).await.map_err(|_| Gone)?;
+        }
+        Ok(Next::Done)
     }
 
     async fn verify(&mut self, user: String, password: String) -> Result<Next, Gone> {

@@ -12,6 +12,9 @@ use mail_server::imap::session::Options;
 use mail_server::letters::Letters;
 use mail_server::work::Work;
 use mail_server::{Address, Bounds, Host, Listen, Running};
+use miniz_oxide::deflate::core::{CompressorOxide, create_comp_flags_from_zip_params};
+use miniz_oxide::inflate::stream::{InflateState, inflate as inflate_some};
+use miniz_oxide::{DataFormat, MZFlush};
 use store::{NewAccount, Store, StoreError, StoreOptions};
 
 const USER: &str = "me@example.test";
@@ -134,6 +137,52 @@ fn literals_wait_or_do_not_and_are_bounded() {
     assert_eq!(client.line(), "f NO [TOOBIG] The literal is too long\r\n");
     assert!(client.line().starts_with("* BYE "));
     assert_eq!(client.line(), "");
+}
+
+/// All bytes compressed so that what was said before can be read (RFC 4978).
+fn squeezed(deflate: &mut CompressorOxide, text: &str) -> Vec<u8> {
+    let mut out = vec![0; 64 << 10];
+    let step =
+        miniz_oxide::deflate::stream::deflate(deflate, text.as_bytes(), &mut out, MZFlush::Sync);
+    out.truncate(step.bytes_written);
+    out
+}
+
+#[test]
+fn a_connection_is_compressed() {
+    let server = server();
+    let mut client = Client::logged_in(&server);
+    assert!(client.say("a", "CAPABILITY").contains(" COMPRESS=DEFLATE"));
+    // What comes with the command, against the RFC, is compressed as well.
+    let flags = create_comp_flags_from_zip_params(6, -15, 0);
+    let mut deflate = Box::new(CompressorOxide::new(flags));
+    let mut bytes = b"b COMPRESS DEFLATE\r\n".to_vec();
+    bytes.extend(squeezed(&mut deflate, "c NOOP\r\n"));
+    client.reader.get_mut().write_all(&bytes).expect("sent");
+    assert_eq!(client.until("b"), "b OK What follows is compressed\r\n");
+    let mut inflate = InflateState::new_boxed(DataFormat::Raw);
+    let mut said = String::new();
+    let mut until = |client: &mut Client, tag: &str| {
+        let mut room = vec![0; 64 << 10];
+        while !said.contains(&format!("{tag} OK")) {
+            let came = client.reader.fill_buf().expect("bytes").to_vec();
+            assert!(!came.is_empty(), "closed after {said}");
+            let step = inflate_some(&mut inflate, &came, &mut room, MZFlush::None);
+            client.reader.consume(step.bytes_consumed);
+            said.push_str(std::str::from_utf8(&room[..step.bytes_written]).expect("text"));
+        }
+        std::mem::take(&mut said)
+    };
+    assert_eq!(until(&mut client, "c"), "c OK Nothing done\r\n");
+    let mail = format!("{MAIL}{}", "many of them\r\n".repeat(1_000));
+    let append = format!("d APPEND INBOX {{{}+}}\r\n{mail}\r\n", mail.len());
+    let bytes = squeezed(&mut deflate, &append);
+    assert!(bytes.len() < append.len() / 10);
+    client.reader.get_mut().write_all(&bytes).expect("sent");
+    assert!(until(&mut client, "d").starts_with("d OK [APPENDUID"));
+    let bytes = squeezed(&mut deflate, "e SELECT INBOX\r\nf FETCH 1 BODY.PEEK[]\r\n");
+    client.reader.get_mut().write_all(&bytes).expect("sent");
+    assert!(until(&mut client, "f").contains(&mail));
 }
 
 #[test]

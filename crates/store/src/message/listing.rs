@@ -71,6 +71,12 @@ pub fn list_some(
         .collect()
 }
 
+/// When a message came into its folder, by whatever way; None where that was not kept, or without the message.
+pub fn saved(mailbox: &Mailbox, id: MessageId) -> Result<Option<FileTime>> {
+    let hot = super::read_hot(mailbox, mailbox.reader(), id)?;
+    Ok(hot.map(|hot| hot.saved).filter(|saved| saved.0 != 0))
+}
+
 fn listed(id: MessageId, summary: &[u8]) -> Result<Listed> {
     let summary = Packed::new(summary)?;
     Ok(Listed {

@@ -35,7 +35,7 @@ pub use find::by_source_key;
 pub use glance::{Glance, glance};
 pub(crate) use import::body_in;
 pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import, import_all};
-pub use listing::{Listed, list, list_some};
+pub use listing::{Listed, list, list_some, saved};
 pub use marks::{
     ANSWERED_AND_FORWARDED, DELETE_MARKED, MAX_CATEGORIES, MAX_CATEGORY, MarkEdit, Marked, Marks,
     categories, categories_name, edit_marks,

@@ -200,6 +200,7 @@ fn relocate_read(
     hot.contents = Contents::of(old.contents.is_associated(), false);
     hot.deleted = mapi::FileTime(0);
     hot.committed = tx.now;
+    hot.saved = tx.now;
     hot.change = change;
     hot.read_change = change;
     hot.uid = next_uid(tx.folder(target)?)?;

@@ -177,6 +177,7 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
         size: message.size,
         deleted: FileTime(0),
         committed: tx.now,
+        saved: tx.now,
     };
     match &old {
         // Read state and status belong to all who have the message open.
@@ -187,6 +188,7 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
             hot.status = old.status;
             hot.read_change = old.read_change;
             hot.uid = old.uid;
+            hot.saved = old.saved;
             hot.flags &= !flags::UNMODIFIED;
             // Whether somebody waits for a receipt is no matter of this client's copy.
             let pending = flags::NOTIFY_READ | flags::NOTIFY_UNREAD;

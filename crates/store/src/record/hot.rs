@@ -26,9 +26,13 @@ pub(crate) struct Hot {
     pub(crate) deleted: FileTime,
     /// When it was stored last (PidTagLocalCommitTime); 0 in a record of version 1.
     pub(crate) committed: FileTime,
+    /// When it came into its folder; 0 where nobody kept it, before version 3.
+    pub(crate) saved: FileTime,
 }
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// Without the time when it came into its folder.
+const VERSION_2: u8 = 2;
 /// Without the time of the last commit.
 const VERSION_1: u8 = 1;
 
@@ -54,6 +58,10 @@ impl Hot {
                 VERSION_1 => FileTime(0),
                 _ => FileTime::read(&mut r)?,
             },
+            saved: match version {
+                VERSION_1 | VERSION_2 => FileTime(0),
+                _ => FileTime::read(&mut r)?,
+            },
         })
     }
 
@@ -72,6 +80,7 @@ impl Hot {
         self.size.write(&mut w);
         self.deleted.write(&mut w);
         self.committed.write(&mut w);
+        self.saved.write(&mut w);
         w
     }
 }
@@ -95,10 +104,15 @@ mod tests {
             size: 5,
             deleted: FileTime(6),
             committed: FileTime(7),
+            saved: FileTime(8),
         };
         assert!(hot.to_bytes().len() <= Hot::MAX);
         assert_eq!(Hot::read(&hot.to_bytes()), Ok(hot));
         let mut old = hot.to_bytes();
+        old[0] = VERSION_2;
+        old.truncate(old.len() - 8);
+        let hot = Hot { saved: FileTime(0), ..hot };
+        assert_eq!(Hot::read(&old), Ok(hot));
         old[0] = VERSION_1;
         old.truncate(old.len() - 8);
         assert_eq!(Hot::read(&old), Ok(Hot { committed: FileTime(0), ..hot }));

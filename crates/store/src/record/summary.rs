@@ -589,6 +589,7 @@ mod tests {
             size: 1,
             deleted: mapi::FileTime(0),
             committed: mapi::FileTime(0),
+            saved: mapi::FileTime(0),
         };
         let of = |body: &MessageBody| {
             let summary = Summary::of(body, &hot, 0);

@@ -92,6 +92,8 @@ pub enum Command {
         messages: Vec<Appended>,
     },
     Idle,
+    /// RFC 4978; the mechanism in capitals.
+    Compress(String),
     Check,
     Close,
     Unselect,

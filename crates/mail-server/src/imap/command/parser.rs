@@ -105,6 +105,7 @@ fn with_arguments(l: &mut Lexer<'_>, name: &str) -> Parsed<Command> {
             }
             Command::Enable(all)
         }
+        "COMPRESS" => Command::Compress(l.atom()?.to_ascii_uppercase()),
         "ID" => Command::Id(id(l)?),
         "SELECT" | "EXAMINE" => select(l, name == "EXAMINE")?,
         "CREATE" => {

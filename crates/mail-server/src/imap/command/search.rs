@@ -55,6 +55,11 @@ pub enum Key {
     SentBefore(i32),
     SentOn(i32),
     SentSince(i32),
+    /// When it came to this mailbox (RFC 8514 4.2).
+    SavedBefore(i32),
+    SavedOn(i32),
+    SavedSince(i32),
+    SaveDateSupported,
     /// Seconds (RFC 5032).
     Older(u32),
     Younger(u32),
@@ -255,6 +260,7 @@ fn parse_key(l: &mut Lexer<'_>, depth: usize) -> Parsed<Key> {
         "RECENT" => Key::Recent,
         "NEW" => Key::And(vec![Key::Recent, not(Key::Flag(Flag::Seen))]),
         "OLD" => not(Key::Recent),
+        "SAVEDATESUPPORTED" => Key::SaveDateSupported,
         "" => return Err(BadCommand("a search key is missing")),
         _ => {
             l.space()?;
@@ -292,6 +298,9 @@ fn key_with_argument(l: &mut Lexer<'_>, word: &str, depth: usize) -> Parsed<Key>
         "BEFORE" => Key::Before(l.date()?),
         "ON" => Key::On(l.date()?),
         "SINCE" => Key::Since(l.date()?),
+        "SAVEDBEFORE" => Key::SavedBefore(l.date()?),
+        "SAVEDON" => Key::SavedOn(l.date()?),
+        "SAVEDSINCE" => Key::SavedSince(l.date()?),
         "SENTBEFORE" => Key::SentBefore(l.date()?),
         "SENTON" => Key::SentOn(l.date()?),
         "SENTSINCE" => Key::SentSince(l.date()?),

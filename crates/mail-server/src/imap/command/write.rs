@@ -97,6 +97,7 @@ impl Command {
                 messages.iter().for_each(|message| appended(w, message));
             }
             Command::Idle => put(w, "IDLE"),
+            Command::Compress(mechanism) => put(w, &format!("COMPRESS {mechanism}")),
             Command::Check => put(w, "CHECK"),
             Command::Close => put(w, "CLOSE"),
             Command::Unselect => put(w, "UNSELECT"),
@@ -348,6 +349,10 @@ fn key(w: &mut Vec<u8>, search: &Key) {
         Key::Before(day) => put(w, &format!("BEFORE {}", date(*day))),
         Key::On(day) => put(w, &format!("ON {}", date(*day))),
         Key::Since(day) => put(w, &format!("SINCE {}", date(*day))),
+        Key::SavedBefore(day) => put(w, &format!("SAVEDBEFORE {}", date(*day))),
+        Key::SavedOn(day) => put(w, &format!("SAVEDON {}", date(*day))),
+        Key::SavedSince(day) => put(w, &format!("SAVEDSINCE {}", date(*day))),
+        Key::SaveDateSupported => put(w, "SAVEDATESUPPORTED"),
         Key::SentBefore(day) => put(w, &format!("SENTBEFORE {}", date(*day))),
         Key::SentOn(day) => put(w, &format!("SENTON {}", date(*day))),
         Key::SentSince(day) => put(w, &format!("SENTSINCE {}", date(*day))),

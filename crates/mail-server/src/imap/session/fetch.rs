@@ -1,7 +1,7 @@
 //! FETCH (RFC 9051 6.4.5), in pieces: what is told of a mailbox may be larger than memory.
 
 use formats::mime;
-use mapi::{FolderId, MessageId};
+use mapi::{FileTime, FolderId, MessageId};
 use store::message::{self, Listed, MarkEdit, Marks};
 use store::{Mailbox, StoreError};
 
@@ -273,7 +273,10 @@ fn put_item(
         (Fetched::EmailId, _) => put(w, &format!("EMAILID ({})", email_id(listed.id))),
         // RFC 8474 5.2: NIL where threads are not kept.
         (Fetched::ThreadId, _) => put(w, "THREADID NIL"),
-        (Fetched::SaveDate, _) => put(w, "SAVEDATE NIL"),
+        (Fetched::SaveDate, _) => {
+            put(w, "SAVEDATE ");
+            date_time(w, saved(mailbox, listed)?);
+        }
         (_, None) => {}
         (Fetched::Envelope, Some(root)) => {
             put(w, "ENVELOPE ");
@@ -386,6 +389,11 @@ pub(super) fn sizes(mailbox: &Mailbox, listed: &[Listed]) -> Result<u64, Fail> {
         }
     }
     Ok(total)
+}
+
+/// SAVEDATE (RFC 8514 4.1). Where nobody kept it, INTERNALDATE is nearest.
+pub(super) fn saved(mailbox: &Mailbox, listed: &Listed) -> Result<FileTime, StoreError> {
+    Ok(message::saved(mailbox, listed.id)?.unwrap_or(listed.received))
 }
 
 /// EMAILID (RFC 8474 5.1). A message that is moved gets another id in this store.

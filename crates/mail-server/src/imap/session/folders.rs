@@ -8,9 +8,9 @@ use store::mailbox::{names as properties, store_properties};
 use store::{Mailbox, SpecialFolder, StoreError, message, quota};
 
 use super::select::mailbox_id;
-use super::{Fail, Outcome, Session, done, done_with, fetch, no};
+use super::{Fail, Outcome, Session, done, done_with, fetch, no, special};
 use crate::imap::command::{List, Name, StatusItem};
-use crate::imap::names::{self, DELIMITER, Named, matches, special_use};
+use crate::imap::names::{self, DELIMITER, Named, matches};
 use crate::imap::response::{mailbox, put, string};
 
 /// Names that one user may be subscribed to.
@@ -30,6 +30,7 @@ impl Session {
         }
         let patterns = self.patterns(&list.reference, &list.patterns)?;
         let all = names::all(&user.mailbox)?;
+        let uses = special::Uses::read(&user.mailbox)?;
         let subscribed = match list.subscribed || list.returned.subscribed {
             true => subscriptions(&user.mailbox, &all)?,
             false => BTreeSet::new(),
@@ -39,7 +40,7 @@ impl Session {
         for named in &all {
             let selected = !list.subscribed || subscribed.contains(&named.name);
             let below = list.recursive && has_below(&subscribed, &named.name);
-            let use_ = special_use(named.info.id);
+            let use_ = uses.of(named.info.id);
             if !wanted(&named.name) || !(selected || below) || list.special_use && use_.is_none() {
                 continue;
             }
@@ -160,14 +161,15 @@ impl Session {
     pub(super) fn create(&mut self, name: &Name, uses: &[String]) -> Outcome {
         let user = self.user()?;
         let name = self.named(name)?;
-        if !uses.is_empty() {
-            return Err(no("USEATTR", "the special folders are there, and others cannot be made"));
-        }
         let name = name.strip_suffix(DELIMITER).unwrap_or(&name);
         if names::find(&user.mailbox, name)?.is_some() {
             return Err(no("ALREADYEXISTS", "the mailbox exists already"));
         }
+        special::check(&user.mailbox, uses)?;
         let id = names::create(&user.mailbox, name)?;
+        if !uses.is_empty() {
+            special::set_archive(&user.mailbox, id)?;
+        }
         done_with(format!("MAILBOXID ({})", mailbox_id(id)), "Created")
     }
 

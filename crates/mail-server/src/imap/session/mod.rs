@@ -12,6 +12,7 @@ mod preview;
 mod search;
 mod select;
 mod sort;
+mod special;
 #[cfg(test)]
 mod tests;
 
@@ -52,6 +53,8 @@ pub enum Next {
     Idle,
     /// Close the connection.
     Logout,
+    /// Compress the connection if there is room: [`Session::compress`].
+    Compress,
     /// Find out whether this is somebody: [`Session::log_in`] or [`Session::refuse`].
     Verify { user: String, password: String },
     /// Begin a SASL exchange, then as above.
@@ -73,6 +76,7 @@ pub struct Session {
     fetching: Option<fetch::Fetching>,
     /// The last one who tried to log in was not let in.
     refused: bool,
+    compressed: bool,
 }
 
 struct User {
@@ -140,6 +144,7 @@ impl Session {
             tag: String::new(),
             fetching: None,
             refused: false,
+            compressed: false,
         }
     }
 
@@ -177,6 +182,12 @@ impl Session {
                 put(w, "+ idling\r\n");
                 self.news(w);
                 return Next::Idle;
+            }
+            Command::Compress(mechanism)
+                if self.user.is_some() && !self.compressed && mechanism == "DEFLATE" =>
+            {
+                self.tag = tag;
+                return Next::Compress;
             }
             Command::Fetch { by, set, items, modifiers } => {
                 match self.fetch(&tag, by, &set, items, modifiers, w) {
@@ -258,6 +269,11 @@ impl Session {
             Command::GetQuotaRoot(name) => self.quota_root(&name, w),
             Command::Sort { by, order, program } => self.sort(tag, by, &order, &program, w),
             Command::Thread { by, algorithm, program } => self.thread(by, algorithm, &program, w),
+            Command::Compress(mechanism) => match mechanism.as_str() {
+                _ if self.user.is_none() => Err(Fail::Bad("log in first")),
+                "DEFLATE" => Err(no("COMPRESSIONACTIVE", "everything is compressed already")),
+                _ => Err(Fail::Bad("there is no such way to compress")),
+            },
             Command::Idle => Err(Fail::Bad("log in first")),
             // They were dealt with above.
             Command::Logout | Command::Fetch { .. } => Err(Fail::Bad("not now")),
@@ -308,6 +324,17 @@ impl Session {
     /// Bytes of an appended message at most.
     pub fn append_limit(&self) -> usize {
         self.options.append_limit as usize
+    }
+
+    /// Whether what follows the answer is compressed (RFC 4978 3).
+    pub fn compress(&mut self, granted: bool, w: &mut Vec<u8>) {
+        self.compressed = granted;
+        let tag = std::mem::take(&mut self.tag);
+        let outcome = match granted {
+            true => done("What follows is compressed"),
+            false => Err(no("LIMIT", "too many connections are compressed already")),
+        };
+        self.finish(&tag, outcome, true, w);
     }
 
     /// Who asked to log in is this account.
@@ -365,11 +392,12 @@ impl Session {
             return all;
         }
         all.push_str(
-            " NAMESPACE UNSELECT CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE UIDPLUS \
+            " NAMESPACE UNSELECT CHILDREN SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE UIDPLUS \
              MOVE MULTIAPPEND ESEARCH SEARCHRES WITHIN PARTIAL SORT SORT=DISPLAY ESORT \
              THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 CONDSTORE QRESYNC BINARY UTF8=ACCEPT \
-             OBJECTID PREVIEW QUOTA QUOTA=RES-STORAGE",
+             OBJECTID PREVIEW SAVEDATE QUOTA QUOTA=RES-STORAGE",
         );
+        all.push_str(if self.compressed { "" } else { " COMPRESS=DEFLATE" });
         all.push_str(&format!(" APPENDLIMIT={}", self.options.append_limit));
         all
     }

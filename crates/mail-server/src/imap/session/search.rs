@@ -262,6 +262,10 @@ impl Candidate<'_> {
             Key::Before(wanted) => day() < *wanted,
             Key::On(wanted) => day() == *wanted,
             Key::Since(wanted) => day() >= *wanted,
+            Key::SavedBefore(wanted) => self.saved()? < *wanted,
+            Key::SavedOn(wanted) => self.saved()? == *wanted,
+            Key::SavedSince(wanted) => self.saved()? >= *wanted,
+            Key::SaveDateSupported => true,
             Key::SentBefore(wanted) => self.sent()?.is_some_and(|sent| sent < *wanted),
             Key::SentOn(wanted) => self.sent()?.is_some_and(|sent| sent == *wanted),
             Key::SentSince(wanted) => self.sent()?.is_some_and(|sent| sent >= *wanted),
@@ -308,6 +312,12 @@ impl Candidate<'_> {
         Ok(fields.any(|field| wanted.is_empty() || fold(&field.text()).contains(&wanted)))
     }
 
+    /// The day when it came to this mailbox.
+    fn saved(&self) -> Result<i32, StoreError> {
+        let (seconds, _) = fetch::saved(self.mailbox, self.listed)?.to_unix();
+        Ok(seconds.div_euclid(86_400) as i32)
+    }
+
     /// The day of the Date field as it stands there, without regard to its zone (RFC 9051 6.4.4, SENTON).
     fn sent(&self) -> Result<Option<i32>, StoreError> {
         let part = formats::mime::parse(self.bytes()?, 0);
@@ -348,6 +358,7 @@ fn is_cheap(key: &Key) -> bool {
         | Key::Younger(_)
         | Key::ModSeq(_)
         | Key::EmailId(_)
+        | Key::SaveDateSupported
         | Key::ThreadId(_) => true,
         _ => false,
     }

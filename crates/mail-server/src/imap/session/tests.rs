@@ -9,6 +9,7 @@ use store::{Mailbox, NewAccount, SpecialFolder, Store, StoreOptions};
 use super::*;
 use crate::imap::command::parse;
 
+mod dates_and_uses;
 mod sorting;
 
 struct Talk {

@@ -196,6 +196,7 @@ fn hot_of(tx: &Tx<'_>, shown: Option<&Shown>, lost: &mut Vec<String>) -> Hot {
         size: 0,
         deleted: FileTime(0),
         committed: tx.now,
+        saved: FileTime(0),
     };
     match shown {
         None => lost.push("its folder, and whether it was read".into()),

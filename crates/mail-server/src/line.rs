@@ -271,11 +271,6 @@ impl Lines {
         Ok(())
     }
 
-    /// Whether the server ends.
-    pub fn is_ending(&self) -> bool {
-        *self.ending.borrow()
-    }
-
     /// Sends what waits and closes the sending side.
     pub async fn close(mut self) {
         if self.flush().await.is_ok() {

@@ -3,15 +3,22 @@
 //! A name is the display names from the top on, with `/` between. The Inbox is INBOX whatever its display name, and a
 //! `/` inside a display name stands as U+2215, which looks the same.
 
-use mapi::FolderId;
+use mapi::{FolderId, Guid};
 use store::folder::{self, FolderInfo, FolderKind};
-use store::{Mailbox, Result, SpecialFolder, StoreError};
+use store::{Mailbox, PublicFolder, Result, SpecialFolder, StoreError};
 
 use super::response::utf7;
 
 pub(crate) const DELIMITER: char = '/';
 const SLASH_IN_NAME: char = '\u{2215}';
-const TOP: FolderId = SpecialFolder::IpmSubtree.id();
+
+/// The folder that holds all others which have a name.
+pub(crate) fn top(mailbox: &Mailbox) -> FolderId {
+    match mailbox.is_public() {
+        true => PublicFolder::IpmSubtree.id(),
+        false => SpecialFolder::IpmSubtree.id(),
+    }
+}
 
 /// A folder with its name.
 #[derive(Debug, Clone)]
@@ -25,7 +32,7 @@ pub(crate) struct Named {
 /// All folders below the top, parents first, without search folders.
 pub(crate) fn all(mailbox: &Mailbox) -> Result<Vec<Named>> {
     let mut all = Vec::new();
-    below(mailbox, TOP, "", &mut all)?;
+    below(mailbox, top(mailbox), "", &mut all)?;
     Ok(all)
 }
 
@@ -70,9 +77,10 @@ pub(crate) fn decoded(name: &str, utf8: bool) -> Option<String> {
 
 /// The folder of a name. Case is as the store compares it.
 pub(crate) fn find(mailbox: &Mailbox, name: &str) -> Result<Option<FolderId>> {
-    let mut at = TOP;
+    let top = top(mailbox);
+    let mut at = top;
     for (level, part) in name.split(DELIMITER).enumerate() {
-        let inbox = level == 0 && part.eq_ignore_ascii_case("INBOX");
+        let inbox = level == 0 && part.eq_ignore_ascii_case("INBOX") && !mailbox.is_public();
         let child = match inbox {
             true => Some(SpecialFolder::Inbox.id()),
             false => child(mailbox, at, part)?,
@@ -82,7 +90,7 @@ pub(crate) fn find(mailbox: &Mailbox, name: &str) -> Result<Option<FolderId>> {
             None => return Ok(None),
         }
     }
-    Ok(Some(at).filter(|id| *id != TOP))
+    Ok(Some(at).filter(|id| *id != top))
 }
 
 fn child(mailbox: &Mailbox, parent: FolderId, part: &str) -> Result<Option<FolderId>> {
@@ -110,19 +118,26 @@ pub(crate) fn place(mailbox: &Mailbox, name: &str) -> Result<(FolderId, String)>
             "a name has an empty part, a blank at the end of a part, or a control character",
         ));
     }
-    let Some((path, last)) = name.rsplit_once(DELIMITER) else { return Ok((TOP, name.into())) };
+    let Some((path, last)) = name.rsplit_once(DELIMITER) else {
+        return Ok((top(mailbox), name.into()));
+    };
     let parent = match find(mailbox, path)? {
         Some(parent) => parent,
-        None => create(mailbox, path)?,
+        None => create(mailbox, path, None)?,
     };
     Ok((parent, last.into()))
 }
 
-/// Makes a folder with all that are missing above it.
-pub(crate) fn create(mailbox: &Mailbox, name: &str) -> Result<FolderId> {
+/// Makes a folder with all that are missing above it. `creator` makes it in somebody else's mailbox.
+pub(crate) fn create(mailbox: &Mailbox, name: &str, creator: Option<Guid>) -> Result<FolderId> {
     let (parent, display_name) = place(mailbox, name)?;
-    let container_class = (parent == TOP).then(|| "IPF.Note".to_owned());
-    let new = folder::NewFolder { display_name, container_class, ..folder::NewFolder::default() };
+    let container_class = (parent == top(mailbox)).then(|| "IPF.Note".to_owned());
+    let new = folder::NewFolder {
+        display_name,
+        container_class,
+        creator,
+        ..folder::NewFolder::default()
+    };
     Ok(folder::create(mailbox, parent, &new)?.id)
 }
 

@@ -22,6 +22,8 @@ pub struct ListReturn {
     pub subscribed: bool,
     pub children: bool,
     pub special_use: bool,
+    /// RFC 8440.
+    pub my_rights: bool,
     pub status: Option<Vec<StatusItem>>,
 }
 

@@ -7,6 +7,7 @@
 mod fetch;
 pub(crate) mod lexer;
 mod list;
+mod notes;
 pub(crate) mod parser;
 mod search;
 pub(crate) mod set;
@@ -135,6 +136,52 @@ pub enum Command {
     },
     GetQuota(String),
     GetQuotaRoot(Name),
+    /// RFC 4314.
+    GetAcl(Name),
+    MyRights(Name),
+    ListRights {
+        name: Name,
+        identifier: String,
+    },
+    SetAcl {
+        name: Name,
+        identifier: String,
+        change: AclChange,
+        rights: String,
+    },
+    DeleteAcl {
+        name: Name,
+        identifier: String,
+    },
+    /// RFC 5464; an empty name is the server. Entries are in lower case.
+    GetMetadata {
+        name: Name,
+        entries: Vec<String>,
+        depth: Depth,
+        max_size: Option<u32>,
+    },
+    /// With None for an entry that goes.
+    SetMetadata {
+        name: Name,
+        entries: Vec<(String, Option<Vec<u8>>)>,
+    },
+}
+
+/// What SETACL does with rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AclChange {
+    Set,
+    Add,
+    Remove,
+}
+
+/// Which entries below the named ones GETMETADATA gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Depth {
+    #[default]
+    Zero,
+    One,
+    Infinity,
 }
 
 /// What a client knows of a mailbox from before (RFC 7162 3.2.5).

@@ -132,6 +132,11 @@ fn with_arguments(l: &mut Lexer<'_>, name: &str) -> Parsed<Command> {
             Command::Status { name, items: distinct(l.list(status_item)?) }
         }
         "APPEND" => append(l)?,
+        "GETACL" | "MYRIGHTS" | "LISTRIGHTS" | "SETACL" | "DELETEACL" => {
+            super::notes::parse_acl(l, name)?
+        }
+        "GETMETADATA" => super::notes::parse_get(l)?,
+        "SETMETADATA" => super::notes::parse_set(l)?,
         "GETQUOTA" => Command::GetQuota(l.text()?),
         "GETQUOTAROOT" => Command::GetQuotaRoot(l.name()?),
         _ => on_messages(l, name, By::Sequence)?,
@@ -276,6 +281,7 @@ fn list(l: &mut Lexer<'_>) -> Parsed<List> {
                 "SUBSCRIBED" => returned.subscribed = true,
                 "CHILDREN" => returned.children = true,
                 "SPECIAL-USE" => returned.special_use = true,
+                "MYRIGHTS" => returned.my_rights = true,
                 "STATUS" => {
                     l.space()?;
                     returned.status = Some(distinct(l.list(status_item)?));

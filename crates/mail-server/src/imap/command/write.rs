@@ -5,7 +5,8 @@ use super::lexer::MONTHS;
 use super::parser::is_astring;
 use super::search::{Key, Program, Return, SortBy, ThreadBy};
 use super::{
-    Appended, By, Command, Fetched, Flag, List, Name, Number, SequenceSet, StoreAction, Tagged,
+    AclChange, Appended, By, Command, Depth, Fetched, Flag, List, Name, Number, SequenceSet,
+    StoreAction, Tagged,
 };
 
 impl Tagged {
@@ -172,6 +173,57 @@ impl Command {
                 astring(w, root.as_bytes());
             }
             Command::GetQuotaRoot(name) => named(w, "GETQUOTAROOT", name),
+            Command::GetAcl(name) => named(w, "GETACL", name),
+            Command::MyRights(name) => named(w, "MYRIGHTS", name),
+            Command::ListRights { name, identifier } => {
+                named(w, "LISTRIGHTS", name);
+                put(w, " ");
+                astring(w, identifier.as_bytes());
+            }
+            Command::DeleteAcl { name, identifier } => {
+                named(w, "DELETEACL", name);
+                put(w, " ");
+                astring(w, identifier.as_bytes());
+            }
+            Command::SetAcl { name, identifier, change, rights } => {
+                named(w, "SETACL", name);
+                put(w, " ");
+                astring(w, identifier.as_bytes());
+                let sign = match change {
+                    AclChange::Set => "",
+                    AclChange::Add => "+",
+                    AclChange::Remove => "-",
+                };
+                put(w, &format!(" \"{sign}{rights}\""));
+            }
+            Command::GetMetadata { name, entries, depth, max_size } => {
+                let mut options = Vec::new();
+                options.extend(max_size.map(|size| format!("MAXSIZE {size}")));
+                options.extend(match depth {
+                    Depth::Zero => None,
+                    Depth::One => Some("DEPTH 1".to_owned()),
+                    Depth::Infinity => Some("DEPTH infinity".to_owned()),
+                });
+                put(w, "GETMETADATA ");
+                if !options.is_empty() {
+                    put(w, &format!("({}) ", options.join(" ")));
+                }
+                astring(w, name.0.as_bytes());
+                put(w, " ");
+                list(w, entries, |w, entry| astring(w, entry.as_bytes()));
+            }
+            Command::SetMetadata { name, entries } => {
+                named(w, "SETMETADATA", name);
+                put(w, " ");
+                list(w, entries, |w, (entry, value)| {
+                    astring(w, entry.as_bytes());
+                    put(w, " ");
+                    match value {
+                        Some(value) => string(w, value),
+                        None => put(w, "NIL"),
+                    }
+                });
+            }
         }
     }
 }
@@ -259,6 +311,7 @@ fn write_list(w: &mut Vec<u8>, all: &List) {
         (returned.subscribed, "SUBSCRIBED"),
         (returned.children, "CHILDREN"),
         (returned.special_use, "SPECIAL-USE"),
+        (returned.my_rights, "MYRIGHTS"),
     ] {
         if is {
             options.push(name.to_owned());

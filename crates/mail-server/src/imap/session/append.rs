@@ -7,14 +7,12 @@ use store::message::{self, ANSWERED_AND_FORWARDED, DELETE_MARKED, ImportOptions}
 use super::{Fail, Outcome, Session, done_with, marks_of, no};
 use crate::imap::command::set::compact;
 use crate::imap::command::{Appended, Name};
-use crate::imap::names;
 
 impl Session {
     pub(super) fn append(&mut self, name: &Name, messages: Vec<Appended>) -> Outcome {
-        let user = self.user()?;
-        let mailbox = &user.mailbox;
-        let folder = names::find(mailbox, &self.named(name)?)?
-            .ok_or_else(|| no("TRYCREATE", "there is no such mailbox: create it first"))?;
+        let (user, folder) = self.target(name)?;
+        let mailbox = &*user.mailbox;
+        let creator = user.creator();
         let limit = self.options.append_limit as usize;
         if messages.iter().any(|message| message.bytes.len() > limit) {
             return Err(no("TOOBIG", "the message is larger than APPENDLIMIT says"));
@@ -25,7 +23,9 @@ impl Session {
         let now = mailbox.store().now();
         let ready: Result<Vec<_>, Fail> = messages
             .into_iter()
-            .map(|appended| Ok((folder, content(appended, now)?, ImportOptions::default())))
+            .map(|appended| {
+                Ok((folder, content(appended, now, creator.as_deref())?, ImportOptions::default()))
+            })
             .collect();
         let imported = message::import_all(mailbox, ready?)?;
         // RFC 3502 5.1: all of them, or none.
@@ -41,7 +41,11 @@ impl Session {
 }
 
 /// A message with its flags as the properties that they are.
-fn content(appended: Appended, now: FileTime) -> Result<MessageContent, Fail> {
+fn content(
+    appended: Appended,
+    now: FileTime,
+    creator: Option<&[u8]>,
+) -> Result<MessageContent, Fail> {
     let Appended { flags, date, bytes, .. } = appended;
     if bytes.is_empty() {
         // RFC 9051 6.3.12: an empty literal calls an APPEND off.
@@ -83,6 +87,9 @@ fn content(appended: Appended, now: FileTime) -> Result<MessageContent, Fail> {
         let names = marks.categories.iter().map(|name| name.as_str().into()).collect();
         let value = PropertyValue::MultipleString(names);
         content.properties.set_named(message::categories_name(), value);
+    }
+    if let Some(creator) = creator {
+        content.properties.set(tags::CREATOR_ENTRY_ID, creator.to_vec());
     }
     // Not what the header says: when the message came here (RFC 9051 6.3.12).
     let received = date.map_or(now, |date| FileTime::from_unix(date, 0));

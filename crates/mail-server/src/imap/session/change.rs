@@ -1,13 +1,14 @@
 //! STORE, EXPUNGE, COPY and MOVE (RFC 9051 6.4).
 
-use store::message::{self, MarkEdit, Marked};
+use mapi::FolderId;
+use store::message::{self, MarkEdit, Marked, Marks};
 use store::{Mailbox, StoreError};
 
+use super::place::{self, User};
 use super::{Fail, Outcome, Session, doing, done, done_with, fetch, marks_of, messages_of, no};
 use crate::imap::command::set::compact;
 use crate::imap::command::{By, Flag, Name, SequenceSet, StoreAction};
 use crate::imap::mailbox::{Known, Selected};
-use crate::imap::names;
 use crate::imap::response::put;
 
 /// What STORE does to the marks of a message.
@@ -36,6 +37,8 @@ impl Session {
         let known = messages_of(selected, by, set)?;
         let ids: Vec<_> = known.iter().map(|known| known.id).collect();
         let (mailbox, folder) = (&user.mailbox, selected.folder);
+        let (edit, passed_over) = allowed(user, folder, edit)?;
+        let edit = &edit;
         let marked =
             doing(selected, || message::edit_marks(mailbox, folder, &ids, edit, unchanged_since))?;
         let (mut told, mut newer, mut busy) = (Vec::new(), Vec::new(), false);
@@ -66,6 +69,7 @@ impl Session {
             return Err(no("INUSE", "some messages wait to be sent and stay as they are"));
         }
         match newer.is_empty() {
+            true if passed_over => done("Stored what you may"),
             true => done("Stored"),
             false => done_with(format!("MODIFIED {}", compact(newer)), "Some changed meanwhile"),
         }
@@ -73,6 +77,7 @@ impl Session {
 
     pub(super) fn expunge(&mut self, set: Option<&SequenceSet>) -> Outcome {
         let (selected, user) = self.writable()?;
+        user.needs(selected.folder, place::DELETE)?;
         let among = set.map(|set| messages_of(selected, By::Uid, set)).transpose()?;
         match expunge(&user.mailbox, selected, among.as_deref())? {
             0 => done("Expunged"),
@@ -88,26 +93,28 @@ impl Session {
         moving: bool,
         w: &mut Vec<u8>,
     ) -> Outcome {
-        let to = self.named(to)?;
+        self.selected()?;
+        let (there, target) = self.target(to)?;
         let qresync = self.qresync;
         let (selected, user) = if moving { self.writable()? } else { self.selected()? };
+        if moving {
+            user.needs(selected.folder, place::DELETE)?;
+        }
         let mailbox = &user.mailbox;
-        let target = names::find(mailbox, &to)?
-            .ok_or_else(|| no("TRYCREATE", "there is no such mailbox: create it first"))?;
         let known = messages_of(selected, by, set)?;
         let ids: Vec<_> = known.iter().map(|known| known.id).collect();
         let new = match moving {
-            true => message::move_to(mailbox, selected.folder, &ids, mailbox, target)?,
-            false => message::copy_to(mailbox, selected.folder, &ids, mailbox, target)?,
+            true => message::move_to(mailbox, selected.folder, &ids, &there.mailbox, target)?,
+            false => message::copy_to(mailbox, selected.folder, &ids, &there.mailbox, target)?,
         };
         let pairs: Vec<_> = known.iter().zip(new).filter_map(|(k, id)| Some((k, id?))).collect();
         let missed = known.len() - pairs.len();
         let new_ids: Vec<_> = pairs.iter().map(|(_, id)| *id).collect();
-        let listed = message::list_some(mailbox, target, &new_ids)?;
+        let listed = message::list_some(&there.mailbox, target, &new_ids)?;
         let both =
             pairs.iter().zip(&listed).filter_map(|((k, _), l)| Some((k.uid, l.as_ref()?.uid)));
         let (from, into): (Vec<u32>, Vec<u32>) = both.unzip();
-        let validity = store::folder::info(mailbox, target)?.uid_validity;
+        let validity = store::folder::info(&there.mailbox, target)?.uid_validity;
         let code = format!("COPYUID {validity} {} {}", compact(from.clone()), compact(into));
         match (moving, from.is_empty()) {
             (_, true) if missed > 0 => {
@@ -124,6 +131,34 @@ impl Session {
             }
         }
     }
+}
+
+/// What of an edit the user may do (RFC 4314 4), and whether that is not all of it. None of it is an error, and so is a
+/// new set of flags that he may not set alone.
+fn allowed(user: &User, folder: FolderId, edit: &MarkEdit) -> Result<(MarkEdit, bool), Fail> {
+    let (may_edit, may_delete) = match user.who.is_full() {
+        true => return Ok((edit.clone(), false)),
+        false => (user.may(folder, place::EDIT)?, user.may(folder, place::DELETE)?),
+    };
+    let part = |marks: &Marks| {
+        let mut part = if may_edit { marks.clone() } else { Marks::default() };
+        part.deleted = marks.deleted && may_delete;
+        let passed_over = part != *marks;
+        match passed_over && part == Marks::default() {
+            true => Err(no("NOPERM", "the mailbox does not grant you this right")),
+            false => Ok((part, passed_over)),
+        }
+    };
+    Ok(match edit {
+        MarkEdit::Add(marks) => part(marks).map(|(part, over)| (MarkEdit::Add(part), over))?,
+        MarkEdit::Remove(marks) => {
+            part(marks).map(|(part, over)| (MarkEdit::Remove(part), over))?
+        }
+        MarkEdit::Set(_) if may_edit && may_delete => (edit.clone(), false),
+        MarkEdit::Set(_) => {
+            return Err(no("NOPERM", "set or take single flags that you may change"));
+        }
+    })
 }
 
 /// Deletes the messages that are marked, all or some of them; they can be recovered for a while. Returns how many

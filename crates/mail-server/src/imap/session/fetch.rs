@@ -5,7 +5,9 @@ use mapi::{FileTime, FolderId, MessageId};
 use store::message::{self, Listed, MarkEdit, Marks};
 use store::{Mailbox, StoreError};
 
-use super::{Done, Fail, Outcome, Session, doing, messages_of, no, preview, put_flags, search};
+use super::{
+    Done, Fail, Outcome, Session, doing, messages_of, no, place, preview, put_flags, search,
+};
 use crate::imap::command::{By, FetchModifiers, Fetched, SequenceSet};
 use crate::imap::mailbox::{Known, Selected};
 use crate::imap::response::{body_structure, date_time, envelope, literal, nstring, put, string};
@@ -30,6 +32,8 @@ pub(super) struct Fetching {
     left: std::vec::IntoIter<Known>,
     batch: std::vec::IntoIter<(Known, Option<Listed>)>,
     missing: bool,
+    /// What is read may be marked so.
+    may_mark: bool,
     failed: Option<Fail>,
 }
 
@@ -59,6 +63,7 @@ impl Session {
         if changed_since.is_some() && !items.contains(&Fetched::ModSeq) {
             items.push(Fetched::ModSeq);
         }
+        let may_mark = !selected.read_only && user.may(selected.folder, place::EDIT)?;
         let mut known = messages_of(selected, by, set)?;
         // First the range, then what of it changed (RFC 9394 3.4).
         if let Some((first, last)) = partial {
@@ -80,6 +85,7 @@ impl Session {
             left: known.into_iter(),
             batch: Vec::new().into_iter(),
             missing: false,
+            may_mark,
             failed: None,
         });
         Ok(())
@@ -182,7 +188,7 @@ fn next_batch(
             *slot = slot.filter(|listed| listed.sequence > since);
         }
     }
-    if fetching.marks_as_read() && !selected.read_only {
+    if fetching.may_mark && fetching.marks_as_read() {
         let unread = listed.iter().flatten().filter(|listed| !listed.marks().read);
         let unread: Vec<_> = unread.map(|listed| listed.id).collect();
         if !unread.is_empty() {

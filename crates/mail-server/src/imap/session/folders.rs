@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use mapi::{Guid, PropertyName, PropertyTag, PropertyType, PropertyValue, WString, tags};
 use store::folder::{self, DeleteOptions};
 use store::mailbox::{names as properties, store_properties};
+use store::permission::Action;
 use store::{Mailbox, SpecialFolder, StoreError, message, quota};
 
+use super::place::{self, User};
 use super::select::mailbox_id;
 use super::{Fail, Outcome, Session, done, done_with, fetch, no, special};
 use crate::imap::command::{List, Name, StatusItem};
@@ -29,6 +31,7 @@ impl Session {
             return done("This is the delimiter");
         }
         let patterns = self.patterns(&list.reference, &list.patterns)?;
+        self.list_shared(list, &patterns, w)?;
         let all = names::all(&user.mailbox)?;
         let uses = special::Uses::read(&user.mailbox)?;
         let subscribed = match list.subscribed || list.returned.subscribed {
@@ -36,7 +39,6 @@ impl Session {
             false => BTreeSet::new(),
         };
         let wanted = |name: &str| patterns.iter().any(|pattern| matches(pattern, name));
-        let mut with_status = Vec::new();
         for named in &all {
             let selected = !list.subscribed || subscribed.contains(&named.name);
             let below = list.recursive && has_below(&subscribed, &named.name);
@@ -54,9 +56,11 @@ impl Session {
             attributes.extend(use_);
             put_list(w, "LIST", &attributes, &named.name, self.utf8);
             put(w, if below { " (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n" } else { "\r\n" });
-            with_status.push(named);
             if let Some(items) = &list.returned.status {
-                self.put_status(&named.name, named.info.id, items, w)?;
+                self.put_status(user, &named.name, named.info.id, items, w)?;
+            }
+            if list.returned.my_rights {
+                self.put_my_rights(user, named.info.id, &named.name, w)?;
             }
         }
         // Names that somebody subscribed to and that are gone (RFC 5258 3.1).
@@ -110,21 +114,23 @@ impl Session {
     }
 
     pub(super) fn status(&mut self, name: &Name, items: &[StatusItem], w: &mut Vec<u8>) -> Outcome {
-        let id = self.folder(name)?;
+        let (user, id) = self.folder(name)?;
+        user.needs(id, place::READ)?;
         let name = self.named(name)?;
         self.condstore |= items.contains(&StatusItem::HighestModSeq);
-        self.put_status(&name, id, items, w)?;
+        self.put_status(&user, &name, id, items, w)?;
         done("This is the status")
     }
 
-    fn put_status(
+    pub(super) fn put_status(
         &self,
+        user: &User,
         name: &str,
         id: mapi::FolderId,
         items: &[StatusItem],
         w: &mut Vec<u8>,
     ) -> Result<(), Fail> {
-        let mailbox_ = &self.user()?.mailbox;
+        let mailbox_ = &user.mailbox;
         let info = folder::info(mailbox_, id)?;
         let deleted = || -> Result<Vec<message::Listed>, Fail> {
             let mut all = message::list(mailbox_, id)?;
@@ -159,14 +165,19 @@ impl Session {
     }
 
     pub(super) fn create(&mut self, name: &Name, uses: &[String]) -> Outcome {
-        let user = self.user()?;
         let name = self.named(name)?;
         let name = name.strip_suffix(DELIMITER).unwrap_or(&name);
+        let (user, name) = self.place(name)?;
         if names::find(&user.mailbox, name)?.is_some() {
             return Err(no("ALREADYEXISTS", "the mailbox exists already"));
         }
+        if !uses.is_empty() && !user.prefix.is_empty() {
+            return Err(no("USEATTR", "special uses are for mailboxes of one's own"));
+        }
         special::check(&user.mailbox, uses)?;
-        let id = names::create(&user.mailbox, name)?;
+        self.may_make(&user, name)?;
+        let creator = (!user.prefix.is_empty()).then_some(user.account.mailbox_guid);
+        let id = names::create(&user.mailbox, name, creator)?;
         if !uses.is_empty() {
             special::set_archive(&user.mailbox, id)?;
         }
@@ -174,8 +185,9 @@ impl Session {
     }
 
     pub(super) fn delete(&mut self, name: &Name) -> Outcome {
-        let id = self.folder(name)?;
-        let mailbox = &self.user()?.mailbox;
+        let (user, id) = self.folder(name)?;
+        user.needs(id, Action::ChangeFolder)?;
+        let mailbox = &*user.mailbox;
         if SpecialFolder::from_id(id).is_some() {
             return Err(no("CANNOT", "a folder that every mailbox has cannot be deleted"));
         }
@@ -190,15 +202,21 @@ impl Session {
     }
 
     pub(super) fn rename(&mut self, from: &Name, to: &Name) -> Outcome {
-        let id = self.folder(from)?;
+        let (user, id) = self.folder(from)?;
+        user.needs(id, Action::ChangeFolder)?;
         let to = self.named(to)?;
-        let mailbox = &self.user()?.mailbox;
-        if names::find(mailbox, &to)?.is_some_and(|found| found != id) {
+        let (there, to) = self.place(&to)?;
+        let mailbox = &*user.mailbox;
+        if !there.mailbox.is(mailbox) {
+            return Err(no("CANNOT", "a mailbox stays with whom it belongs to: copy its messages"));
+        }
+        self.may_make(&there, to)?;
+        if names::find(mailbox, to)?.is_some_and(|found| found != id) {
             return Err(no("ALREADYEXISTS", "the mailbox exists already"));
         }
         // RFC 9051 6.3.6: what is in INBOX moves, and INBOX stays.
         if id == SpecialFolder::Inbox.id() {
-            let target = names::create(mailbox, &to)?;
+            let target = names::create(mailbox, to, None)?;
             let ids: Vec<_> = message::list(mailbox, id)?.iter().map(|listed| listed.id).collect();
             message::move_to(mailbox, id, &ids, mailbox, target)?;
             return done("What was in INBOX is there now");
@@ -206,7 +224,7 @@ impl Session {
         if SpecialFolder::from_id(id).is_some() {
             return Err(no("CANNOT", "a folder that every mailbox has cannot be renamed"));
         }
-        let (parent, display_name) = names::place(mailbox, &to)?;
+        let (parent, display_name) = names::place(mailbox, to)?;
         match folder::info(mailbox, id)?.parent == parent {
             true => {
                 folder::set(mailbox, id, vec![(tags::DISPLAY_NAME, display_name.as_str().into())])?;
@@ -243,9 +261,14 @@ impl Session {
     }
 
     pub(super) fn quota_root(&mut self, name: &Name, w: &mut Vec<u8>) -> Outcome {
-        self.folder(name)?;
+        let (user, _) = self.folder(name)?;
         put(w, "* QUOTAROOT ");
         mailbox(w, &self.named(name)?, self.utf8);
+        // How full somebody else's mailbox is he alone sees.
+        if !user.prefix.is_empty() {
+            put(w, "\r\n");
+            return done("Its quota is not yours");
+        }
         put(w, " \"\"\r\n");
         self.quota(w)?;
         done("This is the quota")
@@ -267,7 +290,13 @@ impl Session {
     }
 }
 
-fn put_list(w: &mut Vec<u8>, response: &str, attributes: &[&str], name: &str, utf8: bool) {
+pub(super) fn put_list(
+    w: &mut Vec<u8>,
+    response: &str,
+    attributes: &[&str],
+    name: &str,
+    utf8: bool,
+) {
     put(w, &format!("* {response} ({}) \"{DELIMITER}\" ", attributes.join(" ")));
     mailbox(w, name, utf8);
 }

@@ -4,23 +4,27 @@
 //! [`Next::More`] the caller sends what there is and asks [`Session::resume`] for the rest. Everything here asks the
 //! store and may wait for the disk.
 
+mod acl;
 mod append;
 mod change;
 mod fetch;
 mod folders;
+mod metadata;
+mod place;
 mod preview;
 mod search;
 mod select;
+mod shared;
 mod sort;
 mod special;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use store::message::Marks;
 use store::notify::{self, Watch};
-use store::{Account, Mailbox, Store, StoreError};
+use store::{Account, Store, StoreError};
+
+use place::User;
 
 use super::command::{By, Command, Flag, Name, SequenceSet, Tagged};
 use super::mailbox::{Known, Selected};
@@ -66,6 +70,8 @@ pub struct Session {
     options: Options,
     user: Option<User>,
     selected: Option<Selected>,
+    /// Where what is selected stands, which may be somebody else's mailbox. There as long as `selected` is.
+    place: Option<User>,
     /// IMAP4rev2 (RFC 9051), UTF8=ACCEPT (RFC 6855), CONDSTORE and QRESYNC (RFC 7162).
     rev2: bool,
     utf8: bool,
@@ -77,10 +83,6 @@ pub struct Session {
     /// The last one who tried to log in was not let in.
     refused: bool,
     compressed: bool,
-}
-
-struct User {
-    mailbox: Arc<Mailbox>,
 }
 
 /// A command that was done: response code and text of its OK.
@@ -137,6 +139,7 @@ impl Session {
             options,
             user: None,
             selected: None,
+            place: None,
             rev2: false,
             utf8: false,
             condstore: false,
@@ -222,7 +225,9 @@ impl Session {
             Command::Enable(all) => self.enable(&all, w),
             Command::Namespace => {
                 self.user()?;
-                put(w, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+                let space = |name: &str| format!("((\"{name}/\" \"/\"))");
+                let (others, public) = (space(place::OTHERS), space(place::PUBLIC));
+                put(w, &format!("* NAMESPACE ((\"\" \"/\")) {others} {public}\r\n"));
                 done("These are the namespaces")
             }
             Command::Select { name, examine, condstore, qresync } => {
@@ -243,7 +248,7 @@ impl Session {
             }
             Command::Close => {
                 let (selected, user) = self.selected()?;
-                if !selected.read_only {
+                if !selected.read_only && user.may(selected.folder, place::DELETE)? {
                     change::expunge(&user.mailbox, selected, None)?;
                 }
                 self.selected = None;
@@ -267,6 +272,17 @@ impl Session {
             }
             Command::GetQuota(_) => Err(no("NONEXISTENT", "there is no such quota root")),
             Command::GetQuotaRoot(name) => self.quota_root(&name, w),
+            Command::GetAcl(name) => self.get_acl(&name, w),
+            Command::MyRights(name) => self.my_rights(&name, w),
+            Command::ListRights { name, identifier } => self.list_rights(&name, &identifier, w),
+            Command::SetAcl { name, identifier, change, rights } => {
+                self.set_acl(&name, &identifier, Some((change, &rights)))
+            }
+            Command::DeleteAcl { name, identifier } => self.set_acl(&name, &identifier, None),
+            Command::GetMetadata { name, entries, depth, max_size } => {
+                self.get_metadata(&name, &entries, depth, max_size, w)
+            }
+            Command::SetMetadata { name, entries } => self.set_metadata(&name, &entries),
             Command::Sort { by, order, program } => self.sort(tag, by, &order, &program, w),
             Command::Thread { by, algorithm, program } => self.thread(by, algorithm, &program, w),
             Command::Compress(mechanism) => match mechanism.as_str() {
@@ -283,7 +299,7 @@ impl Session {
     /// Goes on with an answer that came in pieces.
     pub fn resume(&mut self, w: &mut Vec<u8>) -> Next {
         let Some(mut fetching) = self.fetching.take() else { return Next::Done };
-        let Some((selected, user)) = self.selected.as_mut().zip(self.user.as_ref()) else {
+        let Some((selected, user)) = self.selected.as_mut().zip(self.place.as_ref()) else {
             return Next::Done;
         };
         if fetch::go_on(&mut fetching, selected, &user.mailbox, w) {
@@ -340,9 +356,9 @@ impl Session {
     /// Who asked to log in is this account.
     pub fn log_in(&mut self, account: Account, w: &mut Vec<u8>) {
         let tag = std::mem::take(&mut self.tag);
-        let outcome = match self.store.mailbox(account.mailbox) {
-            Ok(mailbox) => {
-                self.user = Some(User { mailbox });
+        let outcome = match User::own(&self.store, account) {
+            Ok(user) => {
+                self.user = Some(user);
                 let code = format!("CAPABILITY {}", self.capabilities());
                 done_with(code, "Logged in")
             }
@@ -395,7 +411,7 @@ impl Session {
             " NAMESPACE UNSELECT CHILDREN SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE UIDPLUS \
              MOVE MULTIAPPEND ESEARCH SEARCHRES WITHIN PARTIAL SORT SORT=DISPLAY ESORT \
              THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 CONDSTORE QRESYNC BINARY UTF8=ACCEPT \
-             OBJECTID PREVIEW SAVEDATE QUOTA QUOTA=RES-STORAGE",
+             OBJECTID PREVIEW SAVEDATE ACL RIGHTS=texk LIST-MYRIGHTS METADATA QUOTA QUOTA=RES-STORAGE",
         );
         all.push_str(if self.compressed { "" } else { " COMPRESS=DEFLATE" });
         all.push_str(&format!(" APPENDLIMIT={}", self.options.append_limit));
@@ -426,8 +442,11 @@ impl Session {
     }
 
     fn selected(&mut self) -> Result<(&mut Selected, &User), Fail> {
-        let user = self.user.as_ref().ok_or(Fail::Bad("log in first"))?;
-        let selected = self.selected.as_mut().ok_or(Fail::Bad("select a mailbox first"))?;
+        self.user()?;
+        let both = self.selected.as_mut().zip(self.place.as_ref());
+        let (selected, user) = both.ok_or(Fail::Bad("select a mailbox first"))?;
+        // It may have been taken from him meanwhile.
+        user.needs(selected.folder, place::READ)?;
         Ok((selected, user))
     }
 
@@ -446,10 +465,9 @@ impl Session {
             .ok_or_else(|| no("CANNOT", "the name is no modified UTF-7"))
     }
 
-    /// The folder of a client's name.
-    fn folder(&self, name: &Name) -> Result<mapi::FolderId, Fail> {
-        let mailbox = &self.user()?.mailbox;
-        let found = names::find(mailbox, &self.named(name)?)?;
+    /// The folder of a client's name, and as whom he is there.
+    fn folder(&self, name: &Name) -> Result<(User, mapi::FolderId), Fail> {
+        let found = self.folder_at(&self.named(name)?)?;
         found.ok_or_else(|| no("NONEXISTENT", "there is no such mailbox"))
     }
 
@@ -466,7 +484,12 @@ impl Session {
     }
 
     fn tell(&mut self, expunge: bool, w: &mut Vec<u8>) {
-        let Some((selected, user)) = self.selected.as_mut().zip(self.user.as_ref()) else { return };
+        let Some((selected, user)) = self.selected.as_mut().zip(self.place.as_ref()) else {
+            return;
+        };
+        if !user.may(selected.folder, place::READ).unwrap_or(false) {
+            return;
+        }
         if let Err(error) = selected.follow(&user.mailbox) {
             tracing::warn!(%error, "the change log cannot be read");
         }

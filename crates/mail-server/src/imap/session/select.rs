@@ -3,6 +3,7 @@
 use store::folder;
 use store::message::Listed;
 
+use super::place::{self, User};
 use super::{Fail, Outcome, Selected, Session, done_with, fetch};
 use crate::imap::command::{Name, Qresync};
 use crate::imap::response::{mailbox, put};
@@ -25,8 +26,12 @@ impl Session {
             put(w, "* OK [CLOSED] The mailbox before is closed\r\n");
         }
         self.condstore |= condstore;
-        let id = self.folder(name)?;
-        let user = self.user()?;
+        let (user, id) = self.folder(name)?;
+        user.needs(id, place::READ)?;
+        let (may_edit, may_delete) = (user.may(id, place::EDIT)?, user.may(id, place::DELETE)?);
+        // Everything counts as read where everybody has his own read state.
+        let read_only = examine || !may_edit && !may_delete;
+        let examine = read_only;
         let (selected, listed) = Selected::open(&user.mailbox, id, examine)?;
         let info = folder::info(&user.mailbox, id)?;
         let flags = "\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded";
@@ -42,9 +47,11 @@ impl Session {
         // At least one more than what was listed, if something came in between.
         let uid_next = info.uid_next.max(selected.largest_uid().saturating_add(1));
         put(w, &format!("* OK [UIDNEXT {uid_next}] The next UID\r\n"));
-        let permanent = match examine {
-            true => String::new(),
-            false => format!("{flags} \\*"),
+        let permanent = match (examine, may_edit, may_delete) {
+            (true, ..) => String::new(),
+            (false, true, true) => format!("{flags} \\*"),
+            (false, true, false) => format!("{} \\*", flags.replace("\\Deleted ", "")),
+            (false, false, _) => "\\Deleted".to_owned(),
         };
         put(w, &format!("* OK [PERMANENTFLAGS ({permanent})] What can be kept\r\n"));
         let modseq = modseq(&listed, info.sequence);
@@ -54,9 +61,10 @@ impl Session {
         mailbox(w, &self.named(name)?, self.utf8);
         put(w, "\r\n");
         if let Some(known) = qresync.filter(|known| known.uid_validity == info.uid_validity) {
-            self.resync(&known, &selected, &listed, uid_next, w)?;
+            self.resync(&user, &known, &selected, &listed, uid_next, w)?;
         }
         self.selected = Some(selected);
+        self.place = Some(user);
         let (code, text) = match examine {
             true => ("READ-ONLY", "Opened for reading"),
             false => ("READ-WRITE", "Selected"),
@@ -68,6 +76,7 @@ impl Session {
     /// need not remember which they are (RFC 7162 3.2.5.1).
     fn resync(
         &self,
+        user: &User,
         known: &Qresync,
         selected: &Selected,
         listed: &[Listed],
@@ -91,7 +100,6 @@ impl Session {
         }
         changed.retain(|(_, sequence)| *sequence > known.modseq);
         let changed: Vec<_> = changed.into_iter().map(|(known, _)| known).collect();
-        let user = self.user()?;
         fetch::tell_flags(&user.mailbox, selected.folder, &changed, true, w)?;
         Ok(())
     }

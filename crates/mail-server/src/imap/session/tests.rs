@@ -10,6 +10,8 @@ use super::*;
 use crate::imap::command::parse;
 
 mod dates_and_uses;
+mod notes;
+mod sharing;
 mod sorting;
 
 struct Talk {
@@ -32,7 +34,11 @@ impl Talk {
     }
 
     fn with(store: &Store) -> Talk {
-        let account = store.accounts().expect("accounts").remove(0);
+        Talk::of(store, "me@example.test")
+    }
+
+    fn of(store: &Store, address: &str) -> Talk {
+        let account = store.account_by_address(address).expect("accounts").expect("an account");
         let mailbox = store.mailbox(account.mailbox).expect("a mailbox");
         let mut session = Session::new(store.clone(), Options::default());
         session.tag = "l".into();

@@ -11,6 +11,7 @@ use mapi_server::budget::Budget;
 use mapi_server::http::{Config, Running, Server};
 use mapi_server::{Control, Limits, Options};
 use serde_json::json;
+use store::text::Indexer;
 use store::{Account, Store};
 
 use crate::cli::ServeArgs;
@@ -46,12 +47,14 @@ fn serve_directory(
     let control = ControlServer::start(data, store.clone(), running.watch())
         .context("open the control socket")?;
     let maintenance = Maintenance::start(store.clone()).context("start the maintenance")?;
+    let indexer = Indexer::start(store).context("start the full-text index")?;
     let mail = mail::start(data, store, args, &running)?;
     greet(data, existed, store, &running, &mail, demo.as_ref())?;
     alloc::trim();
     signals.wait()?;
     println!("ending");
     mail.stop();
+    drop(indexer);
     drop(maintenance);
     drop(control);
     running.stop();
@@ -122,6 +125,7 @@ fn serve_ephemeral(dir: &Path, args: &ServeArgs, signals: &signal::Signals) -> a
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let running = start(&store, args, any, any)?;
         let control = ControlServer::start(&data, store.clone(), running.watch())?;
+        let _indexer = Indexer::start(&store)?;
         let mail = mail::start(&data, &store, args, &running)?;
         let first = &accounts[0];
         let ready = json!({

@@ -61,7 +61,9 @@ shares! {
         "write buffers go to disk, the cache lets blocks go";
     commits, 8, "changes that wait for the disk", "whoever writes waits";
     views, 8, "rows of tables, over all mailboxes", "the rows used longest ago go, and are read again when asked for";
-    objects, 24, "open messages and attachments, with what was set in them and not saved",
+    texts, 4, "words that are gathered for the full-text index",
+        "they are written, and others gathered";
+    objects, 20, "open messages and attachments, with what was set in them and not saved",
         "the ROP answers NotEnoughMemory (limit `object-bytes`)";
     staging, 4, "streams that are written and not saved; each up to 64 KiB, longer ones are in files",
         "files are used from the first byte on";
@@ -79,6 +81,7 @@ impl Budget {
             memory_budget: self.engine,
             queue_budget: self.commits,
             view_budget: self.views,
+            text_budget: self.texts,
             staging_memory: self.staging,
             ..StoreOptions::default()
         }

@@ -65,6 +65,22 @@ pub(crate) enum Kind {
     PerUser = 0x50,
     /// (folder, mailbox GUID of a user) of the store of public folders -> what he has read in it, in parts.
     Seen = 0x51,
+    /// What the full-text index consists of.
+    TextState = 0x60,
+    /// (part, block) -> messages of a part of the index.
+    TextMessages = 0x61,
+    /// (part, block) -> words of a part.
+    TextWords = 0x62,
+    /// (part, block) -> which messages have them.
+    TextLists = 0x63,
+    /// Part -> messages that are no longer what it says.
+    TextDropped = 0x64,
+}
+
+impl Kind {
+    /// What the full-text index is made of: all of it can be made again.
+    pub(crate) const TEXT: [Kind; 5] =
+        [Kind::TextState, Kind::TextMessages, Kind::TextWords, Kind::TextLists, Kind::TextDropped];
 }
 
 pub(crate) fn mailbox_prefix(mailbox: MailboxNumber) -> Vec<u8> {

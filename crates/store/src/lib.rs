@@ -22,6 +22,7 @@ pub mod retention;
 pub mod rule;
 pub mod search;
 pub mod table;
+pub mod text;
 
 mod error;
 mod gauge;

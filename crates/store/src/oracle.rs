@@ -10,6 +10,7 @@ use crate::permission::Acl;
 use crate::record::{change, folder, head, hot, mime, node, properties, search, settings, summary};
 use crate::rule::{self, Rule};
 use crate::table::outline::KeptState;
+use crate::text;
 
 /// A check of the records of one matter, by name: the fuzz target `store_` and this name, and its folder of seeds.
 pub type Check = (&'static str, fn(&[u8]));
@@ -22,6 +23,7 @@ pub const CHECKS: &[Check] = &[
     ("per_user", |bytes| drop(per_user_information(bytes))),
     ("permission", |bytes| drop(permissions(bytes))),
     ("rule", |bytes| drop(kept_rule(bytes))),
+    ("text", |bytes| drop(text_index(bytes))),
 ];
 
 /// Runs one check of [`CHECKS`] by its name.
@@ -73,6 +75,17 @@ fn criteria(bytes: &[u8]) -> Option<search::CriteriaRecord> {
 fn per_user_information(bytes: &[u8]) -> Option<per_user::PerUser> {
     stable(bytes, read_state::Seen::read, read_state::Seen::to_bytes);
     stable(bytes, per_user::PerUser::read, per_user::PerUser::to_bytes)
+}
+
+/// What the full-text index consists of, and its blocks: packed as they are stored, and plain.
+fn text_index(bytes: &[u8]) -> Option<text::State> {
+    let plain = [&[0][..], bytes].concat();
+    for value in [bytes, &plain] {
+        let _ = text::check_messages(value);
+        let _ = text::check_words(value);
+        let _ = text::check_lists(value);
+    }
+    stable(bytes, text::State::read, text::State::to_bytes)
 }
 
 /// A permissions list, which has one form only.
@@ -159,13 +172,14 @@ mod tests {
     #[test]
     fn the_seeds_are_what_they_are_named_for() {
         type Taken = fn(&[u8]) -> bool;
-        let kinds: [(&str, Taken); 6] = [
+        let kinds: [(&str, Taken); 7] = [
             ("queue", |bytes| super::queue_entry(bytes).is_some()),
             ("collapse", |bytes| super::collapse_state(bytes).is_some()),
             ("search", |bytes| super::criteria(bytes).is_some()),
             ("per_user", |bytes| super::per_user_information(bytes).is_some()),
             ("permission", |bytes| super::permissions(bytes).is_some()),
             ("rule", |bytes| super::kept_rule(bytes).is_some()),
+            ("text", |bytes| super::text_index(bytes).is_some()),
         ];
         assert_eq!(
             kinds.map(|(name, _)| name)[..],

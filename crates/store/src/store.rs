@@ -38,6 +38,8 @@ pub struct StoreOptions {
     /// Notes after each sync how far it reached, for [`power_loss`](crate::engine::power_loss). Tests
     /// only.
     pub record_syncs: bool,
+    /// Bound in bytes of the words that are gathered for the full-text index before they are written.
+    pub text_budget: u64,
     /// The organisation's name in legacy DNs; used when the store is made.
     pub organization: String,
     /// Days for which soft-deleted messages and folders are kept, where nothing else is set for a mailbox.
@@ -58,6 +60,7 @@ impl Default for StoreOptions {
             staging_budget: 256 << 20,
             staging_memory: 4 << 20,
             record_syncs: false,
+            text_budget: 4 << 20,
             organization: "Coffer".into(),
             // As Exchange does.
             retention_days: 14,
@@ -120,6 +123,7 @@ pub(crate) struct StoreInner {
     /// Held while the directory is read, checked and written.
     pub(crate) directory: Mutex<()>,
     pub(crate) deliveries: crate::delivery::Deliveries,
+    pub(crate) text: Arc<crate::text::Feed>,
     /// How often the directory was changed since the store was opened.
     pub(crate) directory_version: AtomicU64,
 }
@@ -202,6 +206,7 @@ impl Store {
                 epochs: Mutex::default(),
                 directory: Mutex::default(),
                 deliveries: crate::delivery::Deliveries::default(),
+                text: Arc::default(),
                 directory_version: AtomicU64::new(0),
             }),
         }
@@ -297,6 +302,11 @@ impl Store {
             staged_memory: self.inner.staged_memory.used(),
             views_evicted: self.inner.eviction.count(),
         }
+    }
+
+    /// How far the full-text index is.
+    pub fn text_gauges(&self) -> crate::text::TextGauges {
+        self.inner.text.gauges()
     }
 
     /// One pass over the large values: those that no message refers to are marked, and removed by a later

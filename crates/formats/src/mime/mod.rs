@@ -18,6 +18,7 @@ pub(crate) mod parts;
 mod properties;
 mod read;
 mod report;
+mod searched;
 mod smime;
 mod tnef;
 mod words;
@@ -27,6 +28,7 @@ pub use fields::{ContentType, Field, Header};
 pub use headers::split_subject;
 pub use parts::{Part, parse};
 pub use read::{MimeError, read};
+pub use searched::{Place, any_text, message_in, with_crlf};
 pub use write::write;
 
 pub(crate) use compose::{recipient_of, sender_of};

@@ -4,7 +4,6 @@
 //! does over the store and answers. What it knows of the selected mailbox stands in `mailbox`, the tree of names in
 //! `names`; `structure` takes messages apart, and [`response`] writes what is told of them.
 
-mod casemap;
 pub mod command;
 mod connection;
 mod mailbox;

@@ -17,7 +17,7 @@ pub fn command(bytes: &[u8]) {
 
 /// The structure of any message is told with balanced parentheses, and each part that it names can be fetched.
 pub fn message(bytes: &[u8]) {
-    let message = structure::with_crlf(bytes.to_vec());
+    let message = formats::mime::with_crlf(bytes.to_vec());
     let root = structure::parse(&message);
     for extended in [false, true] {
         let mut told = Vec::new();

@@ -6,9 +6,6 @@ use formats::mime::Part;
 
 use super::command::{Section, SectionText};
 
-/// Messages in messages that are taken apart; a deeper one is a file.
-const MAX_MESSAGES: usize = 16;
-
 /// A part of a message, or the message itself.
 pub(crate) struct Node<'a> {
     pub(crate) part: Part<'a>,
@@ -18,26 +15,6 @@ pub(crate) struct Node<'a> {
     pub(crate) message: Option<Box<Node<'a>>>,
 }
 
-/// A message with CR LF at the end of each line, as IMAP has it. Mail that came from files may have LF alone.
-pub(crate) fn with_crlf(message: Vec<u8>) -> Vec<u8> {
-    let bare = message
-        .iter()
-        .enumerate()
-        .filter(|(at, byte)| **byte == b'\n' && (*at == 0 || message[at - 1] != b'\r'))
-        .count();
-    if bare == 0 {
-        return message;
-    }
-    let mut out = Vec::with_capacity(message.len() + bare);
-    for (at, byte) in message.iter().enumerate() {
-        if *byte == b'\n' && (at == 0 || message[at - 1] != b'\r') {
-            out.push(b'\r');
-        }
-        out.push(*byte);
-    }
-    out
-}
-
 /// Takes a message apart.
 pub(crate) fn parse(message: &[u8]) -> Node<'_> {
     node(formats::mime::parse(message, 0), 0)
@@ -45,18 +22,8 @@ pub(crate) fn parse(message: &[u8]) -> Node<'_> {
 
 fn node(mut part: Part<'_>, messages: usize) -> Node<'_> {
     let children = part.children.take().unwrap_or_default();
-    let nested =
-        part.content_type.is("message", "rfc822") || part.content_type.is("message", "global");
-    // Only what is not encoded can be looked into by number (RFC 2046 5.2.1).
-    let plain = !matches!(
-        part.header.plain("content-transfer-encoding").map(|e| e.to_ascii_lowercase()).as_deref(),
-        Some("base64" | "quoted-printable")
-    );
-    let message = (nested && plain && messages < MAX_MESSAGES).then(|| {
-        // Each message around it counts as two levels, so that depth is bounded over both.
-        let inner = formats::mime::parse(part.body, 2 * (messages + 1));
-        Box::new(node(inner, messages + 1))
-    });
+    let message = formats::mime::message_in(&part, messages);
+    let message = message.map(|inner| Box::new(node(inner, messages + 1)));
     let children = children.into_iter().map(|child| node(child, messages)).collect();
     Node { part, children, message }
 }
@@ -184,13 +151,6 @@ Subject: inner\r\nX: y\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
             text("HEADER.FIELDS.NOT (subject)").as_deref(),
             Some("Content-Type: multipart/mixed; boundary=a\r\n\r\n")
         );
-    }
-
-    #[test]
-    fn line_ends_become_those_of_mail() {
-        assert_eq!(with_crlf(b"a\nb\r\nc\n".to_vec()), b"a\r\nb\r\nc\r\n");
-        assert_eq!(with_crlf(b"\n\n".to_vec()), b"\r\n\r\n");
-        assert_eq!(with_crlf(b"a\r".to_vec()), b"a\r");
     }
 
     proptest::proptest! {

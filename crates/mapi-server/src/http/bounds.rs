@@ -42,6 +42,7 @@ pub(super) fn of(shared: &Shared) -> Vec<Bounded> {
         row("engine_cache", Bytes, engine.cache_bytes, engine.cache_capacity_bytes),
         row("commits", Bytes, engine.pending_bytes, options.queue_budget),
         row("views", Bytes, store.view_bytes, options.view_budget),
+        row("texts", Bytes, processor.store.text_gauges().gathered, options.text_budget),
         row("objects", Bytes, ledger.bytes(), limits.get(Limit::ObjectBytes)),
         row("staging", Bytes, store.staged_memory, options.staging_memory),
         row("requests", Bytes, shared.admission.used(), shared.admission.bound()),

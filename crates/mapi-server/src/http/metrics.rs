@@ -298,6 +298,34 @@ fn store(page: &mut Page, shared: &Shared) {
         "Who is told of changes to a mailbox.",
         store.subscribers,
     );
+    let text = shared.processor.store.text_gauges();
+    page.gauge(
+        "coffer_text_lag_changes",
+        "Changes that the full-text index has not followed yet; searches look at those messages.",
+        text.lag,
+    );
+    page.gauge(
+        "coffer_text_lag_seconds",
+        "How long the oldest of them has waited.",
+        text.lag_time.as_secs(),
+    );
+    page.gauge("coffer_text_lag_mailboxes", "Mailboxes in which it is behind.", text.mailboxes);
+    page.gauge("coffer_text_bytes", "Bytes of the full-text index.", text.bytes);
+    page.counter(
+        "coffer_text_messages_total",
+        "Messages whose words were written to the full-text index.",
+        text.messages,
+    );
+    page.counter(
+        "coffer_text_cpu_milliseconds_total",
+        "CPU time of the thread that writes the full-text index.",
+        u64::try_from(text.cpu.as_millis()).unwrap_or(u64::MAX),
+    );
+    page.counter(
+        "coffer_text_failures_total",
+        "How often a mailbox could not be indexed and was left for another time.",
+        text.failures,
+    );
     page.gauge(
         "coffer_store_staged_bytes",
         "Bytes of values that are not saved.",

@@ -201,6 +201,10 @@ impl Run<'_, '_> {
         let mut list = List::default();
         let range = KeyRange::prefix(keys::mailbox_prefix(number));
         self.visit(&*snapshot, Space::Mailbox, &range, |run, key, value| {
+            // The full-text index is made again where it is needed.
+            if key.get(8).is_some_and(|kind| Kind::TEXT.iter().any(|text| *text as u8 == *kind)) {
+                return Ok(());
+            }
             run.add(&mut list, Space::Mailbox, key.get(8..).unwrap_or_default(), &value, address)
         })?;
         for prefix in jobs::folder_prefixes(number) {

@@ -68,6 +68,8 @@ pub(super) enum Fix {
     Search {
         id: FolderId,
     },
+    /// Makes the full-text index again.
+    Text,
     /// Counts again what a folder holds.
     Count {
         id: FolderId,

@@ -10,6 +10,7 @@ use crate::mailbox::{names, receive};
 use crate::permission::Acl;
 use crate::record::{change, folder, head, hot, node, search, settings, summary};
 use crate::rule::{self, Rule};
+use crate::text;
 
 /// A kind of record.
 pub(super) struct Row {
@@ -63,6 +64,11 @@ pub(super) const ROWS: &[Row] = &[
     row(Kind::ImportKey, "import key", 16..=16, |_, v| exactly(v, 12)),
     row(Kind::PerUser, "per-user information", 26..=26, |_, _| Ok(())),
     row(Kind::Seen, "read state", 26..=26, |_, _| Ok(())),
+    row(Kind::TextState, "full-text index", 0..=0, |_, v| text::State::read(v).map(drop)),
+    row(Kind::TextMessages, "indexed messages", 8..=8, |_, v| text::check_messages(v)),
+    row(Kind::TextWords, "indexed words", 8..=8, |_, v| text::check_words(v)),
+    row(Kind::TextLists, "lists of words", 8..=8, |_, v| text::check_lists(v)),
+    row(Kind::TextDropped, "dropped messages", 4..=4, |_, _| Ok(())),
     Row {
         byte: crate::blob::MARKER,
         name: "marker",

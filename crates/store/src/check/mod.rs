@@ -23,6 +23,7 @@ mod problem;
 mod repair;
 mod report;
 mod search;
+mod text;
 
 use std::collections::HashSet;
 use std::sync::Arc;

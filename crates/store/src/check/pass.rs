@@ -191,6 +191,7 @@ impl<'a> Pass<'a> {
         self.source_key_index()?;
         self.import_keys()?;
         self.markers()?;
+        self.texts()?;
         self.last_numbers()
     }
 

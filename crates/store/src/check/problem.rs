@@ -128,6 +128,8 @@ kinds! {
         "removed; the folder shows nothing until it gets new criteria";
     SearchLinks, "search-links", Derived, "a search folder does not show what it looks for",
         "filled again";
+    TextIndex, "text-index", Derived, "the full-text index cannot be read, or says something else than the messages",
+        "made again";
     DeletedEntry, "deleted-entry", Derived, "something soft-deleted that is not found where it was, or by its time",
         "written again";
     StrayDeleted, "stray-deleted", Derived, "an entry of something that was not soft-deleted then",

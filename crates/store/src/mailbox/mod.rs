@@ -49,6 +49,8 @@ pub struct Shared {
     /// Held while a tree of folders is soft-deleted, brought back or removed, since that takes more than one
     /// batch. Taken before `writing`.
     pub(crate) trees: Mutex<()>,
+    /// Held while the full-text index is brought up to date. No lock is taken before it, and those of a read within.
+    pub(crate) text: Mutex<crate::text::Work>,
     /// Loaded when first asked for; append-only like what it mirrors.
     pub(crate) names: RwLock<Option<Arc<names::NameMap>>>,
     pub(crate) replicas: RwLock<Option<BTreeMap<u16, Guid>>>,
@@ -80,6 +82,7 @@ impl Mailbox {
             info: Info::read(&bytes)?,
             writing: Mutex::new(()),
             trees: Mutex::new(()),
+            text: Mutex::default(),
             names: RwLock::new(None),
             replicas: RwLock::new(None),
             settings: RwLock::new(read_settings(store.engine(), number)?),

@@ -157,7 +157,12 @@ impl<'a> Tx<'a> {
         if !self.changes.is_empty() {
             let hub = self.mailbox.hub.clone();
             let changes = self.changes;
-            self.batch.on_durable(move || hub.publish(&changes));
+            let number = self.mailbox.number();
+            let feed = self.mailbox.store.inner.text.clone();
+            self.batch.on_durable(move || {
+                hub.publish(&changes);
+                feed.note(number, changes.len());
+            });
         }
         (before, after, Some(self.batch))
     }

@@ -40,7 +40,7 @@ pub use marks::{
     ANSWERED_AND_FORWARDED, DELETE_MARKED, MAX_CATEGORIES, MAX_CATEGORY, MarkEdit, Marked, Marks,
     categories, categories_name, edit_marks,
 };
-pub use open::{mime, open};
+pub use open::{mime, open, received};
 pub(crate) use open::{read as read_in, read_hot};
 pub(crate) use read::change_flags;
 pub use read::{Marking, Pending, mark, set_read, set_status, status_in, tell_unread};

@@ -38,6 +38,15 @@ pub fn mime(mailbox: &Mailbox, id: MessageId) -> Result<Option<Vec<u8>>> {
     body.mime.as_ref().map(|mime| mime.whole(mailbox.store(), &body)).transpose()
 }
 
+/// The Internet message as it was received, or as it is generated; with CR LF at the end of each line.
+pub fn received(mailbox: &Mailbox, id: MessageId) -> Result<Vec<u8>> {
+    let bytes = match mime(mailbox, id)? {
+        Some(bytes) => bytes,
+        None => formats::mime::write(&super::export(mailbox, id)?),
+    };
+    Ok(formats::mime::with_crlf(bytes))
+}
+
 pub(crate) fn read_hot(
     mailbox: &Mailbox,
     reader: &dyn Reader,

@@ -15,6 +15,7 @@ use crate::record::search::Link;
 use crate::table::Contents;
 use crate::table::evaluate;
 use crate::table::source::{Context, MessageRow};
+use crate::text::Searcher;
 use crate::{Mailbox, Result, StoreError, jobs};
 
 /// Bytes of summaries that are looked at, and of links that are written, at a time: of a thousand messages or so.
@@ -112,14 +113,16 @@ fn judge(
     folder: Option<FolderId>,
 ) -> Result<bool> {
     let all = folder.is_none();
+    let reader = mailbox.store().engine().snapshot()?;
+    let texts = Searcher::reading(mailbox, &*reader);
     let mut judged: Vec<(u64, Option<Judged>)> = Vec::new();
     for (id, stored) in messages(page) {
         let number = keys::id_number(id.replica, id.counter);
         let verdict = match folder {
-            Some(home) => verdict(mailbox, search, home, id, stored.into()),
+            Some(home) => verdict(&texts, search, home, id, stored.into()),
             None => Link::read(stored)
                 .map_err(StoreError::from)
-                .and_then(|link| verdict(mailbox, search, link.home, id, link.summary)),
+                .and_then(|link| verdict(&texts, search, link.home, id, link.summary)),
         };
         match verdict {
             Ok(verdict) if verdict.1 || all => judged.push((number, Some(verdict))),
@@ -148,13 +151,14 @@ fn judge(
 }
 
 fn verdict(
-    mailbox: &Mailbox,
+    texts: &Searcher<'_>,
     search: &Search,
     home: FolderId,
     id: MessageId,
     summary: Stored<'_>,
 ) -> Result<Judged> {
-    let context = Context::for_all(mailbox, mailbox.reader(), home);
+    let mailbox = texts.mailbox();
+    let context = Context::for_all(mailbox, mailbox.reader(), home).with_texts(texts);
     let row = MessageRow::new(&context, Contents::Normal, id, summary)?;
     Ok((row.sequence(), evaluate::matches(&search.criteria.restriction, &row)?))
 }

@@ -30,6 +30,11 @@ pub(crate) trait Source {
         None
     }
 
+    /// What an index knows of a content restriction; None if the value has to be looked at.
+    fn indexed(&self, _: FuzzyLevel, _: PropertyTag, _: &PropertyValue) -> Option<bool> {
+        None
+    }
+
     fn exists(&self, tag: PropertyTag) -> Result<bool> {
         Ok(self.size(tag)?.is_some())
     }
@@ -113,6 +118,9 @@ pub(crate) fn matches(restriction: &Restriction, source: &dyn Source) -> Result<
         }
         Restriction::Not(part) => !matches(part, source)?,
         Restriction::Content { level, tag, value } => {
+            if let Some(known) = source.indexed(*level, *tag, &value.value) {
+                return Ok(known);
+            }
             let lent = text(&value.value).and_then(|wanted| {
                 source.test_text(*tag, &mut |found| text_content(*level, found, wanted))
             });

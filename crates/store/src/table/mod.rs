@@ -14,7 +14,7 @@ mod collate;
 pub(crate) mod evaluate;
 mod expand;
 mod find;
-mod fold;
+pub(crate) mod fold;
 mod follow;
 mod header;
 mod members;
@@ -49,6 +49,7 @@ use self::source::{Context, RowSource};
 use self::view::Core;
 use crate::engine::{self, Reader};
 use crate::gauge::Counted;
+use crate::text::Searcher;
 use crate::{Mailbox, Result, StoreError, folder};
 
 /// Which messages of a folder a contents table shows.
@@ -343,7 +344,8 @@ impl View {
                 false => start.min(sight.len())..sight.len(),
                 true => 0..start.saturating_add(1).min(sight.len()),
             };
-            let context = Context::new(&self.mailbox, reader, plan.folder);
+            let texts = Searcher::reading(&self.mailbox, reader);
+            let context = Context::new(&self.mailbox, reader, plan.folder).with_texts(&texts);
             match sight.lines {
                 Some(_) => find::find_line(plan, &context, sight, range, backward, restriction),
                 None => find::find(plan, &context, &sight.state.rows, range, backward, restriction),

@@ -16,6 +16,7 @@ use crate::engine::{self, KeyRange, Reader, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::ChangeKind;
 use crate::record::folder::FolderRecord;
+use crate::text::Searcher;
 use crate::{Mailbox, Result, StoreError, folder};
 
 /// Sort orders of a view at most.
@@ -304,7 +305,8 @@ impl Plan {
         reader: &dyn Reader,
         version: u64,
     ) -> Result<State> {
-        let context = Context::new(mailbox, reader, self.folder);
+        let texts = Searcher::reading(mailbox, reader);
+        let context = Context::new(mailbox, reader, self.folder).with_texts(&texts);
         let mut rows = Vec::new();
         match self.rows {
             QueryRows::Contents(contents)

@@ -4,13 +4,14 @@
 use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
+use mapi::restriction::FuzzyLevel;
 use mapi::{
     Cell, ErrorCode, FolderId, MessageId, PropertyTag, PropertyType, PropertyValue, WString, tags,
 };
 
 use super::evaluate::{Source, value_size};
 use super::places::Places;
-use super::{Contents, collate};
+use super::{Contents, collate, fold};
 use crate::engine::{Reader, Space};
 use crate::folder::computed::FolderView;
 use crate::mailbox::{entry_ids, read_state, store_properties};
@@ -18,6 +19,7 @@ use crate::message::{self, Attachment, Message, body, flags};
 use crate::record::search::Link;
 use crate::record::summary::{Known, Packed};
 use crate::record::{Stored, node, parts};
+use crate::text::Searcher;
 use crate::value::{Properties, Value};
 use crate::{Mailbox, Result, StoreError, folder, keys, large};
 
@@ -39,6 +41,8 @@ pub(crate) struct Context<'a> {
     seen: RefCell<Vec<(FolderId, Arc<read_state::Seen>)>>,
     /// Read state is that of the messages themselves, whoever asks.
     for_all: bool,
+    /// Where many rows are asked for a text in their bodies.
+    texts: Option<&'a Searcher<'a>>,
 }
 
 /// Folders of which a context remembers what was read.
@@ -54,12 +58,18 @@ impl<'a> Context<'a> {
             is_search: OnceCell::new(),
             seen: RefCell::new(Vec::new()),
             for_all: false,
+            texts: None,
         }
     }
 
     /// As [`new`](Self::new), for what all users of a mailbox share, such as what a search folder shows.
     pub(crate) fn for_all(mailbox: &'a Mailbox, reader: &'a dyn Reader, folder: FolderId) -> Self {
         Context { for_all: true, ..Context::new(mailbox, reader, folder) }
+    }
+
+    /// With the full-text index, for a restriction that many rows are asked for.
+    pub(crate) fn with_texts(self, texts: &'a Searcher<'a>) -> Self {
+        Context { texts: Some(texts), ..self }
     }
 
     /// Whether the rows of a kind are links to messages of other folders.
@@ -321,6 +331,12 @@ impl Source for MessageRow<'_> {
 
     fn test_text(&self, tag: PropertyTag, test: &mut dyn FnMut(&[u8]) -> bool) -> Option<bool> {
         self.summary.text(tag).map(test)
+    }
+
+    fn indexed(&self, level: FuzzyLevel, tag: PropertyTag, value: &PropertyValue) -> Option<bool> {
+        let texts = self.context.texts.filter(|_| tag == tags::BODY)?;
+        let PropertyValue::String(text) = value else { return None };
+        texts.has_in_body(level, &fold::readable(text.as_bytes()), self.id, self.sequence())
     }
 
     fn size(&self, tag: PropertyTag) -> Result<Option<u64>> {

@@ -1,7 +1,7 @@
 //! FETCH (RFC 9051 6.4.5), in pieces: what is told of a mailbox may be larger than memory.
 
-use formats::mime;
 use mapi::{FileTime, FolderId, MessageId};
+pub(super) use store::message::received;
 use store::message::{self, Listed, MarkEdit, Marks};
 use store::{Mailbox, StoreError};
 
@@ -11,7 +11,7 @@ use super::{
 use crate::imap::command::{By, FetchModifiers, Fetched, SequenceSet};
 use crate::imap::mailbox::{Known, Selected};
 use crate::imap::response::{body_structure, date_time, envelope, literal, nstring, put, string};
-use crate::imap::structure::{self, Node, with_crlf};
+use crate::imap::structure::{self, Node};
 
 /// Bytes of an answer after which it is sent.
 const PIECE: usize = 64 << 10;
@@ -372,15 +372,6 @@ fn binary<'a>(
         "base64" | "quoted-printable" => Ok(Some(node.part.decoded())),
         _ => Err(Fail::No(Some("UNKNOWN-CTE"), "the encoding of the part is not known".into())),
     }
-}
-
-/// A message as it was received, or made of its properties where it was not; with CR LF at the lines' ends.
-pub(super) fn received(mailbox: &Mailbox, id: MessageId) -> Result<Vec<u8>, StoreError> {
-    let bytes = match message::mime(mailbox, id)? {
-        Some(bytes) => bytes,
-        None => mime::write(&message::export(mailbox, id)?),
-    };
-    Ok(with_crlf(bytes))
 }
 
 /// RFC822.SIZE of messages together.

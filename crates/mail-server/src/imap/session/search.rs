@@ -2,20 +2,18 @@
 
 use std::cell::OnceCell;
 
+use formats::mime;
+use formats::text::casemap;
 use mapi::FileTime;
 use store::message::{self, Listed, Marks};
+use store::text::{Field, Searcher};
 use store::{Mailbox, StoreError};
 
 use super::{Fail, Outcome, Session, done, fetch, marks_of, no};
-use crate::imap::casemap;
 use crate::imap::command::set::in_order;
 use crate::imap::command::{By, Flag, Key, Program, Return, SequenceSet};
 use crate::imap::mailbox::{Known, Selected};
 use crate::imap::response::{put, string};
-use crate::imap::structure::{self, Node};
-
-/// Bytes of one text of a message that a search looks at.
-const SEARCHED: usize = 4 << 20;
 
 /// What a search found, in the order in which it is told.
 pub(super) struct Results<'a> {
@@ -74,11 +72,13 @@ pub(super) fn found(
     let listed = message::list(mailbox, selected.folder)?;
     let mut listed = listed.iter().peekable();
     let now = mailbox.store().now();
+    let texts = Searcher::open(mailbox)?;
     let mut found = Vec::new();
     for known in selected.all() {
         while listed.next_if(|listed| listed.uid < known.uid).is_some() {}
         let Some(listed) = listed.next_if(|listed| listed.uid == known.uid) else { continue };
-        let candidate = Candidate { selected, mailbox, known, listed, now, bytes: OnceCell::new() };
+        let bytes = OnceCell::new();
+        let candidate = Candidate { selected, mailbox, texts: &texts, known, listed, now, bytes };
         match candidate.fulfils(key) {
             Ok(true) => found.push((known, *listed)),
             // One that went meanwhile is not found.
@@ -216,6 +216,8 @@ fn check(key: &Key, selected: &Selected) -> Result<(), Fail> {
 struct Candidate<'a> {
     selected: &'a Selected,
     mailbox: &'a Mailbox,
+    /// Knows of most messages whether they have a text, without a look at them.
+    texts: &'a Searcher<'a>,
     known: Known,
     listed: &'a Listed,
     now: FileTime,
@@ -255,8 +257,8 @@ impl Candidate<'_> {
             Key::From(text) => self.header("from", text)?,
             Key::To(text) => self.header("to", text)?,
             Key::Subject(text) => self.header("subject", text)?,
-            Key::Body(text) => contains_in(&structure::parse(self.bytes()?), &fold(text), false),
-            Key::Text(text) => contains_in(&structure::parse(self.bytes()?), &fold(text), true),
+            Key::Body(text) => self.contains(Field::Parts, text)?,
+            Key::Text(text) => self.contains(Field::Whole, text)?,
             Key::Larger(size) => self.bytes()?.len() as u64 > *size,
             Key::Smaller(size) => (self.bytes()?.len() as u64) < *size,
             Key::Before(wanted) => day() < *wanted,
@@ -303,6 +305,18 @@ impl Candidate<'_> {
             let _ = self.bytes.set(bytes);
         }
         Ok(self.bytes.get().map_or(&[], Vec::as_slice))
+    }
+
+    /// Whether a text stands in the text parts of the message, or in its headers as well.
+    fn contains(&self, field: Field, text: &str) -> Result<bool, StoreError> {
+        let Listed { id, sequence, .. } = *self.listed;
+        if let Some(known) = self.texts.has(field, text, id, sequence) {
+            return Ok(known);
+        }
+        let wanted = fold(text);
+        let headers = field == Field::Whole;
+        let mut found = |_, text: &str| casemap::fold(text).contains(&wanted);
+        Ok(mime::any_text(self.bytes()?, headers, &mut found))
     }
 
     fn header(&self, name: &str, text: &str) -> Result<bool, StoreError> {
@@ -367,32 +381,4 @@ fn is_cheap(key: &Key) -> bool {
 /// How texts are compared (I18NLEVEL=1, RFC 5255 4.4).
 fn fold(text: &str) -> String {
     casemap::fold(text).into_owned()
-}
-
-/// Whether a text stands in the text parts of a message, or in its headers.
-fn contains_in(node: &Node<'_>, wanted: &str, headers: bool) -> bool {
-    let header = &node.part.header;
-    if headers
-        && header
-            .fields
-            .iter()
-            .any(|field| fold(&format!("{}: {}", field.name, field.text())).contains(wanted))
-    {
-        return true;
-    }
-    if let Some(message) = &node.message {
-        // The header of a message in the message is part of this one's body.
-        return contains_in(message, wanted, true);
-    }
-    if node.is_multipart() {
-        return node.children.iter().any(|child| contains_in(child, wanted, headers));
-    }
-    if node.part.content_type.kind != "text" {
-        return false;
-    }
-    let decoded = node.part.decoded();
-    let decoded = &decoded[..decoded.len().min(SEARCHED)];
-    let charset = node.part.content_type.attribute("charset");
-    let text = formats::text::charsets::decode_label(charset, decoded).text;
-    fold(&text).contains(wanted)
 }

@@ -9,12 +9,12 @@ use store::{Mailbox, StoreError};
 
 use super::search::{self, Results};
 use super::{Outcome, Session, done, fetch};
-use crate::imap::casemap::fold;
 use crate::imap::command::{By, Program, SortBy, SortKey, ThreadBy};
 use crate::imap::mailbox::Known;
 use crate::imap::response::{Address, addresses, put};
 use crate::imap::subject::{self, Base};
 use crate::imap::thread::{self, Entry};
+use formats::text::casemap::fold;
 
 /// Bytes of a text that count when messages are sorted: more tell no two of them apart.
 const MAX_TEXT: usize = 1_024;

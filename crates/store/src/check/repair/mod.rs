@@ -19,7 +19,7 @@ use super::fix::Fix;
 use super::report::Options;
 use crate::engine::Space;
 use crate::mailbox::writer::Tx;
-use crate::{Mailbox, MailboxNumber, Result, Store, StoreError, blob, keys};
+use crate::{Mailbox, MailboxNumber, Result, Store, StoreError, blob, keys, text};
 
 /// What a repair came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,7 +89,12 @@ impl<'a> Mender<'a> {
         }
         self.count(|| folder::sizes(&mailbox))?;
         mailbox.forget();
-        Ok(())
+        // What was mended has no entry in the change log.
+        self.count(|| {
+            text::forget(&mailbox)?;
+            text::catch_up(&mailbox)?;
+            Ok(Mended::Fine)
+        })
     }
 
     /// Errors: as those of [`mend`](Self::mend). Of others the next look at the mailbox says what is wrong.
@@ -153,6 +158,8 @@ impl<'a> Mender<'a> {
             Fix::Detached { id } => folder::detached(mailbox, *id, touched),
             Fix::PerUser { name } => index::per_user(mailbox, name),
             Fix::Search { id } => search::whole(mailbox, *id, touched),
+            // With what else is mended, when all is.
+            Fix::Text => Ok(Mended::done()),
             Fix::Count { id } => folder::count(mailbox, *id),
             Fix::Message { id } => message::whole(mailbox, *id, blobs, touched),
             Fix::Uid { id } => message::uid(mailbox, *id),

@@ -1,12 +1,12 @@
-//! The collation i;unicode-casemap (RFC 5051): the form in which SEARCH, SORT and THREAD compare texts
-//! (I18NLEVEL=1, RFC 5255 4).
+//! The collation i;unicode-casemap (RFC 5051): the form in which SEARCH, SORT and THREAD of IMAP compare texts
+//! (I18NLEVEL=1, RFC 5255 4), and so the form in which an index answers for SEARCH.
 
 use std::borrow::Cow;
 
 use unicode_normalization::char::decompose_compatible;
 
 /// A text as it is compared, octet by octet: in title case, then decomposed.
-pub(crate) fn fold(text: &str) -> Cow<'_, str> {
+pub fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return match text.bytes().any(|byte| byte.is_ascii_lowercase()) {
             true => text.to_ascii_uppercase().into(),

@@ -6,7 +6,7 @@ use store::mailbox::special::SpecialFolder;
 use store::quota::{Level, Usage};
 use store::{Account, Grants, NewAccount, Store, StoreError, folder, quota, retention};
 
-use crate::cli::{GrantArgs, QuotaArgs, RetentionArgs};
+use crate::cli::{AliasCommand, GrantArgs, QuotaArgs, RetentionArgs};
 use crate::control::Output;
 use crate::password::Secret;
 use crate::public;
@@ -59,6 +59,14 @@ pub fn make(
     };
     match store.create_account(&new) {
         Ok(account) => Ok(account),
+        Err(StoreError::Exists("address")) => {
+            let owner = store.account_by_any_address(address)?;
+            let owner = owner.map(|owner| owner.address).unwrap_or_default();
+            bail!(
+                "{address} is a further address of {owner}; `coffer user alias remove {owner} \
+                 {address}` takes it back"
+            )
+        }
         Err(StoreError::Exists(_)) => {
             bail!("{address} exists already; `coffer user passwd {address}` changes its password")
         }
@@ -97,6 +105,7 @@ pub fn show(store: &Store, address: &str, json: bool, out: &mut dyn Output) -> a
     let usage = quota::usage(&mailbox)?;
     if json {
         let mut value = describe(store, &account)?;
+        value["aliases"] = json!(store.aliases(account.id)?);
         value["full_access"] = json!(grantees);
         value["send_as"] = json!(send_as);
         value["send_on_behalf"] = json!(on_behalf);
@@ -107,6 +116,9 @@ pub fn show(store: &Store, address: &str, json: bool, out: &mut dyn Output) -> a
         return Ok(());
     }
     out.line(format!("address      {}", account.address))?;
+    for alias in store.aliases(account.id)? {
+        out.line(format!("alias        {alias}"))?;
+    }
     out.line(format!("name         {}", account.display_name))?;
     out.line(format!("legacy DN    {}", account.legacy_dn))?;
     out.line(format!("mailbox      {}", account.mailbox_guid))?;
@@ -288,6 +300,65 @@ pub fn retention(store: &Store, args: &RetentionArgs, out: &mut dyn Output) -> a
     };
     let days = retention::days(&mailbox);
     out.line(format!("{} keeps what was deleted for {days} days ({whose})", account.address))?;
+    Ok(())
+}
+
+pub fn alias(store: &Store, command: &AliasCommand, out: &mut dyn Output) -> anyhow::Result<()> {
+    match command {
+        AliasCommand::Add { address, alias } => {
+            let account = find(store, address)?;
+            match store.add_alias(account.id, alias) {
+                Ok(()) => {
+                    out.line(format!("{} gets what is addressed to {alias}", account.address))?
+                }
+                Err(StoreError::Exists(_)) => {
+                    let owner = store.account_by_any_address(alias)?;
+                    let owner = owner.map(|owner| owner.address).unwrap_or_default();
+                    bail!("{alias} is an address of {owner} already")
+                }
+                Err(error) => return Err(error).with_context(|| format!("add {alias}")),
+            }
+        }
+        AliasCommand::Remove { address, alias } => {
+            let account = find(store, address)?;
+            match store.remove_alias(account.id, alias) {
+                Ok(()) => {
+                    out.line(format!("{alias} is no address of {} any more", account.address))?
+                }
+                Err(StoreError::NotFound(_)) => bail!(
+                    "{alias} is no further address of {0}; `coffer user alias list {0}` shows those \
+                     that there are",
+                    account.address
+                ),
+                Err(error) => return Err(error).with_context(|| format!("remove {alias}")),
+            }
+        }
+        AliasCommand::List { address, json } => {
+            let accounts = match address {
+                Some(address) => vec![find(store, address)?],
+                None => store.accounts()?,
+            };
+            let mut all = Vec::new();
+            for account in accounts {
+                let aliases = store.aliases(account.id)?;
+                all.extend(aliases.into_iter().map(|alias| (account.address.clone(), alias)));
+            }
+            if *json {
+                let list: Vec<_> = all
+                    .iter()
+                    .map(|(address, alias)| json!({ "address": address, "alias": alias }))
+                    .collect();
+                out.line(serde_json::to_string_pretty(&list)?)?;
+                return Ok(());
+            }
+            if all.is_empty() {
+                out.line("no further addresses; `coffer user alias add ADDRESS ALIAS` adds one")?;
+            }
+            for (address, alias) in all {
+                out.line(format!("{alias:<40} {address}"))?;
+            }
+        }
+    }
     Ok(())
 }
 

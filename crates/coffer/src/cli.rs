@@ -74,6 +74,9 @@ pub enum Command {
     /// Add, show and change accounts.
     #[command(subcommand)]
     User(UserCommand),
+    /// Keys with which the mail of a domain is signed (DKIM).
+    #[command(subcommand)]
+    Dkim(DkimCommand),
     /// Who else may open a mailbox, how much it may hold, and how long it keeps what was deleted.
     #[command(subcommand)]
     Mailbox(MailboxCommand),
@@ -151,6 +154,25 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub submission: Option<mail_server::Address>,
 
+    /// Look whether mail that comes over SMTP is from whom it says (SPF, DKIM, DMARC, ARC), and bring what fails to
+    /// Junk E-mail; with `reject` refuse what its domain wants to be rejected. Other hosts have to connect here
+    /// themselves, without an MTA in front.
+    #[arg(long, value_name = "WHAT", value_enum, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "junk", requires = "smtp")]
+    pub authenticate_mail: Option<Failing>,
+
+    /// Seal what came in (ARC) with the DKIM key of this domain, for those to whom it is sent on.
+    #[arg(long, value_name = "DOMAIN", requires = "authenticate_mail")]
+    pub arc_seal: Option<mail_server::dkim::keys::Domain>,
+
+    /// Believe the seal of this domain: what it found good is good. May be given more than once.
+    #[arg(long, value_name = "DOMAIN", requires = "authenticate_mail")]
+    pub arc_trust: Vec<mail_server::dkim::keys::Domain>,
+
+    /// The name server to ask instead of those of /etc/resolv.conf. May be given more than once.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub name_server: Vec<SocketAddr>,
+
     /// The name of this host in greetings and Received fields; the system's if not given.
     #[arg(long, value_name = "NAME")]
     pub host_name: Option<String>,
@@ -178,6 +200,13 @@ pub struct ServeArgs {
     /// the lock's record whenever a store is opened, as Exchange 5.5 did (Q237174).
     #[arg(long, value_name = "BYTES", hide = true, requires = "ephemeral")]
     pub control_q237174: Option<usize>,
+}
+
+/// What becomes of mail that its domain wants to be rejected (DMARC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Failing {
+    Junk,
+    Reject,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -217,12 +246,64 @@ pub enum UserCommand {
     Promote { address: String },
     /// Make an administrator an account like others.
     Demote { address: String },
+    /// Further addresses of an account, and who gets what is addressed to nobody of a domain.
+    #[command(subcommand)]
+    Alias(AliasCommand),
     /// Remove an account and its mailbox for good.
     Remove {
         address: String,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand, Serialize, Deserialize)]
+pub enum AliasCommand {
+    /// Give an account a further address; its domain becomes one of this server.
+    Add {
+        /// The account.
+        address: String,
+        /// The further address; @DOMAIN for all of a domain that nobody else has.
+        alias: String,
+    },
+    /// Take a further address back.
+    Remove {
+        /// The account.
+        address: String,
+        alias: String,
+    },
+    /// List the further addresses of an account, or of all.
+    List {
+        /// The account.
+        address: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum DkimCommand {
+    /// Make a key that signs the mail of a domain, and show the DNS record that publishes it.
+    Add {
+        domain: mail_server::dkim::keys::Domain,
+        /// The key's name below the domain.
+        #[arg(long, default_value = "coffer")]
+        selector: mail_server::dkim::keys::Selector,
+        /// Make a key of Ed25519 instead of RSA; not everybody verifies it, so have one of RSA beside it.
+        #[arg(long)]
+        ed25519: bool,
+    },
+    /// List the keys with the DNS records that publish them.
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a key: nothing is signed with it any more.
+    Remove {
+        domain: mail_server::dkim::keys::Domain,
+        #[arg(long, default_value = "coffer")]
+        selector: mail_server::dkim::keys::Selector,
     },
 }
 

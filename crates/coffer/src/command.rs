@@ -8,7 +8,8 @@ use store::Store;
 
 use crate::check::CheckArgs;
 use crate::cli::{
-    CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, MaintainArgs, RecoverArgs, WhyArgs,
+    AliasCommand, CatArgs, ExportArgs, ImportArgs, LsArgs, MailboxCommand, MaintainArgs,
+    RecoverArgs, WhyArgs,
 };
 use crate::control::Output;
 use crate::manifest::ManifestArgs;
@@ -53,6 +54,7 @@ pub enum Request {
     UserRemove {
         address: String,
     },
+    UserAlias(AliasCommand),
     Public(PublicCommand),
     Mailbox(MailboxCommand),
     Import(ImportArgs),
@@ -99,6 +101,7 @@ pub fn run(
             account::set_administrator(store, &address, administrator, out)
         }
         Request::UserRemove { address } => account::remove(store, &address, out),
+        Request::UserAlias(command) => account::alias(store, &command, out),
         Request::Public(command) => public::run(store, &command, out),
         Request::Mailbox(MailboxCommand::Grant(args)) => account::grant(store, &args, out),
         Request::Mailbox(MailboxCommand::Revoke(args)) => account::revoke(store, &args, out),

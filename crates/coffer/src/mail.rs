@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use mail_server::auth::{Refused, Verification, Verifier};
+use mail_server::authenticate;
 use mail_server::census::{Census, Counted, Full};
+use mail_server::dkim::Signer;
+use mail_server::dns;
 use mail_server::imap::{self, Imap};
 use mail_server::letters::Letters;
 use mail_server::smtp::{Limits, Role, Smtp};
@@ -18,7 +21,7 @@ use mapi_server::http::credentials::Credentials;
 use mapi_server::ledger::{Client, Entry, Kind, Ledger};
 use store::{Account, Store};
 
-use crate::cli::ServeArgs;
+use crate::cli::{Failing, ServeArgs};
 
 /// The servers at work; none where the command line names no address.
 pub struct Mail {
@@ -91,10 +94,16 @@ pub fn start(
         name: args.host_name.clone().unwrap_or_else(host_name),
         letters: Letters::new(spool),
     });
+    let authenticator = authenticator(data, args, &host.name)?;
     let listens = asked.into_iter().map(|(_, role, address)| {
-        let service: Arc<dyn Service> = match role {
-            Some(role) => Smtp::new(Arc::clone(&host), role, Limits::default()),
-            None => Arc::new(Imap::new(Arc::clone(&host), imap::session::Options::default())),
+        let service: Arc<dyn Service> = match (role, &authenticator) {
+            (Some(Role::Smtp), Some(authenticator)) => Smtp::authenticating(
+                Arc::clone(&host),
+                Limits::default(),
+                Arc::clone(authenticator),
+            ),
+            (Some(role), _) => Smtp::new(Arc::clone(&host), role, Limits::default()),
+            (None, _) => Arc::new(Imap::new(Arc::clone(&host), imap::session::Options::default())),
         };
         Listen { address, service }
     });
@@ -103,6 +112,25 @@ pub fn start(
         .context("serve mail; give another address, or end the program that has this one")?;
     mail.running = Some(running);
     Ok(mail)
+}
+
+/// What looks at mail that comes over SMTP, if that is asked for.
+fn authenticator(
+    data: &Path,
+    args: &ServeArgs,
+    name: &str,
+) -> anyhow::Result<Option<Arc<authenticate::Authenticator>>> {
+    let Some(failing) = args.authenticate_mail else { return Ok(None) };
+    let dns = dns::Options { servers: args.name_server.clone(), ..dns::Options::default() };
+    let system = dns::System::new(&dns)
+        .context("--authenticate-mail asks name servers; name one with --name-server")?;
+    let options = authenticate::Options {
+        reject: failing == Failing::Reject,
+        seal: args.arc_seal.clone(),
+        trusted_sealers: args.arc_trust.clone(),
+        ..authenticate::Options::new(name)
+    };
+    Ok(Some(authenticate::Authenticator::new(&system, Arc::new(Signer::new(data)), options)))
 }
 
 /// The system's name for this host.

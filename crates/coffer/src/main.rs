@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod control;
 mod demo;
+mod dkim;
 mod export;
 mod import;
 mod mail;
@@ -64,6 +65,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Soak(args) => return soak::run(&args),
         Command::Serve(args) => serve::run(&data, &args)?,
         Command::User(command) => user(&data, command)?,
+        Command::Dkim(command) => dkim::run(&data, &command)?,
         Command::Mailbox(command) => ask(&data, Request::Mailbox(command))?,
         Command::Public(command) => ask(&data, Request::Public(command))?,
         Command::Import(mut args) => {
@@ -123,6 +125,7 @@ fn user(data: &Path, command: UserCommand) -> anyhow::Result<u8> {
         UserCommand::Demote { address } => {
             (Request::UserAdministrator { address, administrator: false }, None)
         }
+        UserCommand::Alias(command) => (Request::UserAlias(command), None),
         UserCommand::Remove { address, yes } => {
             if !yes && !confirmed(&address)? {
                 bail!("nothing was removed");

@@ -41,6 +41,11 @@ impl Letters {
         self.spool.held()
     }
 
+    /// A letter that is in memory as a whole, for which somebody has made room.
+    pub(crate) fn holding(&self, message: Vec<u8>) -> Letter {
+        self.spool.holding(message)
+    }
+
     pub(crate) fn letter(&self) -> Letter {
         self.spool.letter()
     }

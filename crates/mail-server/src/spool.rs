@@ -47,6 +47,16 @@ impl Spool {
         self.held.load(Ordering::Relaxed)
     }
 
+    /// A letter that is in memory as a whole, whose bytes are admitted elsewhere.
+    pub fn holding(self: &Arc<Self>, memory: Vec<u8>) -> Letter {
+        let size = memory.len() as u64;
+        self.held.fetch_add(size, Ordering::Relaxed);
+        let mut letter = self.letter();
+        (letter.memory, letter.size) = (memory, size);
+        letter.state(size);
+        letter
+    }
+
     pub fn letter(self: &Arc<Self>) -> Letter {
         Letter { spool: Arc::clone(self), memory: Vec::new(), stated: 0, file: None, size: 0 }
     }

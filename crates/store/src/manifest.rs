@@ -127,6 +127,9 @@ pub fn accounts(store: &Store, options: Options) -> Result<Vec<String>> {
             hash.update(&account.mailbox.0.to_le_bytes());
             hash.update(&account.credential_epoch.to_le_bytes());
         }
+        for alias in store.aliases(account.id)? {
+            add(&mut hash, alias.as_bytes());
+        }
         let mut grantees = Vec::new();
         for id in store.grantees(account.mailbox)? {
             grantees.push(store.account(id)?.address);

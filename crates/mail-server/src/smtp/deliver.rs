@@ -28,6 +28,8 @@ pub struct Delivery {
     pub null_sender: bool,
     /// Date and Message-ID are added where they are missing, this being the id (RFC 6409 8).
     pub complete: Option<String>,
+    /// How likely it is junk, where that was judged ([MS-OXCSPAM] 2.2.1.3).
+    pub spam_confidence: Option<i32>,
 }
 
 /// A message as it is stored, for all of its recipients.
@@ -79,7 +81,8 @@ fn undone(why: Undone) -> Reply {
 }
 
 fn convert(store: &Store, delivery: Delivery) -> Result<Ready, Reply> {
-    let Delivery { letter, mut stamp, sender, null_sender, complete, .. } = delivery;
+    let Delivery { letter, mut stamp, sender, null_sender, complete, spam_confidence, .. } =
+        delivery;
     let read = |letter: Letter, stamp: &[u8]| {
         letter.whole(stamp).map_err(|error| {
             tracing::error!(%error, "a message cannot be read from the spool");
@@ -102,9 +105,12 @@ fn convert(store: &Store, delivery: Delivery) -> Result<Ready, Reply> {
         }
         whole.splice(before..before, stamp.drain(before..));
     }
-    let content = formats::mime::read(&whole).map_err(|_| reply::FAILED)?;
+    let mut content = formats::mime::read(&whole).map_err(|_| reply::FAILED)?;
     if let Some(account) = &sender {
         may_submit(store, account, &content, whole.len() as u64)?;
+    }
+    if let Some(level) = spam_confidence {
+        content.properties.set(tags::CONTENT_FILTER_SPAM_CONFIDENCE_LEVEL, level);
     }
     let envelope = Envelope {
         sender: sender.map(|sender| sender.id),

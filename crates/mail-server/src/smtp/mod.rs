@@ -15,6 +15,7 @@ pub mod trace;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::authenticate::Authenticator;
 use crate::host::Host;
 use crate::listener::{Connection, Protocol, Service, Serving};
 
@@ -64,11 +65,24 @@ pub struct Smtp {
     host: Arc<Host>,
     role: Role,
     limits: Limits,
+    /// Looks at what other hosts send.
+    authenticator: Option<Arc<Authenticator>>,
 }
 
 impl Smtp {
     pub fn new(host: Arc<Host>, role: Role, limits: Limits) -> Arc<Smtp> {
-        Arc::new(Smtp { host, role, limits })
+        Arc::new(Smtp { host, role, limits, authenticator: None })
+    }
+
+    /// SMTP from other hosts, whose mail is authenticated. Such a host has to connect to us itself: behind an MTA or a
+    /// proxy its address would be another one.
+    pub fn authenticating(
+        host: Arc<Host>,
+        limits: Limits,
+        authenticator: Arc<Authenticator>,
+    ) -> Arc<Smtp> {
+        let authenticator = Some(authenticator);
+        Arc::new(Smtp { host, role: Role::Smtp, limits, authenticator })
     }
 }
 

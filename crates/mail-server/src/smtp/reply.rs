@@ -85,6 +85,8 @@ pub const MAY_NOT_SEND: Reply =
 pub const TOO_MANY_RECIPIENTS: Reply = Reply::new(452, "4.5.3", "too many recipients");
 
 pub const TOO_BIG: Reply = Reply::new(552, "5.3.4", "the message is too large");
+pub const HEADER_TOO_LARGE: Reply =
+    Reply::new(552, "5.3.4", "the header of the message is too large");
 pub const SPOOL_FULL: Reply = Reply::new(452, "4.3.1", "there is no room now; try again later");
 pub const FAILED: Reply = Reply::new(451, "4.3.0", "the server failed; try again later");
 pub const BUSY: Reply = Reply::new(451, "4.3.2", "the server is busy; try again later");

@@ -13,6 +13,7 @@ use super::reply::{self, Reply};
 use super::trace::{Trace, stamp};
 use super::{Role, Smtp};
 use crate::auth::{self, Exchange, Mechanism, Next, Refused};
+use crate::authenticate::{Action, Authenticator, Origin};
 use crate::census::{Counted, Full};
 use crate::line::{End, Lines, ReadError};
 use crate::listener::{Connection, Peer};
@@ -451,11 +452,27 @@ impl Session {
         let Transaction { mail, accounts, recipients, .. } = transaction;
         self.messages += 1;
         let size = letter.size();
-        let _room = self.smtp.host.letters.room(size, accounts.len().min(AT_A_TIME)).await;
         let id = message_id();
+        let mut stamp = self.stamp(&mail, &accounts, &id);
+        let mut spam_confidence = None;
+        let (mut letter, mut _place) = (letter, None);
+        // Before it takes what all protocols share: who makes it wait for his name servers keeps no other mail.
+        if let Some(authenticator) = self.smtp.authenticator.clone() {
+            _place = Some(authenticator.place(size).await);
+            match self.authenticate(authenticator, &mail, letter).await {
+                Ok((same, fields, level)) => {
+                    letter = same;
+                    stamp.extend(fields);
+                    spam_confidence = level;
+                }
+                Err(refusal) => return refusal.into(),
+            }
+        }
+        let _room = self.smtp.host.letters.room(size, accounts.len().min(AT_A_TIME)).await;
         let delivery = Delivery {
             letter,
-            stamp: self.stamp(&mail, &accounts, &id),
+            stamp,
+            spam_confidence,
             recipients: accounts,
             sender: self.account.clone(),
             null_sender: mail.from.is_none(),
@@ -469,6 +486,43 @@ impl Session {
             return Step::Bytes(each.flat_map(|reply| reply.bytes()).collect());
         }
         summary(replies, &id).into()
+    }
+
+    /// Looks whether a message is from whom it says. Returns it as it is delivered, what is stamped on it, and how
+    /// likely it is junk.
+    async fn authenticate(
+        &mut self,
+        authenticator: Arc<Authenticator>,
+        mail: &Mail,
+        letter: Letter,
+    ) -> Result<(Letter, Vec<u8>, Option<i32>), Reply> {
+        let read = self.smtp.host.work.run(move || letter.whole(&[])).await;
+        let message = match read {
+            Ok(Ok(message)) => message,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a message cannot be read from the spool");
+                return Err(reply::FAILED);
+            }
+            Err(_) => return Err(reply::BUSY),
+        };
+        let origin = Origin {
+            address: self.peer.0.map(|address| address.ip().to_canonical()),
+            client: self.client.as_ref().map(|(name, _)| name.clone()).unwrap_or_default(),
+            sender: mail.from.as_ref().map(Mailbox::address).unwrap_or_default(),
+        };
+        let (message, verdict) = authenticator.look(message, origin).await;
+        let level = match verdict.action {
+            Action::Accept => None,
+            Action::Junk(level) => Some(level),
+            Action::Reject { domain } => {
+                tracing::info!(peer = %self.peer, domain, "a message was refused by DMARC");
+                // RFC 7372 and RFC 7489 10.3.
+                let why = format!("the policy of {domain} (DMARC) refuses this message");
+                return Err(Reply::say(550, "5.7.1", why));
+            }
+            Action::HeaderTooLarge => return Err(reply::HEADER_TOO_LARGE),
+        };
+        Ok((self.smtp.host.letters.holding(message), verdict.fields, level))
     }
 
     fn stamp(&self, mail: &Mail, accounts: &[Arc<Account>], id: &str) -> Vec<u8> {

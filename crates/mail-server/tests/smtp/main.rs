@@ -1,5 +1,6 @@
 //! SMTP, submission and LMTP over real sockets.
 
+mod authenticated;
 mod cuts;
 mod dialogue;
 mod programs;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use mail_server::auth::{Refused, Verification, Verifier};
+use mail_server::authenticate::Authenticator;
 use mail_server::census::{Census, Counted, Full};
 use mail_server::letters::Letters;
 use mail_server::smtp::{Limits, Role, Smtp};
@@ -42,6 +43,15 @@ impl Rig {
     }
 
     pub fn with(limits: Limits) -> Rig {
+        Rig::made(limits, None)
+    }
+
+    /// SMTP looks at who sends.
+    pub fn authenticating(limits: Limits, authenticator: Arc<Authenticator>) -> Rig {
+        Rig::made(limits, Some(authenticator))
+    }
+
+    fn made(limits: Limits, authenticator: Option<Arc<Authenticator>>) -> Rig {
         let store = Store::in_memory(StoreOptions::default()).expect("a store");
         for name in ["ann", "bob", "cy", "full", "off", "admin"] {
             let password = (name == "ann").then(|| PASSWORD.to_owned());
@@ -69,8 +79,14 @@ impl Rig {
             name: "mail.here.test".to_owned(),
             letters: Letters::new(dir.path().to_owned()),
         });
-        let smtp = [Role::Lmtp, Role::Smtp, Role::Submission]
-            .map(|role| Smtp::new(Arc::clone(&host), role, limits.clone()));
+        let smtp =
+            [Role::Lmtp, Role::Smtp, Role::Submission].map(|role| match (role, &authenticator) {
+                (Role::Smtp, Some(authenticator)) => {
+                    let authenticator = Arc::clone(authenticator);
+                    Smtp::authenticating(Arc::clone(&host), limits.clone(), authenticator)
+                }
+                _ => Smtp::new(Arc::clone(&host), role, limits.clone()),
+            });
         let any = || Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
         let mut listens: Vec<Listen> = smtp
             .iter()
@@ -106,11 +122,16 @@ impl Rig {
 
     /// The messages of somebody's Inbox as they were received, in no order.
     pub fn inbox(&self, name: &str) -> Vec<Vec<u8>> {
+        self.messages(name, SpecialFolder::Inbox)
+    }
+
+    /// Those of another folder.
+    pub fn messages(&self, name: &str, folder: SpecialFolder) -> Vec<Vec<u8>> {
         let address = format!("{name}@here.test");
         let account = self.store.account_by_address(&address).expect("read").expect("an account");
         let mailbox = self.store.mailbox(account.mailbox).expect("a mailbox");
         let query = Query {
-            folder: SpecialFolder::Inbox.id(),
+            folder: folder.id(),
             rows: QueryRows::Contents(Contents::Normal),
             sort: SortOrderSet::default(),
             restriction: None,

@@ -48,6 +48,7 @@ pub fn adopt(
         }
     };
     restore_grants(opened, &saved, &account, target)?;
+    restore_aliases(opened, &saved, &account, target)?;
     jobs::resume_in(target, number)?;
     // What was on its way when the backup was taken has arrived since, or was not to be sent.
     crate::delivery::take_all_back(&*target.mailbox(number)?)?;
@@ -74,8 +75,11 @@ pub fn find_mailbox(opened: &Opened, address: &str) -> Result<(Account, SavedMai
 
 fn refuse_used(target: &Store, account: &Account) -> Result<()> {
     let used = |what: String| Err(BackupError::Refused(what));
-    if target.account_by_address(&account.address)?.is_some() {
-        return used(format!("there is an account {} already", account.address));
+    if let Some(other) = target.account_by_any_address(&account.address)? {
+        return used(match other.address.eq_ignore_ascii_case(&account.address) {
+            true => format!("there is an account {} already", account.address),
+            false => format!("{} is an address of {}", account.address, other.address),
+        });
     }
     if let Some(other) = target.account_by_mailbox_guid(account.mailbox_guid)? {
         return used(format!("the mailbox is there already, with the account {}", other.address));
@@ -103,6 +107,24 @@ fn fill(
     drop(fill);
     migrate::mailbox(target.engine(), account.mailbox, opened.snapshot.data_format)?;
     Ok(filled)
+}
+
+/// Further addresses that nobody has got since.
+fn restore_aliases(
+    opened: &Opened,
+    saved: &SavedMailbox,
+    account: &Account,
+    target: &Store,
+) -> Result<()> {
+    let before = opened.store.account_by_mailbox(saved.number)?;
+    let before = before.ok_or(StoreError::NotFound("account"))?;
+    for alias in opened.store.aliases(before.id)? {
+        match target.add_alias(account.id, &alias) {
+            Ok(()) | Err(StoreError::Exists(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Grants between the account and those accounts of the backup that are there still.

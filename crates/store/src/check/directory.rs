@@ -120,6 +120,8 @@ impl DirectoryPass<'_> {
             (Some(&(record::BY_ADDRESS | record::BY_LEGACY_DN)), 2..)
             | (Some(&record::BY_GUID), 17)
             | (Some(&record::BY_MAILBOX), 9) => self.index(key, value),
+            (Some(&record::BY_ALIAS), 2..) => self.alias(key, value),
+            (Some(&record::ALIASES), 9) => self.aliases(key),
             (Some(&record::CREDENTIAL), 13) => {
                 let account = key.get(1..9).and_then(record::tail_number).unwrap_or_default();
                 let read = value.as_ref().map_err(reason).and_then(|value| {
@@ -214,6 +216,63 @@ impl DirectoryPass<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// What leads from a further address to its account.
+    fn alias(&mut self, key: &[u8], value: &crate::engine::Result<Value>) -> Result<()> {
+        let id = value.as_ref().ok().filter(|value| value.len() == 8);
+        let id = id.and_then(|value| record::tail_number(value));
+        let detail = match (value, id) {
+            (Err(error), _) => reason(error),
+            (Ok(_), None) => "it is no account".to_owned(),
+            (Ok(_), Some(id)) => match self.aliases_of(id)? {
+                Ok(all) if all.iter().any(|alias| record::alias_key(alias) == key) => return Ok(()),
+                Ok(_) => "its account has no such address".to_owned(),
+                // That is said with the list, which is made again from this.
+                Err(_) if self.exists(id)? => return Ok(()),
+                Err(_) => "there is no such account".to_owned(),
+            },
+        };
+        let was = value.as_ref().ok().cloned();
+        let fix = Fix::Remove { space: Space::Directory, key: key.to_vec(), was };
+        self.found(What::AccountIndex, key, &detail, Some(fix))
+    }
+
+    /// An account's further addresses; none where it has no list.
+    fn aliases_of(&self, id: u64) -> Result<std::result::Result<Vec<String>, String>> {
+        let list = self.reader.get(Space::Directory, &record::aliases_key(AccountId(id)));
+        match list {
+            Ok(None) => Ok(Ok(Vec::new())),
+            list => read_as(list, record::read_aliases),
+        }
+    }
+
+    fn aliases(&mut self, key: &[u8]) -> Result<()> {
+        let Some(id) = record::tail_number(key) else { return Ok(()) };
+        let all = match self.aliases_of(id)? {
+            Ok(all) if self.exists(id)? => all,
+            Ok(_) => {
+                let was = self.reader.get(Space::Directory, key).ok().flatten();
+                let fix = Fix::Remove { space: Space::Directory, key: key.to_vec(), was };
+                return self.found(What::AccountIndex, key, "there is no such account", Some(fix));
+            }
+            Err(detail) => {
+                return self.found(What::AccountIndex, key, &detail, Some(Fix::Aliases { id }));
+            }
+        };
+        for alias in all {
+            let index = record::alias_key(&alias);
+            let detail = match self.reader.get(Space::Directory, &index) {
+                Ok(Some(entry)) if entry[..] == id.to_be_bytes() => continue,
+                Ok(Some(_)) => "it leads to another account".to_owned(),
+                Ok(None) => "it is missing".to_owned(),
+                Err(error @ crate::engine::Error::Corrupt { .. }) => reason(&error),
+                Err(error) => return Err(error.into()),
+            };
+            let fix = Fix::AccountIndex { key: index.clone(), id };
+            self.found(What::AccountIndex, &index, &detail, Some(fix))?;
+        }
+        Ok(())
     }
 
     fn grant(

@@ -118,6 +118,10 @@ pub(super) enum Fix {
         key: Vec<u8>,
         id: u64,
     },
+    /// Makes the list of an account's further addresses again from the entries that lead to it.
+    Aliases {
+        id: u64,
+    },
     Numbers {
         account: u64,
         mailbox: u64,

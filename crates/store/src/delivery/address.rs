@@ -40,37 +40,56 @@ pub enum Addressee {
     Outside,
 }
 
-/// Looks an address up as mail for it does. What stands behind a `+` in its local part is the user's own matter; who
-/// looks after this server is its postmaster, where no account has that address (RFC 5321 4.5.1).
+/// Looks an address up as mail for it does: an account's own or further address; the same without what stands behind
+/// a `+` in its local part, which is the user's own matter; for postmaster whoever looks after this server
+/// (RFC 5321 4.5.1); and whoever gets what is addressed to nobody of the domain.
 pub fn addressee(store: &Store, address: &str) -> Result<Addressee> {
-    let (local, domain) = match address.rsplit_once('@') {
-        Some((local, domain)) => (local, Some(domain)),
-        None => (address, None),
+    let found = match reached(store, address)? {
+        Some(account) => Some(account),
+        None if !address.contains('@') => postmaster(store, address)?,
+        None if !domain_is_known(store, address)? => return Ok(Addressee::Outside),
+        None => None,
     };
-    let mut found = store.account_by_address(address)?;
-    if let (None, Some(domain), Some((user, _))) = (&found, domain, local.split_once('+')) {
-        found = store.account_by_address(&format!("{user}@{domain}"))?;
+    Ok(match found {
+        None => Addressee::Unknown,
+        Some(account) if is_public(&account) => Addressee::Unknown,
+        Some(account) if account.disabled => Addressee::Disabled,
+        Some(account) => Addressee::Account(account),
+    })
+}
+
+/// Whose an address of the internet is here, if anybody's.
+fn reached(store: &Store, address: &str) -> Result<Option<Account>> {
+    let Some((local, domain)) = address.rsplit_once('@').filter(|(local, _)| !local.is_empty())
+    else {
+        return Ok(None);
+    };
+    if let Some(account) = store.account_by_any_address(address)? {
+        return Ok(Some(account));
     }
-    if found.as_ref().is_some_and(is_public) {
-        return Ok(Addressee::Unknown);
+    if let Some((user, _)) = local.split_once('+').filter(|(user, _)| !user.is_empty())
+        && let Some(account) = store.account_by_any_address(&format!("{user}@{domain}"))?
+    {
+        return Ok(Some(account));
     }
-    if let Some(account) = found {
-        return Ok(match account.disabled {
-            true => Addressee::Disabled,
-            false => Addressee::Account(account),
-        });
+    if local.eq_ignore_ascii_case("postmaster") && domain_is_known(store, address)? {
+        let found = postmaster(store, local)?;
+        if found.is_some() {
+            return Ok(found);
+        }
     }
-    if domain.is_some() && !domain_is_known(store, address)? {
-        return Ok(Addressee::Outside);
-    }
+    store.catch_all(domain)
+}
+
+fn postmaster(store: &Store, local: &str) -> Result<Option<Account>> {
     if local.eq_ignore_ascii_case("postmaster") {
         for account in store.accounts()? {
             if !account.disabled && !is_public(&account) && store.is_administrator(account.id)? {
-                return Ok(Addressee::Account(account));
+                return Ok(Some(account));
             }
         }
     }
-    Ok(Addressee::Unknown)
+    Ok(None)
 }
 
 fn find(
@@ -91,7 +110,7 @@ fn find(
                 return Ok(Ok(account));
             }
         } else if email.contains('@') {
-            if let Some(account) = store.account_by_address(email)? {
+            if let Some(account) = reached(store, email)? {
                 return Ok(Ok(account));
             }
             outside = Some(email.clone());
@@ -106,7 +125,7 @@ fn find(
         }
         Some(EntryId::OneOff(id)) => {
             let address = one_off_address(&id.texts);
-            if let Some(account) = store.account_by_address(&address)? {
+            if let Some(account) = reached(store, &address)? {
                 return Ok(Ok(account));
             }
             outside = outside.or(Some(address).filter(|address| address.contains('@')));
@@ -114,7 +133,7 @@ fn find(
         _ => {}
     }
     if let Some(smtp) = text(tags.smtp_address) {
-        if let Some(account) = store.account_by_address(&smtp)? {
+        if let Some(account) = reached(store, &smtp)? {
             return Ok(Ok(account));
         }
         outside = outside.or(Some(smtp));

@@ -4,6 +4,7 @@
 //! in its batch that the index entry is absent, so two creators cannot both succeed. Numbers of accounts
 //! and mailboxes are never used again.
 
+pub(crate) mod alias;
 mod password;
 pub mod public;
 pub(crate) mod record;
@@ -184,6 +185,7 @@ impl Store {
             for key in index_keys(&account) {
                 batch.delete(Space::Directory, key);
             }
+            alias::remove_all(reader, batch, id)?;
             for key in keys_below(reader, record::credentials(id))? {
                 batch.delete(Space::Directory, key);
             }
@@ -352,16 +354,21 @@ fn change_grants(
     Ok(())
 }
 
-/// Whether the domain of an address is that of an account.
+/// Whether the domain of an address is one in which an account has an address.
 pub(crate) fn domain_is_known(store: &Store, address: &str) -> Result<bool> {
     let Some((_, domain)) = address.rsplit_once('@') else { return Ok(false) };
     let end = format!("@{}", record::fold(domain)).into_bytes();
-    let range = KeyRange::prefix(record::addresses());
     let mut known = false;
-    store.engine().visit(Space::Directory, &range, Direction::Forward, &mut |key, _| {
-        known = key.ends_with(&end);
-        if known { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
+    for prefix in [record::addresses(), record::all_aliases()] {
+        let range = KeyRange::prefix(prefix);
+        store.engine().visit(Space::Directory, &range, Direction::Forward, &mut |key, _| {
+            known = key.ends_with(&end);
+            if known { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if known {
+            break;
+        }
+    }
     Ok(known)
 }
 
@@ -371,8 +378,11 @@ fn make(store: &Store, new: &NewAccount, public: bool) -> Result<Account> {
     if new.display_name.len() > MAX_NAME {
         return Err(StoreError::Invalid("the display name is too long"));
     }
-    if store.account_by_address(&new.address)?.is_some() {
-        return Err(StoreError::Exists("account"));
+    if let Some(other) = store.account_by_any_address(&new.address)? {
+        return Err(StoreError::Exists(match other.address.eq_ignore_ascii_case(&new.address) {
+            true => "account",
+            false => "address",
+        }));
     }
     // Before the critical section: it takes its time.
     let credential = new.password.as_deref().map(new_credential).transpose()?;
@@ -394,6 +404,7 @@ fn make(store: &Store, new: &NewAccount, public: bool) -> Result<Account> {
             credential_epoch: 1,
         };
         let id = account.id.0.to_be_bytes();
+        no_alias(reader, batch, &account.address)?;
         for key in index_keys(&account) {
             if reader.get(Space::Directory, &key)?.is_some() {
                 return Err(StoreError::Exists("account"));
@@ -413,6 +424,16 @@ fn make(store: &Store, new: &NewAccount, public: bool) -> Result<Account> {
         special::build(batch, account.mailbox, &info);
         Ok(account)
     })
+}
+
+/// Nobody has the address beside his own.
+fn no_alias(reader: &dyn Reader, batch: &mut Batch, address: &str) -> Result<()> {
+    let key = record::alias_key(address);
+    if reader.get(Space::Directory, &key)?.is_some() {
+        return Err(StoreError::Exists("address"));
+    }
+    batch.check_absent(Space::Directory, key);
+    Ok(())
 }
 
 /// The mailboxes of all accounts, by number. Reads keys only, so that a damaged record hides none.
@@ -452,6 +473,7 @@ pub(crate) fn read_credentials(
 pub(crate) fn adopt(store: &Store, account: &Account, credentials: &Credentials) -> Result<()> {
     write(store, Batch::new, |reader, batch| {
         let id = account.id.0.to_be_bytes();
+        no_alias(reader, batch, &account.address)?;
         for key in index_keys(account) {
             if reader.get(Space::Directory, &key)?.is_some() {
                 return Err(StoreError::Exists("account"));

@@ -23,6 +23,11 @@ pub(crate) const CREDENTIAL: u8 = 0x15;
 pub(crate) const GRANT: u8 = 0x16;
 pub(crate) const GRANTED: u8 = 0x17;
 pub(crate) const ADMINISTRATOR: u8 = 0x18;
+pub(crate) const BY_ALIAS: u8 = 0x19;
+pub(crate) const ALIASES: u8 = 0x1A;
+
+/// Further addresses of an account at most.
+pub(crate) const MAX_ALIASES: usize = 256;
 
 const VERSION: u8 = 1;
 
@@ -42,6 +47,35 @@ pub(crate) fn addresses() -> Vec<u8> {
 
 pub(crate) fn address_key(address: &str) -> Vec<u8> {
     named(BY_ADDRESS, &fold(address))
+}
+
+/// The prefix of all further addresses.
+pub(crate) fn all_aliases() -> Vec<u8> {
+    vec![BY_ALIAS]
+}
+
+/// What leads from a further address to its account; `@domain` from all of a domain that nobody has.
+pub(crate) fn alias_key(address: &str) -> Vec<u8> {
+    named(BY_ALIAS, &fold(address))
+}
+
+/// The further addresses of an account.
+pub(crate) fn aliases_key(id: AccountId) -> Vec<u8> {
+    numbered(ALIASES, id.0)
+}
+
+pub(crate) fn read_aliases(bytes: &[u8]) -> Result<Vec<String>, WireError> {
+    let mut r = WireReader::new(bytes);
+    version(&mut r, VERSION)?;
+    let count = usize::from(u16::read(&mut r)?);
+    (0..count.min(MAX_ALIASES)).map(|_| read_text(&mut r)).collect()
+}
+
+pub(crate) fn write_aliases(aliases: &[String]) -> Vec<u8> {
+    let mut w = vec![VERSION];
+    (aliases.len() as u16).write(&mut w);
+    aliases.iter().for_each(|alias| write_bytes(&mut w, alias.as_bytes()));
+    w
 }
 
 pub(crate) fn legacy_dn_key(dn: &str) -> Vec<u8> {
@@ -222,6 +256,7 @@ pub(crate) fn read_any(bytes: &[u8]) {
     let _ = Site::read(bytes);
     let _ = read_account(AccountId(1), bytes);
     let _ = read_credential(bytes);
+    let _ = read_aliases(bytes);
     let _ = tail_number(bytes);
 }
 
@@ -245,6 +280,16 @@ mod tests {
         assert_eq!(read_account(AccountId(7), &bytes), Ok(account));
         for cut in 0..bytes.len() {
             assert!(read_account(AccountId(7), &bytes[..cut]).is_err());
+        }
+    }
+
+    #[test]
+    fn further_addresses_survive_and_no_part_of_them_is_taken_for_them() {
+        let all = vec!["A@b.test".to_owned(), "@c.test".to_owned()];
+        let bytes = write_aliases(&all);
+        assert_eq!(read_aliases(&bytes), Ok(all));
+        for cut in 0..bytes.len() {
+            assert!(read_aliases(&bytes[..cut]).is_err());
         }
     }
 

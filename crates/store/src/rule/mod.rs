@@ -8,6 +8,7 @@ mod answer;
 mod deferred;
 mod extended;
 mod forward;
+mod junk;
 mod post;
 pub(crate) mod record;
 mod run;

@@ -11,14 +11,15 @@ use mapi::{
 use super::deferred::{self, Cause, Deferred};
 use super::record::{
     ENABLED, ERROR, EXIT_LEVEL, KEEP_OOF_HISTORY, OF_SERVER, ONLY_WHEN_OOF, PARSE_ERROR, Rule,
+    SKIP_IF_SCL_IS_SAFE,
 };
-use super::{MAX_BYTES, Note, answer, extended, forward, post};
+use super::{MAX_BYTES, Note, answer, extended, forward, junk, post};
 use crate::delivery::{Arrival, Outgoing, Reason};
 use crate::engine::Space;
 use crate::folder::FolderKind;
 use crate::mailbox::{ids, store_properties};
 use crate::message::Message;
-use crate::{Mailbox, Result, folder, message, table};
+use crate::{Mailbox, Result, SpecialFolder, folder, message, table};
 
 /// Folders whose rules look at one message, each of which moves it to the next.
 const MAX_MOVES: usize = 16;
@@ -95,8 +96,9 @@ pub(crate) fn run(arrival: &mut Arrival<'_>) -> Result<Result<(), Reason>> {
     Ok(Ok(()))
 }
 
-/// The standard rules of a folder that are enabled and within the limit (R912), and the extended ones.
-fn rules(mailbox: &Mailbox, id: FolderId) -> Result<Vec<Ready>> {
+/// The standard rules of a folder that are enabled and within the limit (R912), and the extended ones; and whether the
+/// junk e-mail rule is among them, enabled or not.
+fn rules(mailbox: &Mailbox, id: FolderId) -> Result<(Vec<Ready>, bool)> {
     let mut bytes = 0;
     let standard = super::read(mailbox, mailbox.reader(), id)?;
     let within = |rule: &&Rule| {
@@ -108,9 +110,10 @@ fn rules(mailbox: &Mailbox, id: FolderId) -> Result<Vec<Ready>> {
     if !mailbox.is_public() {
         rules.extend(extended::read(mailbox, id)?);
     }
+    let has_junk_rule = junk::is_among(&rules);
     rules.retain(|rule| rule.has(ENABLED));
     rules.sort_by_key(|rule| (rule.sequence, rule.id));
-    Ok(rules)
+    Ok((rules, has_junk_rule))
 }
 
 pub(super) struct Run<'a> {
@@ -156,9 +159,27 @@ impl Run<'_> {
             return Ok(());
         }
         self.looked.push(id);
+        let (rules, has_junk_rule) = rules(self.mailbox, id)?;
+        // Of those who have no such rule it is the first, and the last that runs.
+        let default = self.looked.len() == 1 && !has_junk_rule && !self.mailbox.is_public();
+        if default && junk::is_junk(self.message) {
+            let junk = SpecialFolder::JunkEmail.id();
+            match folder::record(self.mailbox, self.mailbox.reader(), junk) {
+                Ok(_) => {
+                    self.place(junk);
+                    return Ok(());
+                }
+                Err(crate::StoreError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         let (mut stays, mut exited) = (true, false);
-        for rule in rules(self.mailbox, id)? {
+        for rule in rules {
             let only_oof = rule.has(ONLY_WHEN_OOF);
+            // [MS-OXORULE] 2.2.1.3.1.3
+            if rule.has(SKIP_IF_SCL_IS_SAFE) && junk::is_safe(self.message) {
+                continue;
+            }
             // Behind an exit only those for when the user is out (R560, R807).
             if exited && !only_oof || only_oof && !self.is_out()? {
                 continue;

@@ -123,7 +123,12 @@ pub(super) fn index(store: &Store, key: &[u8], id: u64) -> Result<Mended> {
             read_as(stored, |bytes| record::read_account(AccountId(id), bytes))
         };
         let has = |account: std::result::Result<Account, String>| {
-            account.is_ok_and(|account| index_keys(&account).iter().any(|own| own == key))
+            account.is_ok_and(|account| {
+                index_keys(&account).iter().any(|own| own == key)
+                    || directory::alias::read(reader, account.id).is_ok_and(|(all, _)| {
+                        all.iter().any(|alias| record::alias_key(alias) == key)
+                    })
+            })
         };
         if !has(account(id)?) {
             return Ok(Mended::Fine);
@@ -140,6 +145,33 @@ pub(super) fn index(store: &Store, key: &[u8], id: u64) -> Result<Mended> {
             _ => {}
         }
         batch.put(Space::Directory, key, id.to_be_bytes());
+        Ok(Mended::done())
+    })
+}
+
+/// Makes the list of an account's further addresses again, in lower case, from the entries that lead to it.
+pub(super) fn aliases(store: &Store, id: u64) -> Result<Mended> {
+    let id = AccountId(id);
+    directory::write(store, Batch::new, |reader, batch| {
+        let key = record::aliases_key(id);
+        let stored = reader.get(Space::Directory, &key);
+        if matches!(stored, Ok(None)) || read_as(stored, record::read_aliases)?.is_ok() {
+            return Ok(Mended::Fine);
+        }
+        let mut all = Vec::new();
+        let mut cursor =
+            Cursor::new(reader, Space::Directory, KeyRange::prefix(record::all_aliases()));
+        while let Some((key, value)) = cursor.next()? {
+            if value.is_ok_and(|value| value[..] == id.0.to_be_bytes())
+                && all.len() < record::MAX_ALIASES
+            {
+                all.push(String::from_utf8_lossy(&key[1..]).into_owned());
+            }
+        }
+        match all.is_empty() {
+            true => batch.delete(Space::Directory, key),
+            false => batch.put(Space::Directory, key, record::write_aliases(&all)),
+        }
         Ok(Mended::done())
     })
 }

@@ -119,6 +119,7 @@ impl<'a> Mender<'a> {
             }
             Fix::Account { id } => return directory::account(store, *id),
             Fix::AccountIndex { key, id } => return directory::index(store, key, *id),
+            Fix::Aliases { id } => return directory::aliases(store, *id),
             Fix::Numbers { account, mailbox } => {
                 return directory::numbers(store, *account, *mailbox);
             }
@@ -176,6 +177,7 @@ impl<'a> Mender<'a> {
             | Fix::Blob { .. }
             | Fix::Account { .. }
             | Fix::AccountIndex { .. }
+            | Fix::Aliases { .. }
             | Fix::Numbers { .. }
             | Fix::Site => Ok(Mended::Cannot("it belongs to no mailbox".into())),
         }

@@ -11,6 +11,7 @@ mod growth;
 mod idle;
 mod import;
 mod logon;
+mod mail;
 mod mailbox;
 mod measure;
 mod notify;
@@ -35,7 +36,7 @@ use mailbox::Mailboxes;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", about = "Measure Coffer and print one table of all figures")]
 struct Args {
-    /// What to measure; everything if not given. One of: logon, table, save, idle, notify, search, import, store, growth.
+    /// What to measure; everything if not given. One of: logon, table, save, idle, notify, search, import, mail, store, growth.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Fewer rounds and smaller sizes: minutes become seconds, figures become rough.
@@ -75,6 +76,7 @@ const BENCHES: &[(&str, Run)] = &[
     ("notify", |bench, report| figures(report, notify::run(bench)?)),
     ("search", |bench, report| figures(report, search::run(bench)?)),
     ("import", |bench, report| figures(report, import::run(bench)?)),
+    ("mail", |bench, report| figures(report, mail::run(bench)?)),
     ("store", |bench, report| figures(report, engine::run(bench)?)),
     ("growth", |bench, report| {
         report.growth = growth::run(bench)?;

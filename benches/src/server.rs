@@ -17,6 +17,8 @@ pub struct Server {
     clock: ProcessClock,
     pub address: SocketAddr,
     metrics: SocketAddr,
+    /// What else is served where.
+    lines: Vec<(String, SocketAddr)>,
     /// Kept open: a server that cannot print any more ends.
     _out: BufReader<ChildStdout>,
 }
@@ -29,11 +31,17 @@ impl Server {
 
     /// The same with limits, each as NAME=NUMBER.
     pub fn start_with(bench: &Bench, data: &Path, limits: &[&str]) -> anyhow::Result<Server> {
+        let args: Vec<&str> = limits.iter().flat_map(|limit| ["--limit", limit]).collect();
+        Server::start_args(bench, data, &args)
+    }
+
+    /// The same with any arguments.
+    pub fn start_args(bench: &Bench, data: &Path, args: &[&str]) -> anyhow::Result<Server> {
         let mut child = Command::new(&bench.coffer)
             .arg("--data")
             .arg(data)
             .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
-            .args(limits.iter().flat_map(|limit| ["--limit", limit]))
+            .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -42,7 +50,15 @@ impl Server {
         let clock = ProcessClock::of(child.id())?;
         let (mut address, mut metrics) = (None, None);
         let mut line = String::new();
-        while metrics.is_none() && out.read_line(&mut line)? > 0 {
+        let mut lines = Vec::new();
+        // What is served is told before the accounts are.
+        while (metrics.is_none() || lines.len() < mail_asked(args)) && out.read_line(&mut line)? > 0
+        {
+            if let Some((name, address)) = line.trim_end().split_once(' ')
+                && let Ok(address) = address.trim().parse()
+            {
+                lines.push((name.to_owned(), address));
+            }
             if line.starts_with("MAPI/HTTP") {
                 address = address_in(&line);
             }
@@ -55,7 +71,12 @@ impl Server {
             let _ = child.kill();
             bail!("the server did not start: {}", child.wait()?);
         };
-        Ok(Server { child, clock, address, metrics, _out: out })
+        Ok(Server { child, clock, address, metrics, lines, _out: out })
+    }
+
+    /// Where a service of mail is, such as `IMAP`.
+    pub fn line(&self, name: &str) -> Option<SocketAddr> {
+        self.lines.iter().find(|(known, _)| known == name).map(|(_, address)| *address)
     }
 
     pub fn pid(&self) -> u32 {
@@ -143,6 +164,11 @@ pub fn reap(child: &Child) -> anyhow::Result<Usage> {
         Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
     };
     Ok(Usage { success: status == 0, cpu: time(usage.ru_utime) + time(usage.ru_stime), peak })
+}
+
+/// How many services of mail the arguments ask for.
+fn mail_asked(args: &[&str]) -> usize {
+    args.iter().filter(|arg| matches!(**arg, "--lmtp" | "--imap")).count()
 }
 
 /// The address in a line such as `metrics    http://127.0.0.1:8481/metrics`.

@@ -4,7 +4,7 @@ use crate::random::Random;
 
 /// A word that stands in one message of so many, and in no other.
 pub const RARE: &str = "quetzalcoatlus";
-pub const RARE_EVERY: usize = 1_000;
+pub const RARE_EVERY: usize = 125;
 
 /// Messages of about the same size, no two alike.
 pub struct Letters {

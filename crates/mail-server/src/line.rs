@@ -202,6 +202,10 @@ impl Lines {
     /// # Errors
     /// The connection broke, or the other end takes nothing.
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() > MOST_WAITING {
+            self.flush().await?;
+            return self.send(bytes).await;
+        }
         self.output.extend_from_slice(bytes);
         match self.output.len() > MOST_WAITING {
             true => self.flush().await,
@@ -209,27 +213,30 @@ impl Lines {
         }
     }
 
-    /// Sends everything that was written.
-    ///
-    /// # Errors
-    /// As [`Lines::write`].
-    pub async fn flush(&mut self) -> io::Result<()> {
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut sent = 0;
-        while sent < self.output.len() {
-            let write = self.stream.write(&self.output[sent..]);
+        while sent < bytes.len() {
+            let write = self.stream.write(&bytes[sent..]);
             match timeout(self.write_within, write).await {
                 Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => sent += count?,
                 Err(_) => return Err(io::ErrorKind::TimedOut.into()),
             }
         }
-        if sent > 0 {
-            self.output.clear();
-            self.output.shrink_to(1024);
-            let flush = timeout(self.write_within, self.stream.flush()).await;
-            flush.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let flush = timeout(self.write_within, self.stream.flush()).await;
+        flush.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    /// Sends everything that was written.
+    ///
+    /// # Errors
+    /// As [`Lines::write`].
+    pub async fn flush(&mut self) -> io::Result<()> {
+        if self.output.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let output = std::mem::take(&mut self.output);
+        self.send(&output).await
     }
 
     /// Drops what was sent before its time: commands before a TLS handshake count for nothing (RFC 3207 5). Returns

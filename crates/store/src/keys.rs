@@ -53,6 +53,8 @@ pub(crate) enum Kind {
     Node = 0x22,
     /// (time, message) of a soft-deleted message -> its folder.
     DeletedMessage = 0x23,
+    /// A message -> its size as Internet mail and its header, where they are known.
+    Outline = 0x24,
     /// Sequence -> change.
     Log = 0x30,
     /// (folder, replica, first counter) -> last counter of a range of deleted messages.
@@ -147,6 +149,10 @@ pub(crate) fn folder(mailbox: MailboxNumber, id: FolderId) -> Vec<u8> {
 
 pub(crate) fn hot(mailbox: MailboxNumber, id: MessageId) -> Vec<u8> {
     key(mailbox, Kind::Hot, &[&mid(id)])
+}
+
+pub(crate) fn outline(mailbox: MailboxNumber, id: MessageId) -> Vec<u8> {
+    key(mailbox, Kind::Outline, &[&mid(id)])
 }
 
 pub(crate) fn summary(

@@ -7,7 +7,9 @@ use crate::delivery::queue;
 use crate::directory;
 use crate::mailbox::{per_user, read_state};
 use crate::permission::Acl;
-use crate::record::{change, folder, head, hot, mime, node, properties, search, settings, summary};
+use crate::record::{
+    change, folder, head, hot, mime, node, outline, properties, search, settings, summary,
+};
 use crate::rule::{self, Rule};
 use crate::table::outline::KeptState;
 use crate::text;
@@ -131,6 +133,7 @@ fn read_all(bytes: &[u8]) {
     let _ = hot::Hot::read(bytes);
     let _ = folder::FolderRecord::read(bytes);
     let _ = change::read(1, bytes);
+    stable(bytes, outline::Outline::read, outline::Outline::to_bytes);
     if let Ok(summary) = summary::Summary::read(bytes) {
         assert_eq!(summary::Summary::read(&summary.to_bytes()), Ok(summary));
     }

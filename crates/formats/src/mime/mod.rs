@@ -26,7 +26,7 @@ mod write;
 
 pub use fields::{ContentType, Field, Header};
 pub use headers::split_subject;
-pub use parts::{Part, parse};
+pub use parts::{Part, header, parse};
 pub use read::{MimeError, read};
 pub use searched::{Place, any_text, message_in, with_crlf};
 pub use write::write;

@@ -35,6 +35,11 @@ pub fn parse(message: &[u8], levels_above: usize) -> Part<'_> {
     parse_entity(message, "text/plain", levels_above, &mut parts)
 }
 
+/// The header of a message, or of its beginning.
+pub fn header(message: &[u8]) -> Header<'_> {
+    split_header(message).0
+}
+
 fn parse_entity<'a>(
     entity: &'a [u8],
     default_type: &str,

@@ -82,6 +82,16 @@ impl<'a> Node<'a> {
     }
 }
 
+/// What a section names of a message without its parts: `message` is the whole of it, or only its header where that
+/// is asked for.
+pub(crate) fn of_message<'a>(message: &'a [u8], text: Option<&SectionText>) -> Cow<'a, [u8]> {
+    match text {
+        Some(SectionText::HeaderFields(names)) => fields(message, names, true).into(),
+        Some(SectionText::HeaderFieldsNot(names)) => fields(message, names, false).into(),
+        _ => message.into(),
+    }
+}
+
 /// Fields of a header, those that are named or the others, with an empty line behind them.
 pub(crate) fn fields(header: &[u8], names: &[String], named: bool) -> Vec<u8> {
     let mut out = Vec::new();

@@ -1,7 +1,7 @@
 //! Chunks and manifests as they are stored.
 
 use parking_lot::Mutex;
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::engine::{Error, Result, Space};
 
@@ -106,6 +106,25 @@ pub(crate) fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(compressed)
 }
 
+/// A decompressor takes as much, and is kept as well.
+fn decompress(compressed: &[u8]) -> std::io::Result<Vec<u8>> {
+    const KEPT: usize = 4;
+    static DECOMPRESSORS: Mutex<Vec<Decompressor<'static>>> = Mutex::new(Vec::new());
+    let idle = DECOMPRESSORS.lock().pop();
+    let mut decompressor = match idle {
+        Some(decompressor) => decompressor,
+        None => Decompressor::new()?,
+    };
+    // As long as it says, so that a short chunk takes little memory.
+    let length = Decompressor::upper_bound(compressed).unwrap_or(CHUNK).min(CHUNK);
+    let plain = decompressor.decompress(compressed, length)?;
+    let mut idle = DECOMPRESSORS.lock();
+    if idle.len() < KEPT {
+        idle.push(decompressor);
+    }
+    Ok(plain)
+}
+
 /// A chunk as it may be stored as well: without compression.
 pub(crate) fn plain_chunk(plain: &[u8]) -> Vec<u8> {
     [&[RAW], plain].concat()
@@ -114,8 +133,9 @@ pub(crate) fn plain_chunk(plain: &[u8]) -> Vec<u8> {
 pub(crate) fn decode_chunk(node: &Node, value: &[u8]) -> Result<Vec<u8>> {
     match value.split_first() {
         Some((&RAW, plain)) if plain.len() <= CHUNK => Ok(plain.to_vec()),
-        Some((&ZSTD, compressed)) => zstd::bulk::decompress(compressed, CHUNK)
-            .map_err(|_| node.corrupt("it cannot be decompressed")),
+        Some((&ZSTD, compressed)) => {
+            decompress(compressed).map_err(|_| node.corrupt("it cannot be decompressed"))
+        }
         _ => Err(node.corrupt("it is no chunk")),
     }
 }

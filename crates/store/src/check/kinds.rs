@@ -8,7 +8,7 @@ use crate::engine::{Space, Value};
 use crate::keys::Kind;
 use crate::mailbox::{names, receive};
 use crate::permission::Acl;
-use crate::record::{change, folder, head, hot, node, search, settings, summary};
+use crate::record::{change, folder, head, hot, node, outline, search, settings, summary};
 use crate::rule::{self, Rule};
 use crate::text;
 
@@ -58,6 +58,7 @@ pub(super) const ROWS: &[Row] = &[
     row(Kind::Summary, "summary", 17..=17, |_, v| Ok(summary::Summary::read(v).map(drop)?)),
     row(Kind::Node, "node", 11..=11 + 4 * crate::message::MAX_EMBEDDING, node_key),
     row(Kind::DeletedMessage, "deleted message", 16..=16, |_, v| exactly(v, 8)),
+    row(Kind::Outline, "outline", 8..=8, |_, v| Ok(outline::Outline::read(v).map(drop)?)),
     row(Kind::Log, "log", 8..=8, |_, v| Ok(change::read(0, v).map(drop)?)),
     row(Kind::Deleted, "deleted", 16..=16, |_, v| exactly(v, 8)),
     row(Kind::SourceKey, "source key", 16..=16, |_, v| exactly(v, 9)),

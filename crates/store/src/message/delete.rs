@@ -182,6 +182,7 @@ pub(crate) fn erase(tx: &mut Tx<'_>, id: MessageId) -> Result<()> {
     let number = tx.mailbox.number();
     tx.note_erased(id);
     tx.delete(keys::hot(number, id));
+    tx.delete(keys::outline(number, id));
     let nodes = Nodes::read(tx.mailbox, tx.reader(), id)?;
     for ((path, _), count) in nodes.records.iter().zip(&nodes.parts) {
         parts::delete(&mut tx.batch, &node::key(number, id, path), *count);

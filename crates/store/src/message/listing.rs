@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use mapi::{FileTime, FolderId, MessageId};
+use mapi::{FileTime, FolderId, MessageId, tags};
 
-use super::Marks;
+use super::{Marks, outline};
 use crate::engine::{self, KeyRange, Space};
 use crate::keys::{self, Kind};
 use crate::record::summary::Packed;
@@ -39,6 +39,17 @@ pub struct Listed {
 ///
 /// Errors: [`StoreError::NotFound`] without the folder.
 pub fn list(mailbox: &Mailbox, folder: FolderId) -> Result<Vec<Listed>> {
+    let mut all = each(mailbox, folder, |listed, _| listed)?;
+    // Ids and UIDs ascend together but where a message came with an id.
+    all.sort_unstable_by_key(|message| message.uid);
+    Ok(all)
+}
+
+fn each<T>(
+    mailbox: &Mailbox,
+    folder: FolderId,
+    of: impl Fn(Listed, &Packed<'_>) -> T,
+) -> Result<Vec<T>> {
     let reader = mailbox.store().engine().snapshot()?;
     let record = crate::folder::record(mailbox, &*reader, folder)?;
     let mut all = Vec::with_capacity(record.contents as usize);
@@ -46,11 +57,26 @@ pub fn list(mailbox: &Mailbox, folder: FolderId) -> Result<Vec<Listed>> {
     engine::try_visit(&*reader, Space::Mailbox, &KeyRange::prefix(prefix), |key, value| {
         let (replica, counter) = keys::tail_id(key)
             .ok_or_else(|| StoreError::Corrupt("a summary with a damaged key".into()))?;
-        all.push(listed(MessageId::new(replica, counter), value)?);
+        let summary = Packed::new(value)?;
+        all.push(of(of_summary(MessageId::new(replica, counter), &summary), &summary));
         Ok::<_, StoreError>(ControlFlow::Continue(()))
     })?;
-    // Ids and UIDs ascend together but where a message came with an id.
-    all.sort_unstable_by_key(|message| message.uid);
+    Ok(all)
+}
+
+/// As [`list`], with each message's subject where the summary has the whole of it.
+///
+/// Errors: as [`list`].
+pub fn list_subjects(
+    mailbox: &Mailbox,
+    folder: FolderId,
+) -> Result<Vec<(Listed, Option<Box<str>>)>> {
+    let subject = |summary: &Packed<'_>| {
+        let text = summary.text(tags::SUBJECT)?;
+        std::str::from_utf8(text).ok().map(Box::from)
+    };
+    let mut all = each(mailbox, folder, |listed, summary| (listed, subject(summary)))?;
+    all.sort_unstable_by_key(|(message, _)| message.uid);
     Ok(all)
 }
 
@@ -60,15 +86,8 @@ pub fn list_some(
     folder: FolderId,
     ids: &[MessageId],
 ) -> Result<Vec<Option<Listed>>> {
-    let reader = mailbox.reader();
-    let normal = Contents::Normal.to_byte();
-    ids.iter()
-        .map(|id| {
-            let key = keys::summary(mailbox.number(), folder, normal, *id);
-            let summary = reader.get(Space::Mailbox, &key)?;
-            summary.map(|summary| listed(*id, &summary)).transpose()
-        })
-        .collect()
+    let prefix = mailbox.key(Kind::Summary, &[&keys::fid(folder), &[Contents::Normal.to_byte()]]);
+    outline::some(mailbox.reader(), &prefix, ids, listed)
 }
 
 /// When a message came into its folder, by whatever way; None where that was not kept, or without the message.
@@ -78,8 +97,11 @@ pub fn saved(mailbox: &Mailbox, id: MessageId) -> Result<Option<FileTime>> {
 }
 
 fn listed(id: MessageId, summary: &[u8]) -> Result<Listed> {
-    let summary = Packed::new(summary)?;
-    Ok(Listed {
+    Ok(of_summary(id, &Packed::new(summary)?))
+}
+
+fn of_summary(id: MessageId, summary: &Packed<'_>) -> Listed {
+    Listed {
         id,
         uid: summary.uid(),
         sequence: summary.sequence(),
@@ -90,7 +112,7 @@ fn listed(id: MessageId, summary: &[u8]) -> Result<Listed> {
         icon: summary.icon(),
         flag_status: summary.flag_status(),
         may_have_categories: summary.may_have_categories(),
-    })
+    }
 }
 
 impl Listed {

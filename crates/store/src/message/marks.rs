@@ -8,7 +8,7 @@ use super::delete::is_queued;
 use super::open::{Nodes, read_hot};
 use super::read::commit;
 use super::save::{count, put_hot_and_summary, put_nodes};
-use super::{MessageBody, flags};
+use super::{MessageBody, flags, outline};
 use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::writer::{self, Tx};
 use crate::mailbox::{names, read_state};
@@ -266,6 +266,7 @@ fn write_body(
     body.properties.set(tags::LAST_MODIFICATION_TIME, tx.now);
     large::mark_message(tx, id, before, body)?;
     put_nodes(tx, id, nodes, body)?;
+    outline::put(tx, id, true, body);
     hot.size = body.size();
     hot.change = tx.next_change()?;
     if read_state::is_read(old) != read_state::is_read(&hot) {

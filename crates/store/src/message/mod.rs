@@ -20,11 +20,13 @@ mod import;
 mod listing;
 mod marks;
 mod open;
+mod outline;
 mod read;
 mod relocate;
 mod save;
 pub(crate) mod subject;
 
+pub use crate::record::outline::{Outline, bare_line_feeds};
 pub use attached::{attachment_property, attachment_tags, is_computed_of_attachment};
 pub(crate) use computed::summary_flags;
 pub use computed::{get, is_computed, is_read_only, tags};
@@ -35,13 +37,14 @@ pub use find::by_source_key;
 pub use glance::{Glance, glance};
 pub(crate) use import::body_in;
 pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import, import_all};
-pub use listing::{Listed, list, list_some, saved};
+pub use listing::{Listed, list, list_some, list_subjects, saved};
 pub use marks::{
     ANSWERED_AND_FORWARDED, DELETE_MARKED, MAX_CATEGORIES, MAX_CATEGORY, MarkEdit, Marked, Marks,
     categories, categories_name, edit_marks,
 };
 pub use open::{mime, open, received};
 pub(crate) use open::{read as read_in, read_hot};
+pub use outline::{keep_outlines, outlines};
 pub(crate) use read::change_flags;
 pub use read::{Marking, Pending, mark, set_read, set_status, status_in, tell_unread};
 pub(crate) use relocate::{Relocation, copy_across, relocate_one};

@@ -34,7 +34,12 @@ pub(crate) fn read(mailbox: &Mailbox, reader: &dyn Reader, id: MessageId) -> Res
 
 /// The Internet message as it was received, if it was.
 pub fn mime(mailbox: &Mailbox, id: MessageId) -> Result<Option<Vec<u8>>> {
-    let body = open(mailbox, id)?.body;
+    // One scan: of the record that says where the message is, nothing is asked.
+    let nodes = Nodes::read(mailbox, mailbox.reader(), id)?;
+    if nodes.records.is_empty() {
+        return Err(StoreError::NotFound("message"));
+    }
+    let body = nodes.body()?;
     body.mime.as_ref().map(|mime| mime.whole(mailbox.store(), &body)).transpose()
 }
 

@@ -5,7 +5,7 @@ use mapi::{FolderId, MessageId, tags};
 use super::delete::{erase, is_queued, take_out};
 use super::open::{Nodes, read_hot};
 use super::save::{count, next_uid, put_hot_and_summary, put_nodes};
-use super::{Message, MessageBody, flags, open, save};
+use super::{Message, MessageBody, flags, open, outline, save};
 use crate::mailbox::changes::{Change, ChangeKind};
 use crate::mailbox::writer::{self, Tx};
 use crate::record::hot::Hot;
@@ -192,6 +192,7 @@ fn relocate_read(
     let change = tx.next_change()?;
     large::mark_message(tx, new, &MessageBody::default(), &mut body)?;
     put_nodes(tx, new, &Nodes::default(), &body)?;
+    outline::copy(tx, id, new, &body)?;
     let mut hot = *old;
     hot.folder = target;
     hot.flags &= !how.clear_flags;

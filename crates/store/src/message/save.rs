@@ -4,7 +4,7 @@ use mapi::{ChangeNumber, FileTime, MessageId, PropertyTag, PropertyValue, Wire, 
 
 use super::delete::is_queued;
 use super::open::{Nodes, read_hot};
-use super::{Message, MessageBody, computed, flags, is_computed, subject};
+use super::{Message, MessageBody, computed, flags, is_computed, outline, subject};
 use crate::folder::FolderKind;
 use crate::keys::{self, Kind};
 use crate::mailbox::changes::{Change, ChangeKind};
@@ -160,6 +160,7 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
     large::mark_message(tx, message.id, &old_body, &mut message.body)?;
     message.size = message.body.size();
     put_nodes(tx, message.id, &nodes, &message.body)?;
+    outline::put(tx, message.id, old.is_some(), &message.body);
     index_source_key(tx, message.id, &old_body, &message.body)?;
 
     let sequence = tx.next_sequence();

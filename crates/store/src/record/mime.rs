@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use mapi::{PropertyValue, Reader, Wire, WireError, tags};
 
 use super::node::Path;
+use super::outline::{Aside, Outline};
 use super::properties;
 use crate::message::MessageBody;
 use crate::value::{INLINE_LIMIT, Value};
@@ -22,6 +23,8 @@ pub struct Mime {
     pub(crate) skeleton: Value,
     /// What was left out, by ascending place.
     pub(crate) gaps: Vec<Gap>,
+    /// Of one that just came in: what is kept of it beside it.
+    pub(crate) outline: Aside,
 }
 
 /// A run of base64 that was left out.
@@ -45,6 +48,7 @@ const MAX_LINE: usize = 998;
 impl Mime {
     /// Leaves out what the attachments of `body` hold, which are inline still.
     pub(crate) fn new(whole: Vec<u8>, body: &MessageBody) -> Mime {
+        let outline = Aside(Some(Outline::of(&whole, 0)));
         let mut attached = HashMap::new();
         collect(body, &mut Vec::new(), &mut attached);
         let mut gaps = Vec::new();
@@ -72,10 +76,10 @@ impl Mime {
             }
         }
         if gaps.is_empty() {
-            return Mime { skeleton: Value::from(whole), gaps };
+            return Mime { skeleton: Value::from(whole), gaps, outline };
         }
         skeleton.extend_from_slice(&whole[kept..]);
-        Mime { skeleton: Value::from(skeleton), gaps }
+        Mime { skeleton: Value::from(skeleton), gaps, outline }
     }
 
     /// Whether what was left out can be put in again: each gap lies inside the skeleton, behind the one
@@ -143,7 +147,7 @@ impl Mime {
             }
             gaps.push(Gap { at, path, line, crlf: bool::read(r)? });
         }
-        Ok(Mime { skeleton, gaps })
+        Ok(Mime { skeleton, gaps, outline: Aside::default() })
     }
 }
 

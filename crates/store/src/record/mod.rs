@@ -8,6 +8,7 @@ pub(crate) mod head;
 pub(crate) mod hot;
 pub(crate) mod mime;
 pub(crate) mod node;
+pub(crate) mod outline;
 pub(crate) mod parts;
 pub(crate) mod properties;
 pub(crate) mod search;

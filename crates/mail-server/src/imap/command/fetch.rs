@@ -78,6 +78,13 @@ pub enum SectionText {
 }
 
 impl Section {
+    /// Whether the header of the message itself is all that it is about.
+    pub fn is_header(&self) -> bool {
+        use SectionText::{Header, HeaderFields, HeaderFieldsNot};
+        let header = matches!(self.text, Some(Header | HeaderFields(_) | HeaderFieldsNot(_)));
+        self.part.is_empty() && header
+    }
+
     /// As it stands between the brackets.
     pub fn spec(&self) -> String {
         let mut spec = String::new();

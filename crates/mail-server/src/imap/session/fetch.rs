@@ -1,20 +1,22 @@
 //! FETCH (RFC 9051 6.4.5), in pieces: what is told of a mailbox may be larger than memory.
 
+use std::borrow::Cow;
+
 use mapi::{FileTime, FolderId, MessageId};
-pub(super) use store::message::received;
-use store::message::{self, Listed, MarkEdit, Marks};
+use store::message::{self, Listed, MarkEdit, Marks, Outline};
 use store::{Mailbox, StoreError};
 
+use super::source::{self, Made, Need, Source};
 use super::{
     Done, Fail, Outcome, Session, doing, messages_of, no, place, preview, put_flags, search,
 };
-use crate::imap::command::{By, FetchModifiers, Fetched, SequenceSet};
+use crate::imap::command::{BodySection, By, FetchModifiers, Fetched, SequenceSet};
 use crate::imap::mailbox::{Known, Selected};
 use crate::imap::response::{body_structure, date_time, envelope, literal, nstring, put, string};
 use crate::imap::structure::{self, Node};
 
 /// Bytes of an answer after which it is sent.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 256 << 10;
 /// How often what one FETCH asks for may hold a message.
 const MAX_REPEATED: usize = 4;
 /// Messages whose summaries are read, or that are marked as read, at a time.
@@ -30,7 +32,8 @@ pub(super) struct Fetching {
     condstore: bool,
     changed_since: Option<u64>,
     left: std::vec::IntoIter<Known>,
-    batch: std::vec::IntoIter<(Known, Option<Listed>)>,
+    batch: std::vec::IntoIter<(Known, Option<Listed>, Option<Outline>)>,
+    made: Made,
     missing: bool,
     /// What is read may be marked so.
     may_mark: bool,
@@ -84,6 +87,7 @@ impl Session {
             changed_since,
             left: known.into_iter(),
             batch: Vec::new().into_iter(),
+            made: Made::default(),
             missing: false,
             may_mark,
             failed: None,
@@ -107,8 +111,8 @@ impl Fetching {
         (self.tag, outcome, expunge)
     }
 
-    fn opens(&self) -> bool {
-        self.items.iter().any(opens)
+    fn need(&self) -> Need {
+        self.items.iter().map(need).max().unwrap_or(Need::Summary)
     }
 
     fn marks_as_read(&self) -> bool {
@@ -121,18 +125,32 @@ impl Fetching {
     }
 }
 
-/// Whether an item needs the message itself.
-fn opens(item: &Fetched) -> bool {
-    !matches!(
-        item,
+/// How much of a message an item is made of.
+fn need(item: &Fetched) -> Need {
+    match item {
         Fetched::Flags
-            | Fetched::InternalDate
-            | Fetched::Uid
-            | Fetched::ModSeq
-            | Fetched::EmailId
-            | Fetched::ThreadId
-            | Fetched::SaveDate
-    )
+        | Fetched::InternalDate
+        | Fetched::Uid
+        | Fetched::ModSeq
+        | Fetched::EmailId
+        | Fetched::ThreadId
+        | Fetched::SaveDate => Need::Summary,
+        Fetched::Size => Need::Size,
+        Fetched::Envelope | Fetched::Header => Need::Header,
+        Fetched::Body(body) if body.section.is_header() => Need::Header,
+        _ => Need::Whole,
+    }
+}
+
+/// Whether an item asks for a part of the message, so that the message has to be taken apart.
+fn is_part(item: &Fetched, is_header: bool) -> bool {
+    match item {
+        Fetched::Whole => false,
+        Fetched::Header => !is_header,
+        Fetched::Body(body) if body.section.is_header() => !is_header,
+        Fetched::Body(body) => !body.section.part.is_empty() || body.section.text.is_some(),
+        item => need(item) >= Need::Header,
+    }
 }
 
 /// Appends a piece of the answer; whether there is more.
@@ -143,31 +161,31 @@ pub(super) fn go_on(
     w: &mut Vec<u8>,
 ) -> bool {
     loop {
-        if let Some((known, listed)) = fetching.batch.next() {
+        if let Some((known, listed, outline)) = fetching.batch.next() {
             match listed {
                 None => fetching.missing = true,
                 Some(listed) => {
                     let begin = w.len();
-                    if let Err(fail) = one(fetching, &known, &listed, mailbox, w) {
+                    if let Err(fail) = one(fetching, &known, &listed, outline, mailbox, w) {
                         // What is damaged keeps no other message back.
                         w.truncate(begin);
                         fetching.failed.get_or_insert(fail);
                     }
                 }
             }
+            fetching.made.keep(mailbox, selected.folder, false);
             if w.len() >= PIECE {
                 return true;
             }
             continue;
         }
         match next_batch(fetching, selected, mailbox) {
-            Ok(true) => {}
-            Ok(false) => return false,
-            Err(fail) => {
-                fetching.failed = Some(fail);
-                return false;
-            }
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(fail) => fetching.failed = Some(fail),
         }
+        fetching.made.keep(mailbox, selected.folder, true);
+        return false;
     }
 }
 
@@ -176,7 +194,8 @@ fn next_batch(
     selected: &mut Selected,
     mailbox: &Mailbox,
 ) -> Result<bool, Fail> {
-    let size = if fetching.opens() { OPENED_BATCH } else { BATCH };
+    let need = fetching.need();
+    let size = if need == Need::Whole { OPENED_BATCH } else { BATCH };
     let known: Vec<Known> = fetching.left.by_ref().take(size).collect();
     if known.is_empty() {
         return Ok(false);
@@ -212,30 +231,36 @@ fn next_batch(
         Some(_) => both.filter(|(_, listed)| listed.is_some()).collect(),
         None => both.collect(),
     };
-    fetching.batch = both.into_iter();
+    let ids: Vec<_> = both.iter().map(|(known, _)| known.id).collect();
+    let outlines = match need {
+        Need::Size | Need::Header => source::outlines(mailbox, &ids)?,
+        Need::Summary | Need::Whole => ids.iter().map(|_| None).collect(),
+    };
+    let all = both.into_iter().zip(outlines).map(|((known, listed), o)| (known, listed, o));
+    fetching.batch = all.collect::<Vec<_>>().into_iter();
     Ok(true)
 }
 
 fn one(
-    fetching: &Fetching,
+    fetching: &mut Fetching,
     known: &Known,
     listed: &Listed,
+    outline: Option<Outline>,
     mailbox: &Mailbox,
     w: &mut Vec<u8>,
 ) -> Result<(), Fail> {
-    let bytes = match fetching.opens() {
-        true => received(mailbox, known.id)?,
-        false => Vec::new(),
-    };
-    let root = match fetching.items.iter().any(|item| opens(item) && *item != Fetched::Size) {
-        true => Some(structure::parse(&bytes)),
+    let need = fetching.need();
+    let source = source::read(mailbox, listed, need, outline, &mut fetching.made)?;
+    let bytes = &source.bytes[..];
+    let root = match fetching.items.iter().any(|item| is_part(item, source.is_header)) {
+        true => Some(structure::parse(bytes)),
         false => None,
     };
     let begin = w.len();
     put(w, &format!("* {} FETCH (", known.number));
     for (index, item) in fetching.items.iter().enumerate() {
         put(w, if index == 0 { "" } else { " " });
-        let put = put_item(w, item, known, listed, mailbox, &bytes, root.as_ref());
+        let put = put_item(w, item, known, listed, mailbox, &source, root.as_ref());
         if put.is_err() || w.len() - begin > MAX_REPEATED * bytes.len() + PIECE {
             // Nothing of it is sent.
             w.truncate(begin);
@@ -261,9 +286,10 @@ fn put_item(
     known: &Known,
     listed: &Listed,
     mailbox: &Mailbox,
-    bytes: &[u8],
+    source: &Source,
     root: Option<&Node<'_>>,
 ) -> Result<(), Fail> {
+    let bytes = &source.bytes[..];
     match (item, root) {
         (Fetched::Flags, _) => {
             put(w, "FLAGS ");
@@ -275,13 +301,25 @@ fn put_item(
         }
         (Fetched::Uid, _) => put(w, &format!("UID {}", known.uid)),
         (Fetched::ModSeq, _) => put(w, &format!("MODSEQ ({})", listed.sequence)),
-        (Fetched::Size, _) => put(w, &format!("RFC822.SIZE {}", bytes.len())),
+        (Fetched::Size, _) => put(w, &format!("RFC822.SIZE {}", source.size)),
         (Fetched::EmailId, _) => put(w, &format!("EMAILID ({})", email_id(listed.id))),
         // RFC 8474 5.2: NIL where threads are not kept.
         (Fetched::ThreadId, _) => put(w, "THREADID NIL"),
         (Fetched::SaveDate, _) => {
             put(w, "SAVEDATE ");
             date_time(w, saved(mailbox, listed)?);
+        }
+        (Fetched::Whole, None) => {
+            put(w, "RFC822 ");
+            literal(w, bytes);
+        }
+        (Fetched::Header, None) => {
+            put(w, "RFC822.HEADER ");
+            literal(w, bytes);
+        }
+        (Fetched::Body(body), None) => {
+            let found = structure::of_message(bytes, body.section.text.as_ref());
+            put_section(w, body, Some(found));
         }
         (_, None) => {}
         (Fetched::Envelope, Some(root)) => {
@@ -310,16 +348,7 @@ fn put_item(
             literal(w, root.part.body);
         }
         (Fetched::Body(body), Some(root)) => {
-            put(w, &format!("BODY[{}]", body.section.spec()));
-            let found = root.section(&body.section);
-            if let Some((offset, _)) = body.partial {
-                put(w, &format!("<{offset}>"));
-            }
-            put(w, " ");
-            match found {
-                Some(found) => literal(w, partial(&found, body.partial)),
-                None => nstring(w, None),
-            }
+            put_section(w, body, root.section(&body.section));
         }
         (Fetched::Binary { part, partial: bounds, .. }, Some(root)) => {
             let found = binary(root, part, bytes)?;
@@ -344,6 +373,18 @@ fn put_item(
         }
     }
     Ok(())
+}
+
+fn put_section(w: &mut Vec<u8>, body: &BodySection, found: Option<Cow<'_, [u8]>>) {
+    put(w, &format!("BODY[{}]", body.section.spec()));
+    if let Some((offset, _)) = body.partial {
+        put(w, &format!("<{offset}>"));
+    }
+    put(w, " ");
+    match found {
+        Some(found) => literal(w, partial(&found, body.partial)),
+        None => nstring(w, None),
+    }
 }
 
 fn number(part: &[u32]) -> String {
@@ -372,20 +413,6 @@ fn binary<'a>(
         "base64" | "quoted-printable" => Ok(Some(node.part.decoded())),
         _ => Err(Fail::No(Some("UNKNOWN-CTE"), "the encoding of the part is not known".into())),
     }
-}
-
-/// RFC822.SIZE of messages together.
-pub(super) fn sizes(mailbox: &Mailbox, listed: &[Listed]) -> Result<u64, Fail> {
-    let mut total = 0;
-    for message in listed {
-        match received(mailbox, message.id) {
-            Ok(bytes) => total += bytes.len() as u64,
-            // It went meanwhile.
-            Err(StoreError::NotFound(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(total)
 }
 
 /// SAVEDATE (RFC 8514 4.1). Where nobody kept it, INTERNALDATE is nearest.

@@ -10,7 +10,7 @@ use store::{Mailbox, SpecialFolder, StoreError, message, quota};
 
 use super::place::{self, User};
 use super::select::mailbox_id;
-use super::{Fail, Outcome, Session, done, done_with, fetch, no, special};
+use super::{Fail, Outcome, Session, done, done_with, no, source, special};
 use crate::imap::command::{List, Name, StatusItem};
 use crate::imap::names::{self, DELIMITER, Named, matches};
 use crate::imap::response::{mailbox, put, string};
@@ -149,8 +149,8 @@ impl Session {
                 StatusItem::UidValidity => info.uid_validity.into(),
                 StatusItem::Unseen => info.unread.into(),
                 StatusItem::Deleted => deleted()?.len() as u64,
-                StatusItem::Size => fetch::sizes(mailbox_, &message::list(mailbox_, id)?)?,
-                StatusItem::DeletedStorage => fetch::sizes(mailbox_, &deleted()?)?,
+                StatusItem::Size => source::sizes(mailbox_, id, &message::list(mailbox_, id)?)?,
+                StatusItem::DeletedStorage => source::sizes(mailbox_, id, &deleted()?)?,
                 StatusItem::HighestModSeq => info.sequence.max(1),
                 StatusItem::AppendLimit => self.options.append_limit.into(),
                 StatusItem::MailboxId => {

@@ -16,6 +16,7 @@ mod search;
 mod select;
 mod shared;
 mod sort;
+mod source;
 mod special;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,15 @@
 //! SEARCH with its extensions (RFC 9051 6.4.4, RFC 5032, RFC 9394, RFC 7162 3.1.5).
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use formats::mime;
 use formats::text::casemap;
 use mapi::FileTime;
-use store::message::{self, Listed, Marks};
+use store::message::{self, Listed, Marks, Outline};
 use store::text::{Field, Searcher};
 use store::{Mailbox, StoreError};
 
+use super::source::{self, Made, Need, Source};
 use super::{Fail, Outcome, Session, done, fetch, marks_of, no};
 use crate::imap::command::set::in_order;
 use crate::imap::command::{By, Flag, Key, Program, Return, SequenceSet};
@@ -69,24 +70,59 @@ pub(super) fn found(
     mailbox: &Mailbox,
     key: &Key,
 ) -> Result<Vec<(Known, Listed)>, StoreError> {
-    let listed = message::list(mailbox, selected.folder)?;
-    let mut listed = listed.iter().peekable();
+    let listed = match asks_subject(key) {
+        true => message::list_subjects(mailbox, selected.folder)?,
+        false => {
+            let listed = message::list(mailbox, selected.folder)?;
+            listed.into_iter().map(|listed| (listed, None)).collect()
+        }
+    };
+    let mut known = selected.all().peekable();
+    let mut candidates = listed.into_iter().filter_map(|(listed, subject)| {
+        while known.next_if(|known| known.uid < listed.uid).is_some() {}
+        Some((known.next_if(|known| known.uid == listed.uid)?, listed, subject))
+    });
     let now = mailbox.store().now();
-    let texts = Searcher::open(mailbox)?;
+    let texts = match asks_text(key) {
+        true => Some(Searcher::open(mailbox)?),
+        false => None,
+    };
+    let made = RefCell::new(Made::default());
     let mut found = Vec::new();
-    for known in selected.all() {
-        while listed.next_if(|listed| listed.uid < known.uid).is_some() {}
-        let Some(listed) = listed.next_if(|listed| listed.uid == known.uid) else { continue };
-        let bytes = OnceCell::new();
-        let candidate = Candidate { selected, mailbox, texts: &texts, known, listed, now, bytes };
-        match candidate.fulfils(key) {
-            Ok(true) => found.push((known, *listed)),
-            // One that went meanwhile is not found.
-            Ok(false) | Err(StoreError::NotFound(_)) => {}
-            Err(error) => return Err(error),
+    loop {
+        let some: Vec<_> = candidates.by_ref().take(source::OUTLINES).collect();
+        if some.is_empty() {
+            made.into_inner().keep(mailbox, selected.folder, true);
+            return Ok(found);
+        }
+        let ids: Vec<_> = some.iter().map(|(known, ..)| known.id).collect();
+        let outlines = match asks_outline(key) {
+            true => source::outlines(mailbox, &ids)?,
+            false => ids.iter().map(|_| None).collect(),
+        };
+        for ((known, listed, subject), outline) in some.into_iter().zip(outlines) {
+            let candidate = Candidate {
+                selected,
+                mailbox,
+                texts: texts.as_ref(),
+                known,
+                listed: &listed,
+                subject: subject.as_deref(),
+                now,
+                outline,
+                made: &made,
+                header: OnceCell::new(),
+                bytes: OnceCell::new(),
+            };
+            match candidate.fulfils(key) {
+                Ok(true) => found.push((known, listed)),
+                // One that went meanwhile is not found.
+                Ok(false) | Err(StoreError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+            made.borrow_mut().keep(mailbox, selected.folder, false);
         }
     }
-    Ok(found)
 }
 
 pub(super) fn newest(found: &[(Known, Listed)]) -> Option<u64> {
@@ -192,13 +228,44 @@ pub(super) fn part<T>(numbers: &[T], first: i32, last: i32) -> &[T] {
 }
 
 fn asks_modseq(key: &Key) -> bool {
+    asks(key, |key| matches!(key, Key::ModSeq(_)))
+}
+
+/// Whether some part of what is looked for is such a key.
+fn asks(key: &Key, is: fn(&Key) -> bool) -> bool {
     match key {
-        Key::ModSeq(_) => true,
-        Key::And(keys) => keys.iter().any(asks_modseq),
-        Key::Or(a, b) => asks_modseq(a) || asks_modseq(b),
-        Key::Not(key) => asks_modseq(key),
-        _ => false,
+        Key::And(keys) => keys.iter().any(|key| asks(key, is)),
+        Key::Or(a, b) => asks(a, is) || asks(b, is),
+        Key::Not(key) => asks(key, is),
+        key => is(key),
     }
+}
+
+fn asks_subject(key: &Key) -> bool {
+    asks(key, |key| matches!(key, Key::Subject(_)))
+}
+
+fn asks_text(key: &Key) -> bool {
+    asks(key, |key| matches!(key, Key::Body(_) | Key::Text(_)))
+}
+
+/// Whether sizes and headers are looked at; a subject seldom needs them.
+fn asks_outline(key: &Key) -> bool {
+    asks(key, |key| {
+        matches!(
+            key,
+            Key::Header(..)
+                | Key::Bcc(_)
+                | Key::Cc(_)
+                | Key::From(_)
+                | Key::To(_)
+                | Key::Larger(_)
+                | Key::Smaller(_)
+                | Key::SentBefore(_)
+                | Key::SentOn(_)
+                | Key::SentSince(_)
+        )
+    })
 }
 
 /// Numbers of messages that there are not are an error of the client.
@@ -217,10 +284,16 @@ struct Candidate<'a> {
     selected: &'a Selected,
     mailbox: &'a Mailbox,
     /// Knows of most messages whether they have a text, without a look at them.
-    texts: &'a Searcher<'a>,
+    texts: Option<&'a Searcher<'a>>,
     known: Known,
     listed: &'a Listed,
+    /// Where the summary has the whole of it.
+    subject: Option<&'a str>,
     now: FileTime,
+    outline: Option<Outline>,
+    made: &'a RefCell<Made>,
+    /// Read once for all keys.
+    header: OnceCell<Source>,
     bytes: OnceCell<Vec<u8>>,
 }
 
@@ -256,11 +329,14 @@ impl Candidate<'_> {
             Key::Cc(text) => self.header("cc", text)?,
             Key::From(text) => self.header("from", text)?,
             Key::To(text) => self.header("to", text)?,
-            Key::Subject(text) => self.header("subject", text)?,
+            Key::Subject(text) => match self.subject.filter(|_| !text.is_empty()) {
+                Some(subject) => casemap::fold(subject).contains(&fold(text)),
+                None => self.header("subject", text)?,
+            },
             Key::Body(text) => self.contains(Field::Parts, text)?,
             Key::Text(text) => self.contains(Field::Whole, text)?,
-            Key::Larger(size) => self.bytes()?.len() as u64 > *size,
-            Key::Smaller(size) => (self.bytes()?.len() as u64) < *size,
+            Key::Larger(size) => self.size()? > *size,
+            Key::Smaller(size) => self.size()? < *size,
             Key::Before(wanted) => day() < *wanted,
             Key::On(wanted) => day() == *wanted,
             Key::Since(wanted) => day() >= *wanted,
@@ -300,7 +376,7 @@ impl Candidate<'_> {
 
     fn bytes(&self) -> Result<&[u8], StoreError> {
         if self.bytes.get().is_none() {
-            let bytes = fetch::received(self.mailbox, self.known.id)?;
+            let bytes = source::received(self.mailbox, self.known.id)?;
             // It was empty.
             let _ = self.bytes.set(bytes);
         }
@@ -310,7 +386,7 @@ impl Candidate<'_> {
     /// Whether a text stands in the text parts of the message, or in its headers as well.
     fn contains(&self, field: Field, text: &str) -> Result<bool, StoreError> {
         let Listed { id, sequence, .. } = *self.listed;
-        if let Some(known) = self.texts.has(field, text, id, sequence) {
+        if let Some(known) = self.texts.and_then(|texts| texts.has(field, text, id, sequence)) {
             return Ok(known);
         }
         let wanted = fold(text);
@@ -319,11 +395,28 @@ impl Candidate<'_> {
         Ok(mime::any_text(self.bytes()?, headers, &mut found))
     }
 
+    fn size(&self) -> Result<u64, StoreError> {
+        match &self.outline {
+            Some(outline) => Ok(outline.size),
+            None => Ok(self.source()?.size),
+        }
+    }
+
+    /// The header, or the message where it has to be opened.
+    fn source(&self) -> Result<&Source, StoreError> {
+        if let Some(source) = self.header.get() {
+            return Ok(source);
+        }
+        let (outline, mut made) = (self.outline.clone(), self.made.borrow_mut());
+        let source = source::read(self.mailbox, self.listed, Need::Header, outline, &mut made)?;
+        Ok(self.header.get_or_init(|| source))
+    }
+
     fn header(&self, name: &str, text: &str) -> Result<bool, StoreError> {
-        let part = formats::mime::parse(self.bytes()?, 0);
+        let header = formats::mime::header(&self.source()?.bytes);
         let wanted = fold(text);
-        let mut fields = part.header.all(name);
-        Ok(fields.any(|field| wanted.is_empty() || fold(&field.text()).contains(&wanted)))
+        let mut fields = header.all(name);
+        Ok(fields.any(|field| wanted.is_empty() || casemap::fold(&field.text()).contains(&wanted)))
     }
 
     /// The day when it came to this mailbox.
@@ -334,8 +427,8 @@ impl Candidate<'_> {
 
     /// The day of the Date field as it stands there, without regard to its zone (RFC 9051 6.4.4, SENTON).
     fn sent(&self) -> Result<Option<i32>, StoreError> {
-        let part = formats::mime::parse(self.bytes()?, 0);
-        let Some(field) = part.header.first("date") else { return Ok(None) };
+        let header = formats::mime::header(&self.source()?.bytes);
+        let Some(field) = header.first("date") else { return Ok(None) };
         let zone = field.plain();
         let Some(date) = field.date() else { return Ok(None) };
         let local = date.to_unix().0 + offset(&zone);

@@ -8,7 +8,7 @@ use store::message::Listed;
 use store::{Mailbox, StoreError};
 
 use super::search::{self, Results};
-use super::{Outcome, Session, done, fetch};
+use super::{Outcome, Session, done, source};
 use crate::imap::command::{By, Program, SortBy, SortKey, ThreadBy};
 use crate::imap::mailbox::Known;
 use crate::imap::response::{Address, addresses, put};
@@ -109,7 +109,7 @@ fn distinct(order: &[SortKey]) -> Vec<SortKey> {
 
 fn keys(order: &[SortKey], mailbox: &Mailbox, listed: &Listed) -> Result<Vec<Place>, StoreError> {
     let bytes = match order.iter().any(|key| key.by != SortBy::Arrival) {
-        true => fetch::received(mailbox, listed.id)?,
+        true => source::received(mailbox, listed.id)?,
         false => Vec::new(),
     };
     let part = formats::mime::parse(&bytes, 0);
@@ -134,7 +134,7 @@ fn entry(
     mailbox: &Mailbox,
     listed: &Listed,
 ) -> Result<Entry, StoreError> {
-    let bytes = fetch::received(mailbox, listed.id)?;
+    let bytes = source::received(mailbox, listed.id)?;
     let part = formats::mime::parse(&bytes, 0);
     let header = &part.header;
     let mut entry = Entry {

@@ -88,6 +88,8 @@ fn mend(tx: &mut Tx<'_>, id: MessageId, bad: &Bad) -> Result<(Mended, Vec<u64>)>
     let edited = !whole || lost.len() > known;
     if edited {
         put_nodes(tx, id, &nodes, &body)?;
+        // What was mended may read otherwise.
+        tx.delete(keys::outline(tx.mailbox.number(), id));
     }
 
     let mut hot = match before {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mapi::{MessageContent, tags};
 use store::delivery::{Addressee, Envelope, Reason, addressee, deliver_content};
-use store::{Account, Store, StoreError};
+use store::{Account, Sending, Store, StoreError};
 
 use super::reply::{self, Reply};
 use super::trace;
@@ -107,7 +107,15 @@ fn convert(store: &Store, delivery: Delivery) -> Result<Ready, Reply> {
     }
     let mut content = formats::mime::read(&whole).map_err(|_| reply::FAILED)?;
     if let Some(account) = &sender {
-        may_submit(store, account, &content, whole.len() as u64)?;
+        let sending = may_submit(store, account, &content, whole.len() as u64)?;
+        let says = content.properties.text(tags::SENDER_SMTP_ADDRESS);
+        let is_named = says.is_some_and(|says| says.eq_ignore_ascii_case(&account.address));
+        // From is who is represented, Sender who sends ([MS-OXOMSG] 3.2.4.1, RFC 5322 3.6.2).
+        if sending == Sending::OnBehalf && !is_named {
+            let field = format!("Sender: <{}>\r\n", account.address);
+            whole.splice(stamp.len()..stamp.len(), field.into_bytes());
+            content = formats::mime::read(&whole).map_err(|_| reply::FAILED)?;
+        }
     }
     if let Some(level) = spam_confidence {
         content.properties.set(tags::CONTENT_FILTER_SPAM_CONFIDENCE_LEVEL, level);
@@ -121,13 +129,12 @@ fn convert(store: &Store, delivery: Delivery) -> Result<Ready, Reply> {
 }
 
 /// Whether an account may send under an address: its own, or one of a mailbox for which it may.
-pub fn may_send(store: &Store, account: &Account, address: &str) -> store::Result<bool> {
-    Ok(match addressee(store, address)? {
-        Addressee::Account(owner) => {
-            owner.id == account.id || store.may_send(owner.mailbox, account.id)?.is_some()
-        }
-        Addressee::Unknown | Addressee::Disabled | Addressee::Outside => false,
-    })
+pub fn may_send(store: &Store, account: &Account, address: &str) -> store::Result<Option<Sending>> {
+    match addressee(store, address)? {
+        Addressee::Account(owner) if owner.id == account.id => Ok(Some(Sending::As)),
+        Addressee::Account(owner) => store.may_send(owner.mailbox, account.id),
+        Addressee::Unknown | Addressee::Disabled | Addressee::Outside => Ok(None),
+    }
 }
 
 /// What recipients are shown as From has to be the user's as well, and his mailbox may be too full to send.
@@ -136,17 +143,17 @@ fn may_submit(
     account: &Account,
     content: &MessageContent,
     size: u64,
-) -> Result<(), Reply> {
+) -> Result<Sending, Reply> {
     let judge = || {
         store::quota::may_send(&*store.mailbox(account.mailbox)?, size)?;
         match content.properties.text(tags::SENT_REPRESENTING_SMTP_ADDRESS) {
             Some(address) => may_send(store, account, &address),
-            None => Ok(true),
+            None => Ok(Some(Sending::As)),
         }
     };
     match judge() {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(reply::NOT_YOURS),
+        Ok(Some(sending)) => Ok(sending),
+        Ok(None) => Err(reply::NOT_YOURS),
         Err(StoreError::MayNotSend { .. }) => Err(reply::MAY_NOT_SEND),
         Err(StoreError::TooBigToSend { .. }) => Err(reply::TOO_BIG),
         Err(error) => {

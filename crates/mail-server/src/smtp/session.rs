@@ -236,8 +236,8 @@ impl Session {
             let store = self.smtp.host.store.clone();
             let judged = self.smtp.host.work.run(move || may_send(&store, &account, &address));
             match judged.await {
-                Ok(Ok(true)) => {}
-                Ok(Ok(false)) => return reply::NOT_YOURS,
+                Ok(Ok(Some(_))) => {}
+                Ok(Ok(None)) => return reply::NOT_YOURS,
                 Ok(Err(error)) => return failed(&error),
                 Err(_) => return reply::BUSY,
             }

@@ -66,7 +66,12 @@ impl Session {
             return Err(no("EXPUNGEISSUED", "the messages are not there any more"));
         }
         if busy {
-            return Err(no("INUSE", "some messages wait to be sent and stay as they are"));
+            // What changed meanwhile is told even so (RFC 7162 3.1.3).
+            let code = match newer.is_empty() {
+                true => "INUSE".to_owned(),
+                false => format!("MODIFIED {}", compact(newer)),
+            };
+            return Err(no(code, "some messages wait to be sent and stay as they are"));
         }
         match newer.is_empty() {
             true if passed_over => done("Stored what you may"),
@@ -116,6 +121,11 @@ impl Session {
         let (from, into): (Vec<u32>, Vec<u32>) = both.unzip();
         let validity = store::folder::info(&there.mailbox, target)?.uid_validity;
         let code = format!("COPYUID {validity} {} {}", compact(from.clone()), compact(into));
+        // RFC 9051 6.4.7: all are copied, or none.
+        if !moving && missed > 0 && !new_ids.is_empty() {
+            message::delete(mailbox, target, &new_ids, true)?;
+            return Err(no("EXPUNGEISSUED", "some of the messages are not there any more"));
+        }
         match (moving, from.is_empty()) {
             (_, true) if missed > 0 => {
                 Err(no("EXPUNGEISSUED", "the messages are not there any more"))
@@ -127,7 +137,13 @@ impl Session {
                 put(w, &format!("* OK [{code}] Moved\r\n"));
                 selected.follow(mailbox)?;
                 selected.tell(w, true, qresync);
-                done("Moved")
+                match missed {
+                    0 => done("Moved"),
+                    _ => Err(no(
+                        "EXPUNGEISSUED",
+                        "some could not be moved, or are not there any more",
+                    )),
+                }
             }
         }
     }

@@ -411,7 +411,10 @@ fn binary<'a>(
     match encoding.to_ascii_lowercase().as_str() {
         "" | "7bit" | "8bit" | "binary" => Ok(Some(node.part.body.into())),
         "base64" | "quoted-printable" => Ok(Some(node.part.decoded())),
-        _ => Err(Fail::No(Some("UNKNOWN-CTE"), "the encoding of the part is not known".into())),
+        _ => Err(Fail::No(
+            Some("UNKNOWN-CTE".into()),
+            "the encoding of the part is not known".into(),
+        )),
     }
 }
 

@@ -21,6 +21,8 @@ mod special;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use store::message::Marks;
 use store::notify::{self, Watch};
 use store::{Account, Store, StoreError};
@@ -95,7 +97,7 @@ struct Done {
 /// A command that was not done.
 #[derive(Debug, PartialEq, Eq)]
 enum Fail {
-    No(Option<&'static str>, String),
+    No(Option<Cow<'static, str>>, String),
     Bad(&'static str),
 }
 
@@ -109,8 +111,8 @@ fn done_with(code: String, text: &'static str) -> Outcome {
     Ok(Done { code: Some(code), text })
 }
 
-fn no(code: &'static str, text: impl Into<String>) -> Fail {
-    Fail::No(Some(code), text.into())
+fn no(code: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Fail {
+    Fail::No(Some(code.into()), text.into())
 }
 
 impl From<StoreError> for Fail {
@@ -129,7 +131,7 @@ impl From<StoreError> for Fail {
             StoreError::Closed | StoreError::LeaseLost => Some("UNAVAILABLE"),
             _ => None,
         };
-        Fail::No(code, error.to_string())
+        Fail::No(code.map(Cow::Borrowed), error.to_string())
     }
 }
 
@@ -454,7 +456,7 @@ impl Session {
     fn writable(&mut self) -> Result<(&mut Selected, &User), Fail> {
         match self.selected()? {
             (selected, _) if selected.read_only => {
-                Err(Fail::No(Some("READ-ONLY"), "the mailbox was opened for reading".into()))
+                Err(Fail::No(Some("READ-ONLY".into()), "the mailbox was opened for reading".into()))
             }
             both => Ok(both),
         }

@@ -132,7 +132,9 @@ impl Session {
         match owner {
             Ok(_) => put(w, &format!(" \"\" {GROUPS}\r\n")),
             // What the owner has cannot be taken from him.
-            Err(Fail::No(Some("NOPERM"), _)) => put(w, &format!(" {}\r\n", letters(Rights::ALL))),
+            Err(Fail::No(Some(code), _)) if code == "NOPERM" => {
+                put(w, &format!(" {}\r\n", letters(Rights::ALL)))
+            }
             Err(fail) => {
                 w.clear();
                 return Err(fail);

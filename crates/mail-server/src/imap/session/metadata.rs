@@ -139,7 +139,7 @@ impl Session {
             let Some(value) = value else { continue };
             if value.len() > MAX_VALUE {
                 return Err(Fail::No(
-                    Some("METADATA MAXSIZE 16384"),
+                    Some("METADATA MAXSIZE 16384".into()),
                     "a note is longer than 16384 bytes".into(),
                 ));
             }

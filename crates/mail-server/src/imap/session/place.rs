@@ -123,7 +123,7 @@ impl Session {
     pub(super) fn folder_at(&self, name: &str) -> Result<Option<(User, FolderId)>, Fail> {
         let (user, rest) = match self.place(name) {
             Ok(place) => place,
-            Err(Fail::No(Some("NONEXISTENT"), _)) => return Ok(None),
+            Err(Fail::No(Some(code), _)) if code == "NONEXISTENT" => return Ok(None),
             Err(fail) => return Err(fail),
         };
         let Some(id) = names::find(&user.mailbox, rest)? else { return Ok(None) };

@@ -5,7 +5,6 @@ use mapi::MessageId;
 use store::message::{self, Listed, Outline};
 use store::{Mailbox, StoreError};
 
-
 /// Another number makes the outlines of messages anew that are made of properties: raised when what [`mime::write`]
 /// writes becomes something else.
 const WRITER: u8 = 1;

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
-use mapi::restriction::FuzzyLevel;
+use mapi::restriction::{FuzzyLevel, Relation};
 use mapi::{PropertyTag, Restriction, SortOrder, SortOrderSet, TaggedValue, tags};
 use store::engine::{Batch, Direction, Engine, FjallEngine, KeyRange, Options, Reader, Space};
 use store::table::{Contents, Query, QueryRows, RowObject, Toggled, open};
-use store::{Mailbox, Store, StoreOptions};
+use store::{Mailbox, SpecialFolder, Store, StoreOptions};
 
 use crate::Bench;
 use crate::figure::{Figure, Span, milliseconds};
@@ -238,6 +238,21 @@ fn searches(mailbox: &Arc<Mailbox>, clock: &ProcessClock) -> anyhow::Result<Vec<
         Ok(())
     })?;
     let figure = Figure::time(NAME, "restrict 100,000 to a substring of the subject", restricted);
+    figures.push(figure.at_most(60.0).of_cpu());
+
+    let mut number = 0;
+    let conversation = timed(&mut || {
+        number += 1;
+        let tag = tags::CONVERSATION_ID;
+        let value = TaggedValue::new(tag, vec![number; 16]);
+        let restriction = Some(Restriction::Property { relation: Relation::Equal, tag, value });
+        let rows = QueryRows::Conversation { everywhere: true };
+        let query =
+            Query { folder: SpecialFolder::Root.id(), rows, ..query(newest(), 0, restriction) };
+        ensure!(open(mailbox, query)?.len()? == 0, "nobody is in it");
+        Ok(())
+    })?;
+    let figure = Figure::time(NAME, "open a conversation among 100,000 messages", conversation);
     figures.push(figure.at_most(60.0).of_cpu());
 
     let by_size = vec![SortOrder::ascending(tags::MESSAGE_SIZE), newest()[0]];

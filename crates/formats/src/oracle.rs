@@ -96,7 +96,10 @@ fn msg(bytes: &[u8]) {
 }
 
 fn rtf(bytes: &[u8]) {
-    let _ = rtf::decompress(bytes);
+    let beginning = rtf::decompress_beginning(bytes, 4_096);
+    if let (Ok(whole), Ok(beginning)) = (rtf::decompress(bytes), beginning) {
+        assert!(whole.starts_with(&beginning), "a beginning that is none");
+    }
     let _ = rtf::de_encapsulate(bytes);
     let _ = rtf::to_html(bytes);
     let _ = rtf::to_text(bytes);

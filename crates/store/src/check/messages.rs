@@ -15,7 +15,7 @@ use crate::mailbox::read_state;
 use crate::message::{MessageBody, flags, summary_flags};
 use crate::record::hot::Hot;
 use crate::record::node;
-use crate::record::summary::{Summary, Text};
+use crate::record::summary::{Conversation, Summary, Text};
 use crate::value::Value;
 use crate::{Result, large};
 
@@ -327,6 +327,16 @@ pub(super) fn says_the_same(stored: &Summary, expected: &Summary) -> bool {
     let mut expected = expected.clone();
     expected.sent_by_from &= stored.sent_by_from;
     expected.no_categories &= stored.no_categories;
+    if stored.conversation == Conversation::Unsaid {
+        expected.conversation = Conversation::Unsaid;
+        // It had more room for the subject.
+        if let (Text::Cut(start), Text::Cut(text) | Text::Whole(text)) =
+            (&expected.subject, &stored.subject)
+            && text.as_bytes().starts_with(start.as_bytes())
+        {
+            expected.subject = stored.subject.clone();
+        }
+    }
     *stored == expected
 }
 

@@ -11,6 +11,7 @@ use super::writer::{self, Tx};
 use crate::engine::{self, Direction, KeyRange, Reader, Space};
 use crate::folder::FolderKind;
 use crate::keys::{self, Kind};
+use crate::message::flags;
 use crate::record::hot::Hot;
 use crate::record::search::Link;
 use crate::record::summary::Packed;
@@ -23,7 +24,11 @@ pub(crate) fn is_read(hot: &Hot) -> bool {
     hot.read
 }
 
+/// What was read once is marked as such for ever (MS-OXCMSG R1140).
 pub(crate) fn set(hot: &mut Hot, read: bool) {
+    if read || hot.read {
+        hot.flags |= flags::EVER_READ;
+    }
     hot.read = read;
 }
 

@@ -15,6 +15,8 @@ use crate::{Mailbox, Result, Store, StoreError, large};
 
 /// Bytes of a stored body that are converted for a row of a table or a restriction.
 const MAX_FOR_TABLE: u64 = 256 << 10;
+/// Bytes of rich text that are made of so many compressed ones.
+const MAX_EXPANDED: usize = 1 << 20;
 
 /// The formats of a body, with the values of PidTagNativeBody ([MS-OXCMSG] 2.2.1.58.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,15 +159,21 @@ fn made(
 ) -> Result<Value> {
     let source = stored(properties, native).ok_or(StoreError::NotFound("body"))?;
     let code_page = code_page(properties);
-    let source = match (source, extent) {
-        // Of rich text, the beginning cannot be told from damage.
-        (Value::Large(source), Extent::Beginning(limit)) if native != Format::Rtf => {
-            large::up_to(store, source, limit as usize)?
-                .ok_or_else(|| StoreError::Corrupt("a body of another type".into()))?
+    let body = match (source, extent) {
+        (Value::Large(source), Extent::Beginning(limit)) => {
+            let beginning = large::up_to(store, source, limit as usize)?
+                .ok_or_else(|| StoreError::Corrupt("a body of another type".into()))?;
+            match beginning {
+                PropertyValue::Binary(bytes) if source.size > limit && native == Format::Rtf => {
+                    Body::of_rtf(rtf::decompress_beginning(&bytes, MAX_EXPANDED))?
+                }
+                whole => Body::read(whole, native, code_page)?,
+            }
         }
-        (source, Extent::Whole(limit) | Extent::Beginning(limit)) => store.load(source, limit)?,
+        (source, Extent::Whole(limit) | Extent::Beginning(limit)) => {
+            Body::read(store.load(source, limit)?, native, code_page)?
+        }
     };
-    let body = Body::read(source, native, code_page)?;
     let made = match format {
         Format::Plain => PropertyValue::from(with_crlf(&body.text())),
         Format::Html if tag.property_type() == PropertyType::STRING => {
@@ -284,6 +292,16 @@ enum Body {
 }
 
 impl Body {
+    /// What rich text carries inside, or else itself.
+    fn of_rtf(document: Result<Vec<u8>, rtf::CompressedRtfError>) -> Result<Body> {
+        let document = document.map_err(|_| StoreError::Corrupt("a body in rich text".into()))?;
+        Ok(match rtf::de_encapsulate(&document) {
+            Some(rtf::Encapsulated::Html(html)) => Body::Html(html),
+            Some(rtf::Encapsulated::Text(text)) => Body::Plain(text),
+            None => Body::Rtf(document),
+        })
+    }
+
     fn read(value: PropertyValue, format: Format, code_page: Option<u32>) -> Result<Body> {
         Ok(match (format, value) {
             (Format::Plain, PropertyValue::String(text)) => {
@@ -297,16 +315,10 @@ impl Body {
             }
             (Format::Rtf, PropertyValue::Binary(bytes)) => {
                 // An empty value is no damage: a client that has written nothing yet.
-                let document = match bytes.is_empty() {
-                    true => Vec::new(),
-                    false => rtf::decompress(&bytes)
-                        .map_err(|_| StoreError::Corrupt("a body in rich text".into()))?,
-                };
-                match rtf::de_encapsulate(&document) {
-                    Some(rtf::Encapsulated::Html(html)) => Body::Html(html),
-                    Some(rtf::Encapsulated::Text(text)) => Body::Plain(text),
-                    None => Body::Rtf(document),
-                }
+                Body::of_rtf(match bytes.is_empty() {
+                    true => Ok(Vec::new()),
+                    false => rtf::decompress(&bytes),
+                })?
             }
             _ => return Err(StoreError::Corrupt("a body of another type".into())),
         })

@@ -219,7 +219,7 @@ fn topic_of(properties: &Properties) -> Option<Value> {
 }
 
 /// [MS-OXOMSG] 2.2.1.2
-fn conversation_id(properties: &Properties) -> Option<[u8; 16]> {
+pub(crate) fn conversation_id(properties: &Properties) -> Option<[u8; 16]> {
     let tracking = properties.inline(tags::CONVERSATION_INDEX_TRACKING);
     let index = properties.inline(tags::CONVERSATION_INDEX).and_then(PropertyValue::as_binary);
     if tracking.and_then(PropertyValue::as_bool) == Some(true)

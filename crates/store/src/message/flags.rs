@@ -11,10 +11,12 @@ pub const ASSOCIATED: u32 = 0x0040;
 pub const RESEND: u32 = 0x0080;
 pub const NOTIFY_READ: u32 = 0x0100;
 pub const NOTIFY_UNREAD: u32 = 0x0200;
-/// Set and cleared together with READ.
+/// Set with READ, and kept when that is cleared.
 pub const EVER_READ: u32 = 0x0400;
 pub const INTERNET: u32 = 0x2000;
 pub const UNTRUSTED: u32 = 0x8000;
 
 /// Those that are computed and not kept.
-pub const COMPUTED: u32 = READ | HAS_ATTACHMENTS | ASSOCIATED | EVER_READ;
+pub const COMPUTED: u32 = READ | HAS_ATTACHMENTS | ASSOCIATED;
+/// Those that no client gives a new message.
+pub const SERVERS: u32 = COMPUTED | EVER_READ | SUBMITTED;

@@ -209,7 +209,7 @@ fn ready(
     let mut message = Message {
         folder,
         associated: options.associated,
-        flags: given & !flags::COMPUTED & !flags::SUBMITTED,
+        flags: given & !flags::SERVERS,
         status: status as u32,
         read: options.read.unwrap_or(given & flags::READ != 0),
         ..Message::embedded(body)

@@ -236,7 +236,8 @@ fn edit_one(
     count(record, &old, false);
     count(record, &hot, true);
     // Who has it open can still save it where only the read state moved.
-    let kind = match (old.flags, old.status) == (hot.flags, hot.status) {
+    let without_read = |hot: &crate::record::hot::Hot| (hot.flags & !flags::EVER_READ, hot.status);
+    let kind = match without_read(&old) == without_read(&hot) {
         true => {
             hot.read_change = tx.next_change()?;
             ChangeKind::MessageRead

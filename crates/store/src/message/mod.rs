@@ -28,7 +28,7 @@ pub(crate) mod subject;
 
 pub use crate::record::outline::{Outline, bare_line_feeds};
 pub use attached::{attachment_property, attachment_tags, is_computed_of_attachment};
-pub(crate) use computed::summary_flags;
+pub(crate) use computed::{conversation_id, summary_flags};
 pub use computed::{get, is_computed, is_read_only, tags};
 pub use copy::{carry, carry_body};
 pub use delete::{delete, purge};

@@ -90,7 +90,7 @@ pub(crate) fn prepare(mailbox: &Mailbox, message: &mut Message) -> Result<()> {
         if message.base.is_none() {
             message.read = set as u32 & flags::READ != 0;
             // Submitted is what RopSubmitMessage makes of it.
-            message.flags = set as u32 & !flags::COMPUTED & !flags::SUBMITTED;
+            message.flags = set as u32 & !flags::SERVERS;
         }
     }
     // What is computed is not kept; a source key and a change list are, since they may come from elsewhere.
@@ -185,6 +185,7 @@ pub(crate) fn write(tx: &mut Tx<'_>, message: &mut Message, force: bool) -> Resu
         Some(old) => {
             hot.folder = old.folder;
             hot.contents = old.contents;
+            hot.flags |= old.flags & flags::EVER_READ;
             read_state::set(&mut hot, read_state::is_read(old));
             hot.status = old.status;
             hot.read_change = old.read_change;

@@ -4,7 +4,7 @@
 
 use mapi::{ChangeNumber, PropertyTag, PropertyValue, Reader, WString, Wire, WireError, tags};
 
-use crate::message::MessageBody;
+use crate::message::{MessageBody, conversation_id};
 use crate::record::Stored;
 use crate::record::hot::Hot;
 
@@ -39,6 +39,18 @@ pub(crate) struct Summary {
     /// It has no named list of texts, and so no categories: nobody need open it to know. Not said by summaries of
     /// older programs.
     pub(crate) no_categories: bool,
+    /// PidTagConversationId. Not said by summaries of older programs.
+    pub(crate) conversation: Conversation,
+}
+
+/// What a summary says about the conversation that a message belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Conversation {
+    #[default]
+    Unsaid,
+    /// It has no topic, and so no conversation.
+    None,
+    Of([u8; 16]),
 }
 
 /// A text of a summary.
@@ -66,6 +78,9 @@ const VERSION: u8 = 1;
 const SENT_BY_FROM: u16 = 12;
 /// The bit of `no_categories`.
 const NO_CATEGORIES: u16 = 13;
+/// The bits of `conversation`: whether it is said, and whether its id stands behind the texts.
+const CONVERSATION_SAID: u16 = 14;
+const CONVERSATION: u16 = 15;
 
 /// Bytes of version, fixed fields and the sizes of the four texts.
 const FIXED: usize = 1 + 2 + 1 + 4 + 4 + 8 + 8 + 4 + 8 + 8 * 4 + 4 * 4 + 1 + 4;
@@ -109,6 +124,7 @@ impl Summary {
                 .inline(tags::SENDER_NAME)
                 .is_some_and(|sender| p.inline(tags::SENT_REPRESENTING_NAME) == Some(sender)),
             no_categories: !p.tags().any(may_be_categories),
+            conversation: conversation_id(p).map_or(Conversation::None, Conversation::Of),
         };
         summary.fit();
         summary
@@ -116,7 +132,7 @@ impl Summary {
 
     /// Cuts the texts so that all fits: the subject gets what the others leave.
     fn fit(&mut self) {
-        let room = MAX - FIXED;
+        let room = MAX - FIXED - self.conversation.bytes().len();
         self.class.cut(48);
         self.from.cut(36);
         self.to.cut(36);
@@ -162,6 +178,8 @@ impl Summary {
         }
         present |= u16::from(self.sent_by_from) << SENT_BY_FROM;
         present |= u16::from(self.no_categories) << NO_CATEGORIES;
+        present |= u16::from(self.conversation != Conversation::Unsaid) << CONVERSATION_SAID;
+        present |= u16::from(!self.conversation.bytes().is_empty()) << CONVERSATION;
         present.write(&mut w);
         cut.write(&mut w);
         self.flags.write(&mut w);
@@ -182,6 +200,7 @@ impl Summary {
             w.push(bytes.len() as u8);
             w.extend_from_slice(bytes);
         }
+        w.extend_from_slice(self.conversation.bytes());
         w
     }
 
@@ -199,10 +218,15 @@ impl Summary {
                 (true, true) => Text::Cut(text),
             };
         }
+        summary.conversation = match present >> CONVERSATION_SAID {
+            0b11 => Conversation::Of(<[u8; 16]>::read(&mut r)?),
+            0b01 => Conversation::None,
+            _ => Conversation::Unsaid,
+        };
         Ok(summary)
     }
 
-    /// All but the texts, with the bits that say what is there and what is cut. Takes no memory.
+    /// All but the texts and what stands behind them, with the bits that say what is there and what is cut. Takes no memory.
     fn read_fixed(r: &mut Reader<'_>) -> Result<(Summary, u16, u8), WireError> {
         super::version(r, VERSION)?;
         let present = u16::read(r)?;
@@ -255,6 +279,7 @@ impl Summary {
         const SENT_REPRESENTING_NAME: u16 = tags::SENT_REPRESENTING_NAME.id();
         const SENDER_NAME: u16 = tags::SENDER_NAME.id();
         const DISPLAY_TO: u16 = tags::DISPLAY_TO.id();
+        const CONVERSATION_ID: u16 = tags::CONVERSATION_ID.id();
         match tag.id() {
             MESSAGE_FLAGS => Known::Value((self.flags as i32).into()),
             MESSAGE_STATUS => Known::Value((self.status as i32).into()),
@@ -286,6 +311,7 @@ impl Summary {
             SENT_REPRESENTING_NAME => self.from.known(),
             SENDER_NAME if self.sent_by_from => self.from.known(),
             DISPLAY_TO => self.to.known(),
+            CONVERSATION_ID => self.conversation.known(),
             _ => Known::Unknown,
         }
     }
@@ -315,6 +341,7 @@ const ICON: usize = 80;
 const FLAG_STATUS: usize = 84;
 const PREFIX_UNITS: usize = 88;
 const TEXTS: usize = 89;
+const TEXT_COUNT: u32 = 4;
 
 impl<'a> Packed<'a> {
     pub(crate) fn new(bytes: impl Into<Stored<'a>>) -> Result<Self, WireError> {
@@ -380,6 +407,9 @@ impl Packed<'_> {
 
     /// What the summary knows about a property.
     pub(crate) fn get(&self, tag: PropertyTag) -> Result<Known, WireError> {
+        if tag.id() == tags::CONVERSATION_ID.id() {
+            return Ok(self.conversation().known());
+        }
         let Some(at) = self.text_of(tag) else {
             let (fixed, ..) = Summary::read_fixed(&mut Reader::new(&self.0))?;
             return Ok(fixed.get(tag));
@@ -404,6 +434,16 @@ impl Packed<'_> {
     pub(crate) fn text(&self, tag: PropertyTag) -> Option<&[u8]> {
         let at = self.text_of(tag).filter(|_| tag.id() != tags::NORMALIZED_SUBJECT.id())?;
         (self.has(at) && !self.is_cut(at)).then(|| self.bytes_of(at)).flatten()
+    }
+
+    /// PidTagConversationId, which stands behind the texts.
+    fn conversation(&self) -> Conversation {
+        let id = || self.behind_texts(TEXT_COUNT)?.first_chunk::<16>();
+        match self.present() >> CONVERSATION_SAID {
+            0b11 => id().map_or(Conversation::Unsaid, |id| Conversation::Of(*id)),
+            0b01 => Conversation::None,
+            _ => Conversation::Unsaid,
+        }
     }
 
     /// Which of the texts a property is.
@@ -437,11 +477,17 @@ impl Packed<'_> {
     }
 
     fn bytes_of(&self, text: u32) -> Option<&[u8]> {
+        let rest = self.behind_texts(text)?;
+        rest.get(1..1 + usize::from(*rest.first()?))
+    }
+
+    /// What stands behind so many texts.
+    fn behind_texts(&self, count: u32) -> Option<&[u8]> {
         let mut rest = &self.0[TEXTS..];
-        for _ in 0..text {
+        for _ in 0..count {
             rest = rest.get(1 + usize::from(*rest.first()?)..)?;
         }
-        rest.get(1..1 + usize::from(*rest.first()?))
+        Some(rest)
     }
 
     /// INVARIANT: all numbers are there, `new` saw to it.
@@ -474,6 +520,23 @@ fn time(value: Option<u64>) -> Known {
 
 fn int(value: Option<i32>) -> Known {
     value.map_or(Known::Absent, |value| Known::Value(value.into()))
+}
+
+impl Conversation {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Conversation::Unsaid | Conversation::None => &[],
+            Conversation::Of(id) => id,
+        }
+    }
+
+    fn known(self) -> Known {
+        match self {
+            Conversation::Unsaid => Known::Unknown,
+            Conversation::None => Known::Absent,
+            Conversation::Of(id) => Known::Value(id.to_vec().into()),
+        }
+    }
 }
 
 impl Text {
@@ -522,6 +585,7 @@ mod tests {
             subject: Text::Whole("ä".repeat(200).as_str().into()),
             from: Text::Whole("x".repeat(300).as_str().into()),
             prefix_units: 2,
+            conversation: Conversation::Of([7; 16]),
             ..Summary::default()
         };
         summary.fit();
@@ -541,6 +605,14 @@ mod tests {
         assert_eq!(packed.text(tags::MESSAGE_CLASS), Some(&b"IPM.Note"[..]));
         assert_eq!((packed.text(tags::SUBJECT), packed.text(tags::DISPLAY_TO)), (None, None));
         assert_eq!(summary.get(tags::DISPLAY_TO), Known::Absent);
+        assert_eq!(summary.get(tags::CONVERSATION_ID), Known::Value(vec![7u8; 16].into()));
+        for (conversation, known) in
+            [(Conversation::None, Known::Absent), (Conversation::Unsaid, Known::Unknown)]
+        {
+            let bytes = Summary { conversation, ..summary.clone() }.to_bytes();
+            let packed = Packed::new(&bytes[..]).unwrap();
+            assert_eq!(packed.get(tags::CONVERSATION_ID), Ok(known));
+        }
         assert_eq!(summary.get(tags::MESSAGE_CLASS), Known::Value("IPM.Note".into()));
     }
 

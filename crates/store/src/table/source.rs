@@ -229,7 +229,7 @@ impl<'a> MessageRow<'a> {
         let all = self.summary.flags();
         let Some(seen) = self.context.seen(self.home)? else { return Ok(all) };
         let read = seen.has(self.context.mailbox, self.summary.change())?;
-        Ok(all & !flags::READ | if read { flags::READ } else { 0 })
+        Ok(all & !flags::READ | if read { flags::READ | flags::EVER_READ } else { 0 })
     }
 
     fn whole_message(&self) -> Result<Option<Message>> {

@@ -44,36 +44,72 @@ pub enum CompressedRtfError {
 /// [`CompressedRtfError`] if the header or the checksum is wrong. Bytes behind the announced size are
 /// ignored.
 pub fn decompress(bytes: &[u8]) -> Result<Vec<u8>, CompressedRtfError> {
-    let Some((header, rest)) = bytes.split_at_checked(HEADER) else {
-        return Err(CompressedRtfError::Short(bytes.len()));
-    };
-    let number = |at: usize| {
-        u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-    };
-    // COMPSIZE counts from behind itself.
-    let size = ((number(0) as usize).saturating_sub(HEADER - 4)).min(rest.len());
-    let raw_size = number(4) as usize;
+    let Parts { contents, raw_size, compressed, checksum: expected } = Parts::read(bytes)?;
     if raw_size > MAX_RTF {
         return Err(CompressedRtfError::Large(raw_size));
     }
-    let kind = &header[8..12];
-    if kind == UNCOMPRESSED {
-        return Ok(rest[..raw_size.min(rest.len())].to_vec());
+    if !compressed {
+        return Ok(contents[..raw_size.min(contents.len())].to_vec());
     }
-    if kind != COMPRESSED {
-        return Err(CompressedRtfError::Type);
-    }
-    let contents = &rest[..size];
-    let (expected, found) = (number(12), checksum(contents));
+    let found = checksum(contents);
     if expected != found {
         return Err(CompressedRtfError::Checksum { expected, found });
     }
-    expand(contents, raw_size)
+    let (out, ended) = expand(contents, raw_size, MAX_RTF);
+    if out.len() > MAX_RTF {
+        return Err(CompressedRtfError::Large(out.len()));
+    }
+    // What came without an end mark is whole if it has the announced size.
+    match ended || out.len() >= raw_size {
+        true => Ok(out),
+        false => Err(CompressedRtfError::Cut),
+    }
+}
+
+/// The beginning of the RTF of which a PidTagRtfCompressed begins with these bytes: as far as they go, and little
+/// more than `most` bytes. Nobody can tell by a checksum whether the whole is damaged.
+///
+/// # Errors
+/// [`CompressedRtfError`] if they do not begin with a header.
+pub fn decompress_beginning(bytes: &[u8], most: usize) -> Result<Vec<u8>, CompressedRtfError> {
+    let Parts { contents, raw_size, compressed, .. } = Parts::read(bytes)?;
+    Ok(match compressed {
+        true => expand(contents, raw_size, most).0,
+        false => contents[..raw_size.min(contents.len()).min(most)].to_vec(),
+    })
+}
+
+/// What the header says, and what stands behind it.
+struct Parts<'a> {
+    contents: &'a [u8],
+    raw_size: usize,
+    compressed: bool,
+    checksum: u32,
+}
+
+impl Parts<'_> {
+    fn read(bytes: &[u8]) -> Result<Parts<'_>, CompressedRtfError> {
+        let Some((header, rest)) = bytes.split_at_checked(HEADER) else {
+            return Err(CompressedRtfError::Short(bytes.len()));
+        };
+        let number = |at: usize| {
+            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
+        let kind = &header[8..12];
+        let compressed = kind == COMPRESSED;
+        if !compressed && kind != UNCOMPRESSED {
+            return Err(CompressedRtfError::Type);
+        }
+        // COMPSIZE counts from behind itself.
+        let size = ((number(0) as usize).saturating_sub(HEADER - 4)).min(rest.len());
+        let contents = if compressed { &rest[..size] } else { rest };
+        Ok(Parts { contents, raw_size: number(4) as usize, compressed, checksum: number(12) })
+    }
 }
 
 /// [MS-OXRTFCP] 3.1.3.1 (decompressing): tokens behind control bytes, until a reference to the place where
-/// the next byte would be written.
-fn expand(contents: &[u8], raw_size: usize) -> Result<Vec<u8>, CompressedRtfError> {
+/// the next byte would be written. Whether there was such an end mark; and no more than a few tokens beyond `most` bytes.
+fn expand(contents: &[u8], raw_size: usize, most: usize) -> (Vec<u8>, bool) {
     let mut out = Vec::with_capacity(raw_size.min(contents.len().saturating_mul(MAX_RATIO) + 64));
     let mut ring = [b' '; DICTIONARY];
     ring[..INITIAL.len()].copy_from_slice(INITIAL);
@@ -89,37 +125,29 @@ fn expand(contents: &[u8], raw_size: usize) -> Result<Vec<u8>, CompressedRtfErro
     while let Some(control) = input.next() {
         for bit in 0..8 {
             if control & 1 << bit == 0 {
-                let Some(byte) = input.next() else { return ended(out, raw_size) };
+                let Some(byte) = input.next() else { return (out, false) };
                 at = put(&mut out, &mut ring, byte);
                 continue;
             }
             let (Some(high), Some(low)) = (input.next(), input.next()) else {
-                return ended(out, raw_size);
+                return (out, false);
             };
             let reference = u16::from_be_bytes([high, low]);
             let offset = usize::from(reference >> 4);
             if offset == at {
-                return Ok(out);
+                return (out, true);
             }
             for step in 0..usize::from(reference & 0xf) + SHORTEST {
                 // A reference may run into what it is writing.
                 let byte = ring[(offset + step) % DICTIONARY];
                 at = put(&mut out, &mut ring, byte);
             }
-            if out.len() > MAX_RTF {
-                return Err(CompressedRtfError::Large(out.len()));
-            }
+        }
+        if out.len() > most {
+            break;
         }
     }
-    ended(out, raw_size)
-}
-
-/// What came without an end mark is whole if it has the announced size.
-fn ended(out: Vec<u8>, raw_size: usize) -> Result<Vec<u8>, CompressedRtfError> {
-    match out.len() >= raw_size {
-        true => Ok(out),
-        false => Err(CompressedRtfError::Cut),
-    }
+    (out, false)
 }
 
 /// RTF as a PidTagRtfCompressed, compressed.
@@ -319,6 +347,20 @@ mod tests {
             assert_eq!(decompress(&small).as_deref(), Ok(&text[..]));
         }
         assert!(compress(&vec![b'x'; 100_000]).len() < 14_000);
+    }
+
+    #[test]
+    fn a_beginning_is_read_as_far_as_it_goes() {
+        let text: Vec<u8> = (0..200_000u32).flat_map(|at| at.to_string().into_bytes()).collect();
+        for packed in [compress(&text), store(&text)] {
+            let beginning = decompress_beginning(&packed[..9_000], 1 << 20).unwrap();
+            assert!(beginning.len() > 8_900 && text.starts_with(&beginning), "{}", beginning.len());
+            let bounded = decompress_beginning(&packed, 5_000).unwrap();
+            assert!((5_000..5_200).contains(&bounded.len()) && text.starts_with(&bounded));
+            assert_eq!(decompress_beginning(&packed, usize::MAX), Ok(text.clone()));
+            assert!(decompress_beginning(&packed[..15], 9).is_err());
+        }
+        assert_eq!(decompress_beginning(&[1; 40], 9), Err(CompressedRtfError::Type));
     }
 
     #[test]

@@ -7,7 +7,9 @@ mod to_html;
 mod tokens;
 mod writer;
 
-pub use compressed::{CompressedRtfError, MAX_RTF, compress, decompress, store};
+pub use compressed::{
+    CompressedRtfError, MAX_RTF, compress, decompress, decompress_beginning, store,
+};
 pub use reader::{Encapsulated, de_encapsulate, to_text};
 pub use to_html::to_html;
 pub use writer::{from_html, from_text};

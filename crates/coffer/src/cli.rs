@@ -128,21 +128,52 @@ pub struct ServeArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub users: u32,
 
-    /// Where to serve MAPI/HTTP. Plain HTTP: keep it on loopback, or behind a proxy that speaks TLS.
+    /// Where to serve MAPI/HTTP without TLS: on loopback, for programs of this machine or a proxy that speaks TLS.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
     #[arg(conflicts_with = "ephemeral")]
     pub listen: SocketAddr,
+
+    /// Let --listen and --metrics-listen take addresses beyond loopback: whoever is in between reads passwords and
+    /// mail. Only where the network itself is encrypted.
+    #[arg(long)]
+    pub plain_http_beyond_loopback: bool,
+
+    /// Where to serve MAPI/HTTP over TLS.
+    #[arg(long, value_name = "ADDRESS")]
+    pub https: Option<SocketAddr>,
+
+    /// The certificate for TLS, and those that lead to a root, in PEM; read again when the file changes and on
+    /// SIGHUP. Without it the server makes one itself at the first start and prints its fingerprint.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert, in PEM, without a passphrase.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
 
     /// Where to serve /metrics.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8481")]
     #[arg(conflicts_with = "ephemeral")]
     pub metrics_listen: SocketAddr,
 
-    /// Where to serve mailboxes over IMAP: ADDRESS:PORT on loopback, or unix:PATH.
+    /// Where to serve mailboxes over IMAP: ADDRESS:PORT or unix:PATH. TLS begins by STARTTLS, and without it passwords
+    /// are taken from this machine only; so for the others without an s.
     #[arg(long, value_name = "ADDRESS")]
     pub imap: Option<mail_server::Address>,
 
-    /// Where to take mail in over LMTP from an MTA in front: ADDRESS:PORT on loopback, or unix:PATH.
+    /// The same with TLS from the beginning, usually on port 993.
+    #[arg(long, value_name = "ADDRESS")]
+    pub imaps: Option<mail_server::Address>,
+
+    /// Where to serve Inboxes over POP3: ADDRESS:PORT or unix:PATH.
+    #[arg(long, value_name = "ADDRESS")]
+    pub pop3: Option<mail_server::Address>,
+
+    /// The same with TLS from the beginning, usually on port 995.
+    #[arg(long, value_name = "ADDRESS")]
+    pub pop3s: Option<mail_server::Address>,
+
+    /// Where to take mail in over LMTP from an MTA in front: ADDRESS:PORT or unix:PATH.
     #[arg(long, value_name = "ADDRESS")]
     pub lmtp: Option<mail_server::Address>,
 
@@ -153,6 +184,10 @@ pub struct ServeArgs {
     /// Where users log on to send mail (RFC 6409).
     #[arg(long, value_name = "ADDRESS")]
     pub submission: Option<mail_server::Address>,
+
+    /// The same with TLS from the beginning, usually on port 465 (RFC 8314).
+    #[arg(long, value_name = "ADDRESS")]
+    pub submissions: Option<mail_server::Address>,
 
     /// Look whether mail that comes over SMTP is from whom it says (SPF, DKIM, DMARC, ARC), and bring what fails to
     /// Junk E-mail; with `reject` refuse what its domain wants to be rejected. Other hosts have to connect here

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use mail_server::auth::{Refused, Verification, Verifier};
 use mail_server::authenticate;
 use mail_server::census::{Census, Counted, Full};
@@ -12,13 +12,15 @@ use mail_server::dkim::Signer;
 use mail_server::dns;
 use mail_server::imap::{self, Imap};
 use mail_server::letters::Letters;
+use mail_server::pop3::Pop3;
 use mail_server::smtp::{Limits, Role, Smtp};
+use mail_server::tls::{Certificates, Tls};
 use mail_server::work::Work;
-use mail_server::{Address, Bounds, Host, Listen, Protocol, Service};
+use mail_server::{Address, Bounds, Host, Listen, Protocol, Security, Service};
 use mapi_server::http::Running;
 use mapi_server::http::auth::{Authenticator, Denied};
 use mapi_server::http::credentials::Credentials;
-use mapi_server::ledger::{Client, Entry, Kind, Ledger};
+use mapi_server::ledger::{Client, Entry, Kind, Ledger, Owner};
 use store::{Account, Store};
 
 use crate::cli::{Failing, ServeArgs};
@@ -53,34 +55,61 @@ const READERS: usize = 8;
 /// More than there may be connections, each of which has one job at a time.
 const WAITING_READERS: usize = 8_192;
 
+/// A socket that the command line asks for.
+struct Asked {
+    name: &'static str,
+    protocol: Protocol,
+    /// TLS begins with the connection.
+    at_once: bool,
+    address: Address,
+}
+
+impl Asked {
+    fn of(args: &ServeArgs) -> Vec<Asked> {
+        let all = [
+            ("LMTP", Protocol::Lmtp, false, &args.lmtp),
+            ("SMTP", Protocol::Smtp, false, &args.smtp),
+            ("submission", Protocol::Submission, false, &args.submission),
+            ("submissions", Protocol::Submission, true, &args.submissions),
+            ("IMAP", Protocol::Imap, false, &args.imap),
+            ("IMAPS", Protocol::Imap, true, &args.imaps),
+            ("POP3", Protocol::Pop3, false, &args.pop3),
+            ("POP3S", Protocol::Pop3, true, &args.pop3s),
+        ];
+        let asked = all.into_iter().filter_map(|(name, protocol, at_once, address)| {
+            Some(Asked { name, protocol, at_once, address: address.clone()? })
+        });
+        asked.collect()
+    }
+
+    /// On a Unix socket nobody is in between.
+    fn security(&self, certificates: Option<&Arc<Certificates>>) -> Security {
+        let tls = || certificates.map(|certificates| Tls::new(certificates, self.protocol));
+        match (&self.address, self.at_once) {
+            (_, true) => tls().map_or(Security::Plain, Security::Tls),
+            (Address::Tcp(_), false) => tls().map_or(Security::Plain, Security::Offered),
+            (Address::Unix(_), false) => Security::Plain,
+        }
+    }
+}
+
+/// Whether something is asked for that needs a certificate.
+pub fn wants_tls(args: &ServeArgs) -> bool {
+    Asked::of(args).iter().any(|asked| asked.at_once || matches!(asked.address, Address::Tcp(_)))
+}
+
 /// Starts what the command line asks for.
 pub fn start(
     data: &Path,
     store: &Store,
     args: &ServeArgs,
     server: &Running,
+    certificates: Option<&Arc<Certificates>>,
 ) -> anyhow::Result<Mail> {
-    let asked = [
-        ("LMTP", Some(Role::Lmtp), &args.lmtp),
-        ("SMTP", Some(Role::Smtp), &args.smtp),
-        ("submission", Some(Role::Submission), &args.submission),
-        ("IMAP", None, &args.imap),
-    ];
-    let asked: Vec<_> = asked
-        .into_iter()
-        .filter_map(|(name, role, address)| Some((name, role, address.clone()?)))
-        .collect();
-    let mut mail = Mail { running: None, names: asked.iter().map(|(name, ..)| *name).collect() };
+    let asked = Asked::of(args);
+    let mut mail = Mail { running: None, names: asked.iter().map(|asked| asked.name).collect() };
     if asked.is_empty() {
         return Ok(mail);
-    }
-    for (name, _, address) in &asked {
-        if !address.is_local() {
-            bail!(
-                "{address} is not on loopback, and this version speaks {name} without TLS only: \
-                 listen on 127.0.0.1 or unix:PATH and put an MTA in front"
-            );
-        }
     }
     let spool = data.join("spool");
     std::fs::create_dir_all(&spool).with_context(|| format!("make {}", spool.display()))?;
@@ -95,17 +124,29 @@ pub fn start(
         letters: Letters::new(spool),
     });
     let authenticator = authenticator(data, args, &host.name)?;
-    let listens = asked.into_iter().map(|(_, role, address)| {
-        let service: Arc<dyn Service> = match (role, &authenticator) {
-            (Some(Role::Smtp), Some(authenticator)) => Smtp::authenticating(
-                Arc::clone(&host),
-                Limits::default(),
-                Arc::clone(authenticator),
-            ),
-            (Some(role), _) => Smtp::new(Arc::clone(&host), role, Limits::default()),
-            (None, _) => Arc::new(Imap::new(Arc::clone(&host), imap::session::Options::default())),
+    // One for both of its sockets: a maildrop is held over all of them.
+    let pop3: Arc<dyn Service> = Arc::new(Pop3::new(Arc::clone(&host)));
+    let imap = Imap::new(Arc::clone(&host), imap::session::Options::default());
+    let imap: Arc<dyn Service> = Arc::new(imap);
+    let listens = asked.into_iter().map(|asked| {
+        let security = asked.security(certificates);
+        let smtp =
+            |role| -> Arc<dyn Service> { Smtp::new(Arc::clone(&host), role, Limits::default()) };
+        let service: Arc<dyn Service> = match asked.protocol {
+            Protocol::Lmtp => smtp(Role::Lmtp),
+            Protocol::Smtp => match &authenticator {
+                Some(authenticator) => Smtp::authenticating(
+                    Arc::clone(&host),
+                    Limits::default(),
+                    Arc::clone(authenticator),
+                ),
+                None => smtp(Role::Smtp),
+            },
+            Protocol::Submission => smtp(Role::Submission),
+            Protocol::Imap => Arc::clone(&imap),
+            Protocol::Pop3 => Arc::clone(&pop3),
         };
-        Listen { address, service }
+        Listen { address: asked.address, service, security }
     });
     let census = Arc::new(Connections(Arc::clone(&server.processor().ledger)));
     let running = mail_server::start(listens.collect(), Bounds::default(), census)
@@ -134,7 +175,7 @@ fn authenticator(
 }
 
 /// The system's name for this host.
-fn host_name() -> String {
+pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
         "" => "localhost".to_owned(),
@@ -170,13 +211,15 @@ impl Census for Connections {
             Protocol::Imap => Kind::Imap,
             Protocol::Pop3 => Kind::Pop3,
         };
-        Box::new(Line { entry: self.0.open(kind), ledger: Arc::clone(&self.0) })
+        Box::new(Line { entry: self.0.open(kind), ledger: Arc::clone(&self.0), owner: None })
     }
 }
 
 struct Line {
     entry: Entry,
     ledger: Arc<Ledger>,
+    /// Who logged on, and with what.
+    owner: Option<(Arc<Owner>, Box<str>)>,
 }
 
 impl Counted for Line {
@@ -184,6 +227,12 @@ impl Counted for Line {
         let owner = self.ledger.owner(account);
         let client = Client::clean(client);
         self.entry = owner.open(self.entry.kind(), &client).map_err(|_| Full)?;
+        self.owner = Some((owner, client));
         Ok(())
+    }
+
+    fn maildrop(&self) -> Box<dyn Send> {
+        let entry = self.owner.as_ref().map(|(owner, client)| owner.open(Kind::Maildrop, client));
+        Box::new(entry.and_then(Result::ok))
     }
 }

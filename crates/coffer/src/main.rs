@@ -26,6 +26,7 @@ mod signal;
 mod size;
 mod soak;
 mod terminal;
+mod tls;
 mod top;
 mod why;
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use mail_server::tls::Certificates;
 use mapi_server::budget::Budget;
-use mapi_server::http::{Config, Running, Server};
+use mapi_server::http::{Config, Https, Running, Server};
 use mapi_server::{Control, Limits, Options};
 use serde_json::json;
 use store::text::Indexer;
@@ -19,6 +20,7 @@ use crate::control::ControlServer;
 use crate::mail::{self, Mail};
 use crate::maintain::Maintenance;
 use crate::password::{self, Secret};
+use crate::tls::{self, Shown};
 use crate::{account, alloc, demo, open, signal};
 
 pub fn run(data: &Path, args: &ServeArgs) -> anyhow::Result<u8> {
@@ -43,15 +45,17 @@ fn serve_directory(
     signals: &signal::Signals,
 ) -> anyhow::Result<u8> {
     let demo = args.demo.then(|| demo::ensure(store)).transpose()?;
-    let running = start(store, args, args.listen, args.metrics_listen)?;
+    let shown = tls::open(data, args)?;
+    let certificates = shown.as_ref().map(|shown| &shown.certificates);
+    let running = start(store, args, args.listen, args.metrics_listen, certificates)?;
     let control = ControlServer::start(data, store.clone(), running.watch())
         .context("open the control socket")?;
     let maintenance = Maintenance::start(store.clone()).context("start the maintenance")?;
     let indexer = Indexer::start(store).context("start the full-text index")?;
-    let mail = mail::start(data, store, args, &running)?;
-    greet(data, existed, store, &running, &mail, demo.as_ref())?;
+    let mail = mail::start(data, store, args, &running, certificates)?;
+    greet(data, existed, store, &running, &mail, shown.as_ref(), demo.as_ref())?;
     alloc::trim();
-    signals.wait()?;
+    wait(signals, shown.as_ref())?;
     println!("ending");
     mail.stop();
     drop(indexer);
@@ -61,21 +65,35 @@ fn serve_directory(
     Ok(0)
 }
 
+/// How often the certificate's files are looked at.
+const LOOK: Duration = Duration::from_secs(60);
+
+fn wait(signals: &signal::Signals, shown: Option<&Shown>) -> std::io::Result<()> {
+    signals.wait(LOOK, || shown.into_iter().for_each(Shown::reload))
+}
+
 fn greet(
     data: &Path,
     existed: bool,
     store: &Store,
     running: &Running,
     mail: &Mail,
+    shown: Option<&Shown>,
     demo: Option<&(Account, Option<Secret>)>,
 ) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let url = mapi_url(running);
     writeln!(out, "data       {}{}", data.display(), if existed { "" } else { " (new)" })?;
     writeln!(out, "MAPI/HTTP  {url}/mapi/emsmdb/")?;
+    for address in running.https() {
+        writeln!(out, "HTTPS      https://{address}/mapi/emsmdb/")?;
+    }
     writeln!(out, "metrics    {}", metrics_url(running))?;
     for (name, address) in mail.addresses() {
         writeln!(out, "{name:<10} {address}")?;
+    }
+    if let Some(shown) = shown {
+        writeln!(out, "SHA-256    {}", shown.line())?;
     }
     match demo {
         Some((account, password)) => {
@@ -123,10 +141,12 @@ fn serve_ephemeral(dir: &Path, args: &ServeArgs, signals: &signal::Signals) -> a
             .map(|n| account::make(&store, &format!("user{n}@example.test"), None, &password))
             .collect::<anyhow::Result<_>>()?;
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let running = start(&store, args, any, any)?;
+        let shown = tls::open(&data, args)?;
+        let certificates = shown.as_ref().map(|shown| &shown.certificates);
+        let running = start(&store, args, any, any, certificates)?;
         let control = ControlServer::start(&data, store.clone(), running.watch())?;
         let _indexer = Indexer::start(&store)?;
-        let mail = mail::start(&data, &store, args, &running)?;
+        let mail = mail::start(&data, &store, args, &running, certificates)?;
         let first = &accounts[0];
         let ready = json!({
             "pid": std::process::id(),
@@ -138,6 +158,11 @@ fn serve_ephemeral(dir: &Path, args: &ServeArgs, signals: &signal::Signals) -> a
             "metrics_url": metrics_url(&running),
             "mail": mail.addresses().map(|(name, address)| (name.to_lowercase(), address.to_string()))
                 .collect::<std::collections::BTreeMap<_, _>>(),
+            "https_url": running.https().first().map(|address| format!("https://{address}")),
+            "tls": shown.as_ref().map(|shown| json!({
+                "certificate": shown.certificates.source().certificates,
+                "sha256": shown.certificates.fingerprint().to_string(),
+            })),
             "accounts": accounts.iter().map(|account| json!({
                 "user": account.address,
                 "password": password.0,
@@ -150,7 +175,7 @@ fn serve_ephemeral(dir: &Path, args: &ServeArgs, signals: &signal::Signals) -> a
         out.flush()?;
         drop(out);
         alloc::trim();
-        signals.wait()?;
+        wait(signals, shown.as_ref())?;
         mail.stop();
         drop(control);
         running.stop();
@@ -165,15 +190,21 @@ fn start(
     args: &ServeArgs,
     mapi: SocketAddr,
     metrics: SocketAddr,
+    certificates: Option<&Arc<Certificates>>,
 ) -> anyhow::Result<Running> {
     for address in [mapi, metrics] {
-        if !address.ip().is_loopback() {
+        if !address.ip().is_loopback() && !args.plain_http_beyond_loopback {
             bail!(
-                "{address} is not on loopback, and this version speaks plain HTTP only: listen on \
-                 127.0.0.1 and put a proxy that speaks TLS in front"
+                "{address} is not on loopback, and plain HTTP shows passwords and mail to whoever is in \
+                 between: give the address to --https, or listen on 127.0.0.1 and put a proxy that \
+                 speaks TLS in front; --plain-http-beyond-loopback allows it nevertheless"
             );
         }
     }
+    let https = args.https.zip(certificates).map(|(address, certificates)| {
+        let tls = Arc::new(certificates.server_config(&["http/1.1"]));
+        Https { address, tls }
+    });
     let limits = Limits {
         session_idle: Duration::from_secs(u64::from(args.session_expiry)),
         ..Limits::default()
@@ -186,6 +217,7 @@ fn start(
     };
     let mut config = Config {
         bind: vec![mapi],
+        https: https.into_iter().collect(),
         metrics: Some(metrics),
         options,
         allocated_bytes: Some(Arc::new(|| u64::try_from(alloc::live_bytes()).unwrap_or(0))),
@@ -198,8 +230,8 @@ fn start(
     }
     Server::start(store.clone(), config).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
-            "cannot listen on {mapi} or {metrics}: the port is in use; end the program that has it, \
-             or give others with --listen and --metrics-listen"
+            "{error}: the port is in use; end the program that has it, or give others with --listen, \
+             --https and --metrics-listen"
         ),
         _ => anyhow::Error::from(error).context(format!("listen on {mapi} and {metrics}")),
     })

@@ -22,6 +22,11 @@ pub trait Counted: Send {
     /// # Errors
     /// [`Full`] if he has as many connections as he may. It still counts as before then.
     fn belongs_to(&mut self, account: &Account, client: &str) -> Result<(), Full>;
+
+    /// Counts the maildrop that the connection's user holds alone (POP3), for as long as what comes back is there.
+    fn maildrop(&self) -> Box<dyn Send> {
+        Box::new(())
+    }
 }
 
 /// A limit stands in the way.

@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::tls::Tls;
+
 /// Whatever carries a connection.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
@@ -239,16 +241,36 @@ impl Lines {
         self.send(&output).await
     }
 
-    /// Drops what was sent before its time: commands before a TLS handshake count for nothing (RFC 3207 5). Returns
-    /// whether there was any.
-    pub fn discard_input(&mut self) -> bool {
+    /// Says the last words that anybody in between can read, and makes a handshake. What came behind the command that
+    /// asked for it is dropped unread: it may be of somebody in between, and would count as the client's (RFC 3207 6,
+    /// RFC 2595 2.2, CVE-2011-0411). What comes later is taken for a part of the handshake.
+    ///
+    /// INVARIANT: nothing is read between the dropping and the handshake.
+    ///
+    /// # Errors
+    /// Those of [`Tls::accept`], and of writing. The connection is of no more use then.
+    pub async fn start_tls(&mut self, tls: &Tls, last_words: &[u8]) -> io::Result<()> {
+        self.write(last_words).await?;
+        self.flush().await?;
+        if self.discard_input() {
+            tracing::info!(
+                "what came in plain text behind the command that asks for TLS was dropped"
+            );
+        }
+        let plain = std::mem::replace(&mut self.stream, Box::pin(tokio::io::empty()));
+        self.stream = tls.accept(plain, &mut self.ending).await?;
+        Ok(())
+    }
+
+    /// Drops what was sent before its time. Returns whether there was any.
+    fn discard_input(&mut self) -> bool {
         let any = !self.buffered().is_empty();
         self.consume(usize::MAX - self.start);
         any
     }
 
-    /// Gives the connection to somebody who wraps it in something, and takes it back: for TLS and compression. What
-    /// is buffered stays; who starts TLS discards it first.
+    /// Gives the connection to somebody who wraps it in something, and takes it back: for compression. What is
+    /// buffered stays.
     ///
     /// # Errors
     /// Those of `wrap`; the connection is gone then.

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::census::{Census, Counted};
 use crate::line::{Ending, Stream, ended};
+use crate::tls::Tls;
 
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +105,47 @@ pub type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct Connection {
     pub stream: Stream,
     pub peer: Peer,
+    pub security: Security,
     pub counted: Box<dyn Counted>,
     pub ending: Ending,
+}
+
+/// Who can read along.
+#[derive(Clone)]
+pub enum Security {
+    /// Whoever sits in between.
+    Plain,
+    /// The same, until the client asks for TLS by a command.
+    Offered(Tls),
+    /// Nobody: of a socket, that TLS begins with the connection; of a connection, that it began.
+    Tls(Tls),
+}
+
+impl Security {
+    /// Whether the connection is encrypted.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Security::Tls(_))
+    }
+
+    /// What may be begun by a command.
+    pub fn offered(&self) -> Option<&Tls> {
+        match self {
+            Security::Offered(tls) => Some(tls),
+            Security::Plain | Security::Tls(_) => None,
+        }
+    }
+
+    /// The command was given, and the handshake made.
+    pub fn begin(&mut self) {
+        if let Security::Offered(tls) = self {
+            *self = Security::Tls(tls.clone());
+        }
+    }
+
+    /// A password goes over TLS, or stays on this machine.
+    pub fn takes_passwords(&self, peer: Peer) -> bool {
+        self.is_tls() || peer.is_local()
+    }
 }
 
 /// Who is at the other end.
@@ -132,6 +172,7 @@ impl fmt::Display for Peer {
 pub struct Listen {
     pub address: Address,
     pub service: Arc<dyn Service>,
+    pub security: Security,
 }
 
 /// How much is served at a time.
@@ -197,7 +238,11 @@ pub fn start(listens: Vec<Listen>, bounds: Bounds, census: Arc<dyn Census>) -> i
     let (end, ending) = watch::channel(false);
     let mut running = Running { addresses: Vec::new(), end, thread: None, paths: Vec::new() };
     let mut sockets = Vec::new();
-    for Listen { address, service } in listens {
+    for Listen { address, service, security } in listens {
+        if !address.is_local() && matches!(security, Security::Plain) {
+            let told = format!("{address} is not on loopback, and has no TLS");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, told));
+        }
         let socket = Socket::bind(&address).map_err(|error| {
             io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
         })?;
@@ -208,7 +253,7 @@ pub fn start(listens: Vec<Listen>, bounds: Bounds, census: Arc<dyn Census>) -> i
         if let Address::Unix(path) = address {
             running.paths.push(path);
         }
-        sockets.push((socket, service));
+        sockets.push((socket, service, security));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("coffer-mail-net".to_owned());
@@ -286,7 +331,7 @@ struct Shared {
 }
 
 async fn serve(
-    sockets: Vec<(Socket, Arc<dyn Service>)>,
+    sockets: Vec<(Socket, Arc<dyn Service>, Security)>,
     bounds: Bounds,
     census: Arc<dyn Census>,
     ending: Ending,
@@ -299,10 +344,10 @@ async fn serve(
         ending,
     });
     let mut loops = JoinSet::new();
-    for (socket, service) in sockets {
+    for (socket, service, security) in sockets {
         match Listener::of(socket) {
             Ok(listener) => {
-                loops.spawn(accept(Arc::clone(&shared), listener, service));
+                loops.spawn(accept(Arc::clone(&shared), listener, service, security));
             }
             Err(error) => tracing::error!(%error, "a listener cannot be served"),
         }
@@ -319,7 +364,12 @@ async fn serve(
 
 /// Accepts connections until the server ends. A failure to accept, such as no descriptor being left, is waited
 /// out: other connections give theirs back.
-async fn accept(shared: Arc<Shared>, listener: Listener, service: Arc<dyn Service>) {
+async fn accept(
+    shared: Arc<Shared>,
+    listener: Listener,
+    service: Arc<dyn Service>,
+    security: Security,
+) {
     const FIRST_WAIT: Duration = Duration::from_millis(10);
     const LONGEST_WAIT: Duration = Duration::from_secs(1);
     let mut ending = shared.ending.clone();
@@ -339,7 +389,7 @@ async fn accept(shared: Arc<Shared>, listener: Listener, service: Arc<dyn Servic
             Ok((stream, peer, slot)) => {
                 wait = FIRST_WAIT;
                 let (shared, service) = (Arc::clone(&shared), Arc::clone(&service));
-                tokio::spawn(connection(shared, service, stream, peer, slot));
+                tokio::spawn(connection(shared, service, security.clone(), stream, peer, slot));
             }
             Err(error) => {
                 tracing::warn!(%error, "a mail connection could not be accepted");
@@ -353,6 +403,7 @@ async fn accept(shared: Arc<Shared>, listener: Listener, service: Arc<dyn Servic
 async fn connection(
     shared: Arc<Shared>,
     service: Arc<dyn Service>,
+    security: Security,
     mut stream: Stream,
     peer: Peer,
     _slot: OwnedSemaphorePermit,
@@ -360,15 +411,28 @@ async fn connection(
     let Some(_place) = Place::take(&shared, peer) else {
         tracing::info!(%peer, protocol = service.protocol().name(), "too many of one address");
         let told = async {
-            let _ = stream.write_all(service.busy()).await;
+            // A handshake costs more than to be told is worth.
+            if !security.is_tls() {
+                let _ = stream.write_all(service.busy()).await;
+            }
             let _ = stream.shutdown().await;
         };
         let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
         return;
     };
     let counted = shared.census.open(service.protocol(), peer.0);
-    let ending = shared.ending.clone();
-    service.serve(Connection { stream, peer, counted, ending }).await;
+    let mut ending = shared.ending.clone();
+    // The connection is counted before the handshake, which holds memory as well.
+    if let Security::Tls(tls) = &security {
+        stream = match tls.accept(stream, &mut ending).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::info!(%peer, protocol = service.protocol().name(), %error, "no handshake");
+                return;
+            }
+        };
+    }
+    service.serve(Connection { stream, peer, security, counted, ending }).await;
 }
 
 /// A connection among those of its address.

@@ -176,7 +176,8 @@ impl Limit {
             Kind::Session | Kind::Lock | Kind::Staged | Kind::Connection | Kind::Credential => {
                 return None;
             }
-            Kind::Lmtp | Kind::Smtp | Kind::Imap | Kind::Pop3 => return None,
+            // Nobody has more than one.
+            Kind::Lmtp | Kind::Smtp | Kind::Imap | Kind::Pop3 | Kind::Maildrop => return None,
         })
     }
 
@@ -195,7 +196,12 @@ impl Limit {
             Kind::Operation => Limit::OperationsPerUser,
             Kind::Connection => Limit::ConnectionsPerUser,
             Kind::Smtp | Kind::Imap | Kind::Pop3 => Limit::MailConnectionsPerUser,
-            Kind::Lock | Kind::Staged | Kind::Wait | Kind::Credential | Kind::Lmtp => return None,
+            Kind::Lock
+            | Kind::Staged
+            | Kind::Wait
+            | Kind::Credential
+            | Kind::Lmtp
+            | Kind::Maildrop => return None,
         })
     }
 

@@ -14,7 +14,7 @@ use crate::census::Counted;
 use crate::deflate::deflated;
 use crate::letters::Room;
 use crate::line::{Lines, ReadError};
-use crate::listener::{Connection, Protocol, Service, Serving};
+use crate::listener::{Connection, Peer, Protocol, Security, Service, Serving};
 
 /// Before anybody logged in, a command has to come within this time; RFC 9051 5.4 asks for half an hour afterwards.
 const LOGIN_WITHIN: Duration = Duration::from_secs(60);
@@ -51,6 +51,17 @@ impl Imap {
     }
 }
 
+impl Imap {
+    fn session(&self, security: &Security, peer: Peer) -> Session {
+        let options = Options {
+            login_disabled: !security.takes_passwords(peer),
+            starttls: security.offered().is_some(),
+            ..self.options.clone()
+        };
+        Session::new(self.host.store.clone(), options)
+    }
+}
+
 impl Service for Imap {
     fn protocol(&self) -> Protocol {
         Protocol::Imap
@@ -62,17 +73,17 @@ impl Service for Imap {
 
     fn serve(self: Arc<Self>, connection: Connection) -> Serving {
         Box::pin(async move {
-            let Connection { stream, peer, counted, ending } = connection;
-            // Without TLS a password may go over loopback only.
-            let options = Options { login_disabled: !peer.is_local(), ..self.options.clone() };
+            let Connection { stream, peer, security, counted, ending } = connection;
             let lines = Lines::new(stream, ending, WRITE_WITHIN);
-            let session = Session::new(self.host.store.clone(), options);
+            let session = self.session(&security, peer);
             let talk = Talk {
-                host: Arc::clone(&self.host),
+                may_compress: Arc::clone(&self.compressed),
+                imap: self,
                 lines,
+                peer,
+                security,
                 counted,
                 session: Some(session),
-                may_compress: Arc::clone(&self.compressed),
                 compressed: None,
             };
             talk.run().await;
@@ -84,8 +95,10 @@ impl Service for Imap {
 struct Gone;
 
 struct Talk {
-    host: Arc<Host>,
+    imap: Arc<Imap>,
     lines: Lines,
+    peer: Peer,
+    security: Security,
     counted: Box<dyn Counted>,
     /// Away while the pool has it.
     session: Option<Session>,
@@ -119,7 +132,12 @@ impl Talk {
         }
         // A mailbox's last handle may let go of views: not on the reactor.
         let session = self.session.take();
-        let _ = self.host.reading.run_with(session, PATIENCE, |session| drop(session.take())).await;
+        let _ = self
+            .imap
+            .host
+            .reading
+            .run_with(session, PATIENCE, |session| drop(session.take()))
+            .await;
     }
 
     async fn talk(&mut self) -> Result<(), Gone> {
@@ -144,6 +162,7 @@ impl Talk {
                 next = match next {
                     Next::Done => break,
                     Next::Logout => return Ok(()),
+                    Next::StartTls { tag } => self.start_tls(&tag).await?,
                     Next::More => self.on_session(Session::resume).await?,
                     Next::Idle => self.idle().await?,
                     Next::Verify { user, password } => self.verify(user, password).await?,
@@ -188,8 +207,8 @@ impl Talk {
             if logged_in && is_append(&bytes) {
                 let size = literal.length as u64;
                 let taken = match rooms.is_empty() {
-                    true => Some(self.host.letters.room(size, 1).await),
-                    false => self.host.letters.room_now(size),
+                    true => Some(self.imap.host.letters.room(size, 1).await),
+                    false => self.imap.host.letters.room_now(size),
                 };
                 if taken.is_none() {
                     return self
@@ -249,7 +268,7 @@ impl Talk {
         job: impl FnOnce(&mut Session, &mut Vec<u8>) -> T + Send + 'static,
     ) -> Result<T, Gone> {
         let session = self.session.take().ok_or(Gone)?;
-        let done = self.host.reading.run_with(session, PATIENCE, move |session| {
+        let done = self.imap.host.reading.run_with(session, PATIENCE, move |session| {
             let mut w = Vec::new();
             let result = job(session, &mut w);
             (w, result)
@@ -331,8 +350,21 @@ impl Talk {
         Ok(Next::Done)
     }
 
+    /// RFC 9051 6.2.1: a session begins that knows nothing of what came before; the client asks for its capabilities.
+    async fn start_tls(&mut self, tag: &str) -> Result<Next, Gone> {
+        let Some(tls) = self.security.offered().cloned() else { return Err(Gone) };
+        let last_words = format!("{tag} OK Begin TLS\r\n");
+        if let Err(error) = self.lines.start_tls(&tls, last_words.as_bytes()).await {
+            tracing::info!(peer = %self.peer, %error, "no handshake");
+            return Err(Gone);
+        }
+        self.security.begin();
+        self.session = Some(self.imap.session(&self.security, self.peer));
+        Ok(Next::Done)
+    }
+
     async fn verify(&mut self, user: String, password: String) -> Result<Next, Gone> {
-        let account = match self.host.verifier.verify(user, password).await {
+        let account = match self.imap.host.verifier.verify(user, password).await {
             Ok(account) => account,
             Err(refused) => {
                 let code = match refused {

@@ -53,6 +53,7 @@ pub const OK: Reply = Reply::new(250, "2.0.0", "OK");
 pub const SENDER_OK: Reply = Reply::new(250, "2.1.0", "sender noted");
 pub const RECIPIENT_OK: Reply = Reply::new(250, "2.1.5", "recipient noted");
 pub const GO_ON: Reply = Reply::new(354, "", "send the message; end it with <CRLF>.<CRLF>");
+pub const START_TLS: Reply = Reply::new(220, "2.0.0", "begin TLS");
 pub const BYE: Reply = Reply::new(221, "2.0.0", "bye");
 pub const VRFY: Reply =
     Reply::new(252, "2.5.0", "nobody is verified here; send the message, and RCPT will tell");

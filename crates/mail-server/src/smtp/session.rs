@@ -16,7 +16,7 @@ use crate::auth::{self, Exchange, Mechanism, Next, Refused};
 use crate::authenticate::{Action, Authenticator, Origin};
 use crate::census::{Counted, Full};
 use crate::line::{End, Lines, ReadError};
-use crate::listener::{Connection, Peer};
+use crate::listener::{Connection, Peer, Security};
 use crate::spool::{Letter, SpoolError};
 
 /// The longest command (RFC 5321 4.5.3.1.4, with room for the parameters of the extensions), and one with an answer
@@ -33,7 +33,7 @@ struct Session {
     counted: Box<dyn Counted>,
     /// What the client called itself, and whether it said EHLO or LHLO.
     client: Option<(String, bool)>,
-    secure: bool,
+    security: Security,
     account: Option<Arc<Account>>,
     transaction: Option<Transaction>,
     errors: u32,
@@ -90,7 +90,7 @@ impl From<ReadError> for Step {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(smtp: Arc<Smtp>, connection: Connection) {
-    let Connection { stream, peer, counted, ending } = connection;
+    let Connection { stream, peer, security, counted, ending } = connection;
     let lines = Lines::new(stream, ending, smtp.limits.write_within);
     let mut session = Session {
         smtp,
@@ -98,7 +98,7 @@ pub(super) async fn serve(smtp: Arc<Smtp>, connection: Connection) {
         peer,
         counted,
         client: None,
-        secure: false,
+        security,
         account: None,
         transaction: None,
         errors: 0,
@@ -182,9 +182,30 @@ impl Session {
             Command::Help => reply::HELP.into(),
             Command::Quit => Step::Close(reply::BYE),
             Command::Vrfy(_) => reply::VRFY.into(),
-            Command::Expn(_) | Command::StartTls => reply::NOT_HERE.into(),
+            Command::StartTls => self.start_tls().await,
+            Command::Expn(_) => reply::NOT_HERE.into(),
             Command::Auth { .. } => reply::SEQUENCE.into(),
         }
+    }
+
+    /// RFC 3207 4.2: everything that the client said before counts for nothing afterwards.
+    async fn start_tls(&mut self) -> Step {
+        let Some(tls) = self.security.offered().cloned() else {
+            // RFC 3207 4: not over TLS that is there already.
+            let again = self.security.is_tls();
+            return if again { reply::SEQUENCE } else { reply::NOT_HERE }.into();
+        };
+        // Who logged on did it without TLS, and would have to be forgotten.
+        if self.account.is_some() {
+            return reply::SEQUENCE.into();
+        }
+        if let Err(error) = self.lines.start_tls(&tls, &reply::START_TLS.bytes()).await {
+            tracing::info!(peer = %self.peer, %error, "no handshake");
+            return Step::Gone;
+        }
+        (self.client, self.transaction) = (None, None);
+        self.security.begin();
+        Step::Bytes(Vec::new())
     }
 
     fn greet(&mut self, name: String, extended: bool) {
@@ -203,15 +224,17 @@ impl Session {
             "CHUNKING".to_owned(),
             "ENHANCEDSTATUSCODES".to_owned(),
         ];
+        if self.security.offered().is_some() {
+            all.push("STARTTLS".to_owned());
+        }
         if self.may_log_on() {
             all.push("AUTH PLAIN LOGIN".to_owned());
         }
         all
     }
 
-    /// A password goes over TLS, or stays on this machine.
     fn may_log_on(&self) -> bool {
-        self.smtp.role == Role::Submission && (self.secure || self.peer.is_local())
+        self.smtp.role == Role::Submission && self.security.takes_passwords(self.peer)
     }
 
     async fn mail(&mut self, mail: Mail) -> Reply {
@@ -537,7 +560,7 @@ impl Session {
             (_, false, true) => "ESMTP",
             (_, false, false) => "SMTP",
         };
-        let secure = if self.secure { "S" } else { "" };
+        let secure = if self.security.is_tls() { "S" } else { "" };
         let known = if self.account.is_some() { "A" } else { "" };
         let path = mail.from.as_ref().map(ToString::to_string).unwrap_or_default();
         let recipient = match accounts {

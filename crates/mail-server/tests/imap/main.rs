@@ -11,7 +11,7 @@ use mail_server::imap::Imap;
 use mail_server::imap::session::Options;
 use mail_server::letters::Letters;
 use mail_server::work::Work;
-use mail_server::{Address, Bounds, Host, Listen, Running};
+use mail_server::{Address, Bounds, Host, Listen, Running, Security};
 use miniz_oxide::deflate::core::{CompressorOxide, create_comp_flags_from_zip_params};
 use miniz_oxide::inflate::stream::{InflateState, inflate as inflate_some};
 use miniz_oxide::{DataFormat, MZFlush};
@@ -57,7 +57,7 @@ fn server() -> Server {
     };
     let service = Arc::new(Imap::new(Arc::new(host), Options::default()));
     let address = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let listens = vec![Listen { address, service }];
+    let listens = vec![Listen { address, service, security: Security::Plain }];
     let running =
         mail_server::start(listens, Bounds::default(), Arc::new(NoCensus)).expect("a server");
     let Address::Tcp(address) = running.addresses()[0].clone() else { panic!("no port") };

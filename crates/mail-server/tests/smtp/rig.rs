@@ -14,7 +14,7 @@ use mail_server::census::{Census, Counted, Full};
 use mail_server::letters::Letters;
 use mail_server::smtp::{Limits, Role, Smtp};
 use mail_server::work::Work;
-use mail_server::{Address, Bounds, Host, Listen, Protocol, Running, start};
+use mail_server::{Address, Bounds, Host, Listen, Protocol, Running, Security, start};
 use mapi::sort::SortOrderSet;
 use store::table::{self, Contents, Query, QueryRows, RowObject};
 use store::{Account, NewAccount, SpecialFolder, Store, StoreOptions};
@@ -90,10 +90,18 @@ impl Rig {
         let any = || Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
         let mut listens: Vec<Listen> = smtp
             .iter()
-            .map(|smtp| Listen { address: any(), service: Arc::clone(smtp) as _ })
+            .map(|smtp| Listen {
+                address: any(),
+                service: Arc::clone(smtp) as _,
+                security: Security::Plain,
+            })
             .collect();
         let address = Address::Unix(dir.path().join("lmtp"));
-        listens.push(Listen { address, service: Arc::clone(&smtp[0]) as _ });
+        listens.push(Listen {
+            address,
+            service: Arc::clone(&smtp[0]) as _,
+            security: Security::Plain,
+        });
         let counts = Arc::new(Counts::default());
         let census = Arc::new(Ledger(Arc::clone(&counts)));
         let running = start(listens, Bounds::default(), census).expect("sockets");

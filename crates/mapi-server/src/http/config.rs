@@ -1,7 +1,10 @@
 //! How the web server is run.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_rustls::rustls::ServerConfig;
 
 use super::metrics::AllocatedBytes;
 use crate::processor::Options;
@@ -11,6 +14,8 @@ use crate::processor::Options;
 pub struct Config {
     /// Where MAPI over HTTP is served.
     pub bind: Vec<SocketAddr>,
+    /// The same over TLS.
+    pub https: Vec<Https>,
     /// Where `/metrics` is served, if at all. The same address as one of `bind` serves both.
     pub metrics: Option<SocketAddr>,
     pub options: Options,
@@ -28,6 +33,8 @@ pub struct Config {
     pub request_bytes: usize,
     /// Bytes of all requests that are read or worked on, and of the responses until they are sent.
     pub request_memory: u64,
+    /// A handshake of TLS has to end within this time.
+    pub handshake_within: Duration,
     /// A connection has to bring a request with credentials that are right within this time.
     pub first_request_within: Duration,
     /// A connection without a whole request head for this long is closed, also between two requests.
@@ -48,11 +55,20 @@ pub struct Config {
     pub allocated_bytes: Option<AllocatedBytes>,
 }
 
+/// Where MAPI over HTTP is served over TLS.
+#[derive(Clone)]
+pub struct Https {
+    pub address: SocketAddr,
+    /// Has to name `http/1.1` if it names protocols (ALPN).
+    pub tls: Arc<ServerConfig>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
         Config {
             bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
+            https: Vec::new(),
             metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             options: Options::default(),
             // A thread whose save waits for the disk lets others work, and lets them share its sync.
@@ -63,6 +79,7 @@ impl Default for Config {
             connections: 4_096,
             request_bytes: 512 * 1024,
             request_memory: 16 << 20,
+            handshake_within: Duration::from_secs(30),
             first_request_within: Duration::from_secs(60),
             head_timeout: Duration::from_secs(120),
             body_timeout: Duration::from_secs(60),

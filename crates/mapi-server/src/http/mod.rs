@@ -18,6 +18,6 @@ pub mod reply;
 pub mod router;
 pub mod server;
 
-pub use config::Config;
+pub use config::{Config, Https};
 pub use connections::ConnectionInfo;
 pub use server::{Running, Server, Watch};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::body::ResponseBody;
@@ -16,10 +16,37 @@ use super::{endpoint, metrics};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Served {
     pub mapi: bool,
+    pub tls: bool,
     pub metrics: bool,
 }
 
 pub async fn route(
+    shared: &Arc<Shared>,
+    connection: &Connection,
+    served: Served,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let mut response = dispatch(shared, connection, served, request).await;
+    if served.tls {
+        keep_secure(&mut response);
+    }
+    response
+}
+
+/// What came over TLS is to stay there: the host's next requests (RFC 6797 6.1), and the cookies (RFC 6265 4.1.2.5).
+fn keep_secure(response: &mut Response<ResponseBody>) {
+    let headers = response.headers_mut();
+    headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    for (name, value) in headers.iter_mut() {
+        if name == SET_COOKIE
+            && let Ok(secure) = HeaderValue::from_bytes(&[value.as_bytes(), b"; Secure"].concat())
+        {
+            *value = secure;
+        }
+    }
+}
+
+async fn dispatch(
     shared: &Arc<Shared>,
     connection: &Connection,
     served: Served,

@@ -11,9 +11,11 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use store::Store;
 use store::engine::garbage::hand_in;
@@ -112,6 +114,7 @@ pub struct Server;
 /// A server at work. Dropping it ends it.
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    https: Vec<SocketAddr>,
     metrics: Option<SocketAddr>,
     processor: Arc<Processor>,
     authenticator: Arc<Authenticator>,
@@ -139,12 +142,19 @@ impl Server {
                 metrics = Some(bound);
             }
             addresses.push(bound);
-            listeners.push((listener, Served { mapi: true, metrics: both }));
+            listeners.push((listener, Served { mapi: true, tls: false, metrics: both }, None));
+        }
+        let mut https = Vec::new();
+        for wanted in &config.https {
+            let listener = bind(wanted.address)?;
+            https.push(listener.local_addr()?);
+            let tls = Some(TlsAcceptor::from(Arc::clone(&wanted.tls)));
+            listeners.push((listener, Served { mapi: true, tls: true, metrics: false }, tls));
         }
         if let (Some(address), None) = (config.metrics, metrics) {
             let listener = bind(address)?;
             metrics = Some(listener.local_addr()?);
-            listeners.push((listener, Served { mapi: false, metrics: true }));
+            listeners.push((listener, Served { mapi: false, tls: false, metrics: true }, None));
         }
 
         let cache = Cache::new(config.remembered_credentials).map_err(io::Error::other)?;
@@ -189,7 +199,7 @@ impl Server {
                 drop(shared.processor.sessions.end_all());
             })?;
         let thread = Some(thread);
-        Ok(Running { addresses, metrics, processor, authenticator, watch, end, thread })
+        Ok(Running { addresses, https, metrics, processor, authenticator, watch, end, thread })
     }
 }
 
@@ -197,6 +207,11 @@ impl Running {
     /// Where MAPI over HTTP is served, in the order of [`Config::bind`].
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it is served over TLS, in the order of [`Config::https`].
+    pub fn https(&self) -> &[SocketAddr] {
+        &self.https
     }
 
     /// Where `/metrics` is served.
@@ -245,13 +260,16 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-async fn serve(shared: &Arc<Shared>, listeners: Vec<(std::net::TcpListener, Served)>) {
+type Bound = (std::net::TcpListener, Served, Option<TlsAcceptor>);
+
+async fn serve(shared: &Arc<Shared>, listeners: Vec<Bound>) {
     let slots = Arc::new(Semaphore::new(shared.config.connections));
     let mut loops = JoinSet::new();
-    for (listener, served) in listeners {
+    for (listener, served, tls) in listeners {
         match TcpListener::from_std(listener) {
             Ok(listener) => {
-                loops.spawn(accept(Arc::clone(shared), listener, served, Arc::clone(&slots)));
+                let slots = Arc::clone(&slots);
+                loops.spawn(accept(Arc::clone(shared), listener, served, tls, slots));
             }
             Err(error) => tracing::error!(%error, "a listener cannot be served"),
         }
@@ -271,7 +289,13 @@ async fn serve(shared: &Arc<Shared>, listeners: Vec<(std::net::TcpListener, Serv
 
 /// Accepts connections until the server ends. A failure to accept, such as no descriptor being left, is
 /// waited out: other connections give theirs back.
-async fn accept(shared: Arc<Shared>, listener: TcpListener, served: Served, slots: Arc<Semaphore>) {
+async fn accept(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    served: Served,
+    tls: Option<TlsAcceptor>,
+    slots: Arc<Semaphore>,
+) {
     const FIRST_WAIT: Duration = Duration::from_millis(10);
     const LONGEST_WAIT: Duration = Duration::from_secs(1);
     let mut ending = shared.ending.clone();
@@ -284,7 +308,18 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, served: Served, slot
         match accepted {
             Ok((stream, peer, slot)) => {
                 wait = FIRST_WAIT;
-                tokio::spawn(connection(Arc::clone(&shared), stream, peer, served, slot));
+                // A keep-alive tag has to leave at once (MS-OXCMAPIHTTP R2227).
+                let _ = stream.set_nodelay(true);
+                let counted = shared.connections.open(peer);
+                let shared = Arc::clone(&shared);
+                match tls.clone() {
+                    Some(tls) => {
+                        tokio::spawn(secure_connection(shared, stream, tls, counted, served, slot));
+                    }
+                    None => {
+                        tokio::spawn(connection(shared, stream, counted, served, slot));
+                    }
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -323,17 +358,36 @@ async fn stays_stranger(time: tokio::time::Sleep, connection: &Connection) {
     }
 }
 
-async fn connection(
+/// Makes the handshake; the connection is counted already.
+async fn secure_connection(
     shared: Arc<Shared>,
     stream: TcpStream,
-    peer: SocketAddr,
+    tls: TlsAcceptor,
+    counted: Arc<Connection>,
+    served: Served,
+    slot: OwnedSemaphorePermit,
+) {
+    let mut ending = shared.ending.clone();
+    let handshake = tokio::time::timeout(shared.config.handshake_within, tls.accept(stream));
+    let outcome = tokio::select! {
+        outcome = handshake => outcome,
+        () = end_of(&mut ending) => return,
+    };
+    match outcome {
+        Ok(Ok(stream)) => connection(shared, stream, counted, served, slot).await,
+        Ok(Err(error)) => tracing::debug!(peer = %counted.peer, %error, "no handshake"),
+        Err(_) => tracing::debug!(peer = %counted.peer, "a handshake took too long"),
+    }
+}
+
+async fn connection(
+    shared: Arc<Shared>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    counted: Arc<Connection>,
     served: Served,
     _slot: OwnedSemaphorePermit,
 ) {
-    let counted = shared.connections.open(peer);
     let patience = shared.config.body_timeout;
-    // A keep-alive tag has to leave at once (MS-OXCMAPIHTTP R2227).
-    let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         let (shared, counted) = (Arc::clone(&shared), Arc::clone(&counted));
         // In a box of its own, which goes with the request: hyper keeps room for the largest future of a

@@ -86,6 +86,8 @@ kinds! {
     Smtp "smtp",
     Imap "imap",
     Pop3 "pop3",
+    /// The Inbox that a session of POP3 holds alone (RFC 1939 8).
+    Maildrop "maildrop",
 }
 
 impl Kind {
@@ -93,7 +95,10 @@ impl Kind {
     /// opened.
     pub const fn is_node(self) -> bool {
         !self.is_connection()
-            && !matches!(self, Kind::Region | Kind::Staged | Kind::Wait | Kind::Credential)
+            && !matches!(
+                self,
+                Kind::Region | Kind::Staged | Kind::Wait | Kind::Credential | Kind::Maildrop
+            )
     }
 
     /// Whether it is a connection from outside, over whatever protocol.

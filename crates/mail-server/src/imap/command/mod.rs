@@ -48,6 +48,7 @@ pub enum Command {
     Capability,
     Noop,
     Logout,
+    StartTls,
     Login {
         user: Vec<u8>,
         password: Vec<u8>,

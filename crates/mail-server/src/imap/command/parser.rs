@@ -53,6 +53,7 @@ fn command(l: &mut Lexer<'_>) -> Parsed<Command> {
         "CAPABILITY" => Command::Capability,
         "NOOP" => Command::Noop,
         "LOGOUT" => Command::Logout,
+        "STARTTLS" => Command::StartTls,
         "NAMESPACE" => Command::Namespace,
         "IDLE" => Command::Idle,
         "CHECK" => Command::Check,

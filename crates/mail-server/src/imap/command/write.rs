@@ -26,6 +26,7 @@ impl Command {
             Command::Capability => put(w, "CAPABILITY"),
             Command::Noop => put(w, "NOOP"),
             Command::Logout => put(w, "LOGOUT"),
+            Command::StartTls => put(w, "STARTTLS"),
             Command::Login { user, password } => {
                 put(w, "LOGIN ");
                 astring(w, user);

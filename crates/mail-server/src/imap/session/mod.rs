@@ -39,13 +39,15 @@ use super::response::{category, keyword, put};
 pub struct Options {
     /// Passwords may not be sent on this connection (LOGINDISABLED, RFC 9051 6.2.3).
     pub login_disabled: bool,
+    /// TLS may be asked for (STARTTLS, RFC 9051 6.2.1).
+    pub starttls: bool,
     /// Bytes of an appended message at most (APPENDLIMIT, RFC 7889).
     pub append_limit: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { login_disabled: false, append_limit: 64 << 20 }
+        Options { login_disabled: false, starttls: false, append_limit: 64 << 20 }
     }
 }
 
@@ -62,6 +64,8 @@ pub enum Next {
     Logout,
     /// Compress the connection if there is room: [`Session::compress`].
     Compress,
+    /// Say OK, make a handshake, and begin again with another session.
+    StartTls { tag: String },
     /// Find out whether this is somebody: [`Session::log_in`] or [`Session::refuse`].
     Verify { user: String, password: String },
     /// Begin a SASL exchange, then as above.
@@ -183,6 +187,9 @@ impl Session {
                 put(w, &format!("{tag} OK Logged out\r\n"));
                 return Next::Logout;
             }
+            Command::StartTls if self.user.is_none() && self.options.starttls => {
+                return Next::StartTls { tag };
+            }
             Command::Idle if self.user.is_some() => {
                 self.tag = tag;
                 put(w, "+ idling\r\n");
@@ -293,6 +300,7 @@ impl Session {
                 "DEFLATE" => Err(no("COMPRESSIONACTIVE", "everything is compressed already")),
                 _ => Err(Fail::Bad("there is no such way to compress")),
             },
+            Command::StartTls => Err(Fail::Bad("TLS cannot begin here, or began already")),
             Command::Idle => Err(Fail::Bad("log in first")),
             // They were dealt with above.
             Command::Logout | Command::Fetch { .. } => Err(Fail::Bad("not now")),
@@ -404,6 +412,9 @@ impl Session {
     fn capabilities(&self) -> String {
         let mut all = String::from("IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE");
         if self.user.is_none() {
+            if self.options.starttls {
+                all.push_str(" STARTTLS");
+            }
             all.push_str(match self.options.login_disabled {
                 true => " LOGINDISABLED",
                 false => " AUTH=PLAIN AUTH=LOGIN",

@@ -1,0 +1,6 @@
+//! What all protocols have in common, over sockets: TLS, and programs that others wrote.
+
+mod pop3;
+mod programs;
+mod rig;
+mod tls;

@@ -9,6 +9,7 @@ mod program;
 mod public;
 mod readback;
 mod samples;
+mod secure;
 #[path = "../../../formats/tests/seen/mod.rs"]
 mod seen;
 mod served;

@@ -1,6 +1,8 @@
 //! Real programs over TLS and without, where they are installed.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use mail_server::Protocol;
@@ -224,6 +226,97 @@ fn mutt_sends_and_keeps_what_it_sent() {
     };
     assert_eq!(by_mutt(rig.inbox()), 2);
     assert_eq!(by_mutt(rig.folder_of(store::SpecialFolder::SentItems)), 2);
+    rig.is_at_base();
+}
+
+/// A message without the mark that mbsync gives to what it carries.
+fn unmarked(text: &str) -> String {
+    text.split_inclusive('\n').filter(|line| !line.starts_with("X-TUID: ")).collect()
+}
+
+/// A Maildir's messages: what is in each, and its flags.
+fn maildir(folder: &Path) -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for part in ["cur", "new"] {
+        for file in fs::read_dir(folder.join(part)).expect("a folder") {
+            let path = file.expect("a file").path();
+            let name = path.file_name().expect("a name").to_str().expect("text").to_owned();
+            let flags =
+                name.split_once(":2,").map(|(_, flags)| flags.to_owned()).unwrap_or_default();
+            all.insert((unmarked(&fs::read_to_string(&path).expect("text")), flags));
+        }
+    }
+    all
+}
+
+#[test]
+fn mbsync_carries_changes_both_ways_and_both_sides_are_equal() {
+    if !has("mbsync", "isync") {
+        return;
+    }
+    let rig = rig();
+    let certificate = certificate(&rig);
+    for way in [Way::Command, Way::AtOnce] {
+        let sync = |name: &str| {
+            let place = rig.folder().join(format!("{name}-{way:?}"));
+            ["mail", "state"].iter().for_each(|name| {
+                fs::create_dir_all(place.join(name)).expect("a folder");
+            });
+            let port = rig.address(Protocol::Imap, way == Way::AtOnce).port();
+            let tls = if way == Way::AtOnce { "IMAPS" } else { "STARTTLS" };
+            let text = format!(
+                "IMAPStore far\nHost 127.0.0.1\nPort {port}\nUser {USER}\nPass \"{PASSWORD}\"\n\
+                 SSLType {tls}\nSystemCertificates no\nCertificateFile \"{certificate}\"\n\n\
+                 MaildirStore near\nPath {0}/mail/\nInbox {0}/mail/INBOX\nSubFolders Verbatim\n\n\
+                 Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\n\
+                 SyncState {0}/state/\n",
+                place.display()
+            );
+            let rc = place.join("mbsyncrc");
+            fs::write(&rc, text).expect("written");
+            ok(command(&rig, "mbsync").arg("-c").arg(&rc).arg("all"));
+            place.join("mail")
+        };
+        let near = sync("first");
+        let before = maildir(&near.join("INBOX"));
+        let received: BTreeSet<String> = rig
+            .inbox()
+            .into_iter()
+            .map(|mail| unmarked(&String::from_utf8(mail).expect("text").replace("\r\n", "\n")))
+            .collect();
+        assert_eq!(before.iter().map(|(text, _)| text.clone()).collect::<BTreeSet<_>>(), received);
+        // Here: one is read and flagged, one is gone, one is new; another folder with one.
+        let count = received.len();
+        let mut files: Vec<_> = ["cur", "new"]
+            .iter()
+            .flat_map(|part| fs::read_dir(near.join("INBOX").join(part)).expect("a folder"))
+            .map(|file| file.expect("a file").path())
+            .collect();
+        files.sort();
+        let flagged = files[0].file_name().expect("a name").to_str().expect("text").to_owned();
+        let base = flagged.split(":2,").next().expect("a name").to_owned();
+        fs::rename(&files[0], near.join(format!("INBOX/cur/{base}:2,FS"))).expect("flagged");
+        fs::remove_file(&files[1]).expect("removed");
+        let new = format!("From: here@here.test\nSubject: put here {way:?}\n\nNew\n");
+        fs::write(near.join("INBOX/cur/1.new:2,S"), &new).expect("written");
+        for part in ["cur", "new", "tmp"] {
+            fs::create_dir_all(near.join("Projects").join(part)).expect("a folder");
+        }
+        fs::write(near.join("Projects/cur/1.there:2,"), &new).expect("written");
+        // There: one comes.
+        rig.deliver(&format!("Subject: came there {way:?}\r\n\r\nLater\r\n"));
+        sync("first");
+        sync("first");
+        let here = maildir(&near.join("INBOX"));
+        assert_eq!(here.len(), count + 1, "{here:?}");
+        assert!(here.iter().any(|(_, flags)| flags == "FS"), "{here:?}");
+        // What somebody else sees who never was here.
+        let fresh = sync("second");
+        assert_eq!(maildir(&fresh.join("INBOX")), here);
+        assert_eq!(maildir(&fresh.join("Projects")), maildir(&near.join("Projects")));
+        assert_eq!(rig.inbox().len(), here.len());
+        assert!(here.iter().any(|(text, flags)| *text == new && flags == "S"), "{here:?}");
+    }
     rig.is_at_base();
 }
 

@@ -151,38 +151,13 @@ fn parse_time(text: &str) -> anyhow::Result<FileTime> {
         && (0..60).contains(&time[1])
         && (0..=60).contains(&time[2]);
     anyhow::ensure!(fits, wrong());
-    let seconds = days_since_1970(date[0], date[1], date[2]) * 86_400;
-    Ok(FileTime::from_unix(seconds + time[0] * 3600 + time[1] * 60 + time[2], 0))
-}
-
-/// Days of the proleptic Gregorian calendar; the year begins in March, so that a leap day is its last.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let month = (month + 9) % 12;
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year
-        - 719_468
-}
-
-/// Which day a number of days since 1970 is.
-fn date_of(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + i64::from(month <= 2), month, day)
+    let seconds = time[0] * 3600 + time[1] * 60 + time[2];
+    Ok(FileTime::from_civil(date[0], date[1], date[2], seconds))
 }
 
 fn show_time(time: FileTime) -> String {
-    let (seconds, _) = time.to_unix();
-    let (year, month, day) = date_of(seconds.div_euclid(86_400));
-    let of_day = seconds.rem_euclid(86_400);
-    let (hour, minute) = (of_day / 3600, of_day / 60 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", of_day % 60)
+    let (year, month, day, hour, minute, second) = time.to_civil();
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 fn id_text(deleted: &Deleted) -> String {

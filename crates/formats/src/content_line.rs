@@ -52,11 +52,18 @@ pub(crate) fn components(bytes: &[u8]) -> (Vec<Component>, bool) {
             break;
         }
         match line.name.as_str() {
-            "BEGIN" if open.len() >= MAX_DEPTH => {
+            "BEGIN" if open.len() >= MAX_DEPTH && unended(&open, &line.upper()).is_none() => {
                 hidden += 1;
                 left_out = true;
             }
-            "BEGIN" => open.push(Component { name: line.upper(), ..Component::default() }),
+            "BEGIN" => {
+                let name = line.upper();
+                // Some lost its END: it is over, and what begins stands beside it.
+                if let Some(at) = unended(&open, &name) {
+                    close(&mut open, &mut roots, at);
+                }
+                open.push(Component { name, ..Component::default() });
+            }
             "END" if hidden > 0 => hidden -= 1,
             "END" => {
                 // An END that nothing began is nobody's; one that skips others ends them, too.
@@ -75,6 +82,18 @@ pub(crate) fn components(bytes: &[u8]) -> (Vec<Component>, bool) {
     }
     close(&mut open, &mut roots, 0);
     (roots, left_out)
+}
+
+/// Which of the open components has to be over where another one begins: none of these stands in one of its kind,
+/// but for the agent's card in a card (RFC 2426 3.5.4).
+fn unended(open: &[Component], name: &str) -> Option<usize> {
+    const ALONE: [&str; 7] =
+        ["VCALENDAR", "VEVENT", "VTODO", "VJOURNAL", "VTIMEZONE", "VALARM", "VCARD"];
+    let at = open.iter().rposition(|component| component.name == name)?;
+    let agent = |component: &Component| {
+        component.lines.last().is_some_and(|line| line.name == "AGENT" && line.value.is_empty())
+    };
+    (ALONE.contains(&name) && !(name == "VCARD" && agent(&open[at]))).then_some(at)
 }
 
 fn close(open: &mut Vec<Component>, roots: &mut Vec<Component>, down_to: usize) {
@@ -435,6 +454,16 @@ mod tests {
         let names: Vec<_> = roots.iter().map(|root| root.name.as_str()).collect();
         assert_eq!(names, ["A", "C"]);
         assert_eq!(roots[0].children[0].lines.len(), 1);
+        // An END is missing, and nothing is lost.
+        let (roots, left_out) = components(
+            b"BEGIN:VCARD\nFN:1\nBEGIN:VCARD\nFN:2\nEND:VCARD\nBEGIN:VCARD\nAGENT:\nBEGIN:VCARD\nFN:4\nEND:VCARD\nFN:3\nEND:VCARD",
+        );
+        let names: Vec<_> = roots.iter().map(|root| root.text("FN").unwrap_or_default()).collect();
+        assert_eq!((names.join(" ").as_str(), left_out), ("1 2 3", false));
+        let (roots, _) = components(
+            b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nBEGIN:VALARM\nBEGIN:VEVENT\nUID:2\nEND:VEVENT\nEND:VCALENDAR",
+        );
+        assert_eq!(roots[0].below("VEVENT").count(), 2);
         let (roots, left_out) = components("BEGIN:A\n".repeat(100_000).as_bytes());
         assert!(left_out && roots.len() == 1);
     }

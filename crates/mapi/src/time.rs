@@ -32,6 +32,13 @@ impl FileTime {
         (ticks.div_euclid(10_000_000), ticks.rem_euclid(10_000_000) as u32 * 100)
     }
 
+    /// Midnight of a date in UTC, and seconds behind it; what is before 1601 is that year's begin. Whether there is
+    /// such a day, the caller knows.
+    pub fn from_civil(year: i64, month: i64, day: i64, seconds: i64) -> Self {
+        let days = days_since_1970(year, month, day);
+        FileTime::from_unix(days.saturating_mul(86_400).saturating_add(seconds), 0)
+    }
+
     /// Year, month, day, hour, minute, second in UTC (proleptic Gregorian calendar).
     pub fn to_civil(self) -> (i64, u8, u8, u8, u8, u8) {
         let (seconds, _) = self.to_unix();
@@ -48,6 +55,16 @@ impl FileTime {
         let year = yoe + era * 400 + i64::from(month <= 2);
         (year, month, day, (rest / 3_600) as u8, (rest / 60 % 60) as u8, (rest % 60) as u8)
     }
+}
+
+/// The days from 1970-01-01 to a date of the proleptic Gregorian calendar: years are counted from March on, so that leap
+/// days stand at their end. A month beyond December is one of the next year.
+pub fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let months = year.saturating_mul(12).saturating_add(month - 3);
+    let (year, month) = (months.div_euclid(12), months.rem_euclid(12));
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * month + 2) / 5 + day - 1;
+    era.saturating_mul(146_097) + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 impl fmt::Display for FileTime {
@@ -80,6 +97,21 @@ impl Wire for FileTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_come_back_from_days() {
+        assert_eq!(days_since_1970(1970, 1, 1), 0);
+        assert_eq!(days_since_1970(2000, 2, 29), 11_016);
+        assert_eq!(days_since_1970(1600, 12, 31), -134_775);
+        for days in (-134_774..800_000).step_by(17) {
+            let time = FileTime::from_unix(days * 86_400 + 3_661, 0);
+            let (year, month, day, hour, minute, second) = time.to_civil();
+            assert_eq!((hour, minute, second), (1, 1, 1));
+            let (month, day) = (i64::from(month), i64::from(day));
+            assert_eq!(days_since_1970(year, month, day), days);
+            assert_eq!(FileTime::from_civil(year, month, day, 3_661), time);
+        }
+    }
 
     #[test]
     fn prints_dates() {

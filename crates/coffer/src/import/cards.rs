@@ -1,13 +1,26 @@
 //! Files of which each holds many items: calendars and cards.
 
+use std::collections::HashMap;
+
 use formats::report::Report;
 use formats::{ical, vcard};
-use mapi::MessageContent;
+use mapi::names::lid;
+use mapi::{MessageContent, PropertyValue};
 use store::mailbox::special::SpecialFolder;
 
 use super::item::Item;
 use super::source::Source;
 use super::{Import, guarded, read_file};
+
+/// What an item is known by: the UID of an event, with the date of an instance ([MS-OXOCAL] 2.2.1.27); else all that it
+/// says.
+fn identity(content: &MessageContent) -> [u8; 32] {
+    let id = content.properties.get_named(&lid::GLOBAL_OBJECT_ID.name());
+    match id.and_then(PropertyValue::as_binary) {
+        Some(id) => *blake3::hash(id).as_bytes(),
+        None => *blake3::hash(format!("{content:?}").as_bytes()).as_bytes(),
+    }
+}
 
 impl Import<'_> {
     /// The events of an iCalendar file, into the calendar.
@@ -45,10 +58,12 @@ impl Import<'_> {
         };
         self.counts.files.carried += 1;
         let folder = self.targets.of_kind(&source.folder, kind, &mut self.counts)?;
-        let hash = blake3::hash(&bytes);
+        let mut seen = HashMap::new();
         for (index, (content, report)) in items.into_iter().enumerate() {
-            // What an item is known by is the file and its place in it.
-            let place = [&hash.as_bytes()[..], &(index as u64).to_le_bytes()].concat();
+            // A file that has grown since brings only what is new. Two items that are the same are two.
+            let known = identity(&content);
+            let times = seen.entry(known).and_modify(|times| *times += 1).or_insert(0u64);
+            let place = [&known[..], &times.to_le_bytes()].concat();
             let key = self.content_key(&source.folder, &place);
             let item = Item { content, report, associated: false, read: Some(true), key };
             self.take_into(item, folder, &format!("{name}: item {}", index + 1))?;

@@ -21,6 +21,17 @@ fn events_come_into_the_calendar() {
     assert!(text.contains("no DTSTART"), "{text}");
     let (_, text) = place.run(&import);
     assert_eq!(json(&text)["messages"]["present"], 2, "a second run brings nothing twice: {text}");
+    // A file that has grown brings what is new.
+    let grown = CALENDAR.replacen(
+        "BEGIN:VEVENT",
+        "BEGIN:VEVENT\nUID:0\nDTSTART:20231231T100000Z\nSUMMARY:Zero\nEND:VEVENT\nBEGIN:VEVENT",
+        1,
+    );
+    std::fs::write(&file, grown).unwrap();
+    let (_, text) = place.run(&import);
+    let counts = json(&text);
+    assert_eq!(counts["messages"]["present"], 2, "{counts:#}");
+    assert_eq!(counts["messages"]["carried"], 1, "{counts:#}");
     let listed = place.ok(&["ls", "--mailbox", "me@example.test", "Calendar"]);
     assert!(listed.contains("One") && listed.contains("Two"), "{listed}");
 }

@@ -1,5 +1,6 @@
 //! The README's tour as a new user walks it: the program itself, on a data directory in a temporary place.
 
+mod addresses;
 mod backup;
 mod cards;
 mod check;

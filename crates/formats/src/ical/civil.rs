@@ -3,8 +3,6 @@
 use mapi::FileTime;
 
 pub(crate) const DAY: i64 = 86_400;
-/// Days from 1601-01-01 to 1970-01-01.
-const TO_1970: i64 = 134_774;
 const LAST_YEAR: i64 = 4_500;
 
 /// Seconds since 1601-01-01 on some clock: which one, somebody else knows.
@@ -33,10 +31,7 @@ impl Local {
         if !fits {
             return None;
         }
-        // Days by counting from 0000-03-01, when leap days stand at the end of the year.
-        let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-        let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
-        Some(Local::new((days - 719_468 + TO_1970) * DAY))
+        Some(Local::of_utc(FileTime::from_civil(year, month, day, 0)))
     }
 
     pub(crate) fn plus(self, seconds: i64) -> Local {
@@ -176,7 +171,7 @@ pub(crate) fn duration(text: &str) -> Option<i64> {
             'S' => 1,
             _ => return None,
         };
-        seconds += digits.parse::<i64>().ok()? * unit;
+        seconds = seconds.checked_add(digits.parse::<i64>().ok()? * unit)?;
         digits.clear();
     }
     digits.is_empty().then_some(sign * seconds)
@@ -241,6 +236,8 @@ mod tests {
         for bad in ["", "P1", "15M", "PT1X", "P99999999999D", "é"] {
             assert_eq!(duration(bad), None, "{bad}");
         }
+        // Each part fits, and all of them together do not.
+        assert_eq!(duration(&format!("P{}", "999999999W".repeat(20_000))), None);
         assert_eq!(offset("-0530"), Some(-330));
         assert_eq!(print_offset(-330), "-0530");
         assert_eq!(offset("+é1"), None);

@@ -2,9 +2,11 @@
 
 pub mod blob;
 pub(crate) mod civil;
+mod known_zones;
 mod pattern;
 mod read;
 mod rule;
+mod windows_zones;
 mod write;
 mod zone;
 

@@ -51,14 +51,12 @@ pub(crate) fn of_rule(
             return Err("it ends before its first instance".into());
         }
     } else if let Some(count) = rule.count {
-        let counted = (count as usize).min(MAX_OCCURRENCES + 1);
-        if counted <= MAX_OCCURRENCES {
-            let last = dates(&found).take(counted).last().unwrap_or(first);
+        // What has no last one before time ends is endless.
+        if let Some(last) = nth_date(&found, i64::from(count) - 1) {
             found.end_date = last;
             found.end_type = EndType::Count;
             found.occurrence_count = count;
         }
-        // What comes that often is as good as endless.
     }
     Ok(found)
 }
@@ -89,6 +87,17 @@ fn kind_of(rule: &Rule, start: Local) -> Result<(Frequency, Pattern, u32), Strin
         Every::Year => {
             if rule.months.len() > 1 || rule.months.iter().any(|m| !(1..=12).contains(m)) {
                 return Err("more than one month of the year".into());
+            }
+            // Of a year without months such days are those of each month (RFC 5545 3.3.10), and weekdays are
+            // counted in the whole year.
+            if rule.months.is_empty() && !rule.month_days.is_empty() {
+                if interval != 1 {
+                    return Err("days of each month, and not each year".into());
+                }
+                return Ok((Frequency::Monthly, in_month(rule, start)?, 1));
+            }
+            if rule.months.is_empty() && !rule.days.is_empty() {
+                return Err("weekdays of a year".into());
             }
             let period = interval.checked_mul(12).ok_or("too many years")?;
             Ok((Frequency::Yearly, in_month(rule, start)?, period))
@@ -162,6 +171,25 @@ pub(crate) fn dates(pattern: &RecurrencePattern) -> impl Iterator<Item = u32> + 
         .flatten()
         .skip_while(move |date| *date < start)
         .take_while(move |date| *date <= end)
+}
+
+/// The date of an instance that has so many before it. Every period but the first has the same number of them, so none
+/// is counted.
+fn nth_date(pattern: &RecurrencePattern, before: i64) -> Option<u32> {
+    let start = pattern.start_date - pattern.start_date % MINUTES_OF_DAY;
+    let first = period_of(pattern, start);
+    let here: Vec<_> =
+        in_period(pattern, first, 0)?.into_iter().filter(|date| *date >= start).collect();
+    if let Some(date) = usize::try_from(before).ok().and_then(|before| here.get(before)) {
+        return Some(*date);
+    }
+    let each = match pattern.pattern {
+        Pattern::Week(bits) => i64::from((bits & 0x7f).count_ones()),
+        _ => 1,
+    };
+    let before = before - here.len() as i64;
+    let dates = in_period(pattern, first, 1 + before.checked_div(each)?)?;
+    dates.get((before % each) as usize).copied()
 }
 
 /// Whether an instance of the pattern has this date.
@@ -352,6 +380,7 @@ mod tests {
                 "20240101 20260101",
             ),
             ("FREQ=DAILY;UNTIL=20240302T000000", (2024, 2, 28), "20240228 20240229 20240301"),
+            ("FREQ=YEARLY;BYMONTHDAY=15;COUNT=3", (2024, 1, 20), "20240215 20240315 20240415"),
         ] {
             let found = pattern(rule, start).expect(rule);
             assert_eq!(printed(&found, 9).join(" "), wanted, "{rule}");
@@ -378,6 +407,8 @@ mod tests {
             "FREQ=MONTHLY;BYDAY=5MO",
             "FREQ=MONTHLY;BYMONTHDAY=-2",
             "FREQ=WEEKLY;UNTIL=20200101",
+            "FREQ=YEARLY;BYDAY=20MO",
+            "FREQ=YEARLY;INTERVAL=2;BYMONTHDAY=3",
         ] {
             assert!(pattern(rule, (2024, 1, 1)).is_err(), "{rule}");
         }
@@ -387,6 +418,12 @@ mod tests {
     fn long_recurrences_are_bounded() {
         let found = pattern("FREQ=DAILY;COUNT=4000000000", (2024, 1, 1)).expect("a pattern");
         assert_eq!((found.end_type, found.end_date), (EndType::Never, NO_END));
+        let found = pattern("FREQ=DAILY;COUNT=20000", (2024, 1, 1)).expect("a pattern");
+        assert_eq!((found.end_type, found.occurrence_count), (EndType::Count, 20_000));
+        assert_eq!(Local::from_minutes(found.end_date).print_date(), "20781003");
+        let found = pattern("FREQ=WEEKLY;BYDAY=MO,WE,FR;COUNT=30001", (2024, 1, 3));
+        let found = found.expect("a pattern");
+        assert_eq!(dates(&found).count(), 30_001);
         let found = pattern("FREQ=DAILY;UNTIL=44991231", (1601, 1, 1)).expect("a pattern");
         assert_eq!(found.occurrence_count as usize, MAX_OCCURRENCES);
         assert!(pattern("FREQ=YEARLY;INTERVAL=99999", (4000, 1, 1)).is_ok());

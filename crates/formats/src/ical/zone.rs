@@ -85,6 +85,16 @@ impl Zone {
         Some(Zone { name: name.to_owned(), rules: vec![rule] })
     }
 
+    /// INVARIANT: there is one at least.
+    pub(super) fn of_rules(name: &str, mut rules: Vec<TimeZoneRule>) -> Zone {
+        rules.truncate(MAX_RULES);
+        match rules.first_mut() {
+            Some(first) => first.year = 1601,
+            None => rules.push(empty_rule(1601)),
+        }
+        Zone { name: name.to_owned(), rules }
+    }
+
     pub(crate) fn utc() -> Zone {
         Zone { name: "UTC".to_owned(), rules: vec![empty_rule(1601)] }
     }
@@ -178,7 +188,7 @@ impl Zone {
     }
 }
 
-fn empty_rule(year: u16) -> TimeZoneRule {
+pub(crate) fn empty_rule(year: u16) -> TimeZoneRule {
     TimeZoneRule {
         major_version: 2,
         minor_version: 1,

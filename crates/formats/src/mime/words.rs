@@ -4,6 +4,7 @@
 //! INVARIANT: time is linear in the length of the value.
 
 use super::parts::decode_base64;
+use crate::hex;
 use crate::text::charsets;
 
 /// The longest name of a character set, with its language ([RFC 2231] 5).
@@ -203,21 +204,9 @@ fn same(a: &str, b: &str) -> bool {
 
 /// The encoding Q ([RFC 2047] 4.2). An escape that is none stays.
 fn decode_q(text: &[u8]) -> Vec<u8> {
-    let hex = |byte: Option<&u8>| byte.and_then(|b| char::from(*b).to_digit(16));
-    let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        at += 1;
-        match (byte, hex(text.get(at)), hex(text.get(at + 1))) {
-            (b'=', Some(high), Some(low)) => {
-                out.push((high << 4 | low) as u8);
-                at += 2;
-            }
-            (b'_', ..) => out.push(b' '),
-            _ => out.push(*byte),
-        }
-    }
-    out
+    // RFC 2047 4.2: an underscore is a blank, and a marked one is an underscore.
+    let blank = |byte: &u8| if *byte == b'_' { b' ' } else { *byte };
+    hex::unmarked(&text.iter().map(blank).collect::<Vec<_>>(), b'=')
 }
 
 #[cfg(test)]

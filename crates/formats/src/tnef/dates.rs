@@ -25,7 +25,7 @@ pub fn read(data: &[u8]) -> Option<FileTime> {
         return None;
     }
     let seconds = hour * 3_600 + minute * 60 + second;
-    let time = FileTime::from_unix(days_since_1970(year, month, day) * SECONDS_A_DAY + seconds, 0);
+    let time = FileTime::from_civil(year, month, day, seconds);
     // The 31st of a month that has none would be a day of the next.
     (i64::from(time.to_civil().2) == day).then_some(time)
 }
@@ -44,14 +44,6 @@ pub fn write(time: FileTime) -> Option<[u8; SIZE]> {
         *bytes = number.to_le_bytes();
     }
     Some(out)
-}
-
-/// The inverse of [`FileTime::to_civil`]: years begin in March, so leap days stand at their end.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 #[cfg(test)]

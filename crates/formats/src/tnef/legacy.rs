@@ -9,6 +9,7 @@ use super::addresses::{self, Address, CorrespondentTags};
 use super::attributes::{Attribute, AttributeId, Level, ids, push};
 use super::classes::{self, Meeting};
 use super::dates;
+use crate::hex;
 
 const SENDER: CorrespondentTags = CorrespondentTags {
     name: tags::SENDER_NAME,
@@ -275,8 +276,7 @@ fn encoded_text(bag: &PropertyBag, tag: PropertyTag, code_page: u32) -> Option<V
 fn from_hex(data: &[u8]) -> Option<Vec<u8>> {
     let end = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
     let (pairs, []) = data[..end].as_chunks::<2>() else { return None };
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    pairs.iter().map(|[a, b]| Some((digit(*a)? << 4 | digit(*b)?) as u8)).collect()
+    pairs.iter().map(|pair| hex::byte(pair)).collect()
 }
 
 fn to_hex(key: &[u8]) -> Vec<u8> {

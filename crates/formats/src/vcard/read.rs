@@ -281,7 +281,9 @@ fn set_dates(bag: &mut PropertyBag, card: &Component, report: &mut Report) {
 }
 
 fn set_rest(bag: &mut PropertyBag, card: &Component) {
-    let note = card.text("NOTE").unwrap_or_default();
+    let notes: Vec<_> =
+        card.all("NOTE").take(MAX_LIST).map(|line| unescape(&line.text())).collect();
+    let note = notes.join("\n\n");
     bag.set(tags::BODY, note.replace("\r\n", "\n").replace('\n', "\r\n").replace('\0', ""));
     bag.set(tags::NATIVE_BODY, 1);
     bag.set(tags::INTERNET_CODEPAGE, charsets::UTF_8 as i32);

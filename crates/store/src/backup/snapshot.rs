@@ -224,16 +224,8 @@ impl SnapshotName {
     pub fn time(&self) -> FileTime {
         let part = |from: usize, to: usize| self.0[from..to].parse::<i64>().unwrap_or(0);
         let (year, month, day) = (part(0, 4), part(4, 6), part(6, 8));
-        // Days to a date, counted from 0000-03-01, when leap days stand at the end of the year.
-        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-        let days = year * 365 + year.div_euclid(4) - year.div_euclid(100)
-            + year.div_euclid(400)
-            + (month * 153 + 2) / 5
-            + day
-            - 1
-            - 719_468;
-        let seconds = (days * 24 + part(9, 11)) * 3600 + part(11, 13) * 60 + part(13, 15);
-        FileTime::from_unix(seconds, 0)
+        let seconds = part(9, 11) * 3600 + part(11, 13) * 60 + part(13, 15);
+        FileTime::from_civil(year, month, day, seconds)
     }
 
     /// Year to second, as digits.

@@ -1,10 +1,11 @@
 //! The times of a calendar: which clock each stands on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use mapi::FileTime;
 
 use super::super::civil::{DAY, Local, Stamp, duration};
+use super::super::known_zones;
 use super::super::zone::Zone;
 use crate::content_line::{Component, ContentLine};
 
@@ -18,6 +19,8 @@ pub(super) struct Clocks {
     /// Whose clock shows dates and times that name no zone, if only one zone is there; otherwise they are
     /// taken as UTC, since where the reader is nobody knows here.
     only: Option<String>,
+    /// Names that were looked up and are none.
+    nowhere: HashSet<String>,
 }
 
 /// A time with the clock that it stands on; no zone is UTC.
@@ -32,8 +35,47 @@ impl Clocks {
     pub(super) fn read(calendar: &Component) -> Clocks {
         let found = calendar.below("VTIMEZONE").take(MAX_ZONES).filter_map(Zone::read);
         let zones: HashMap<String, Zone> = found.map(|zone| (zone.name.clone(), zone)).collect();
-        let only = (zones.len() == 1).then(|| zones.keys().next().cloned()).flatten();
-        Clocks { zones, only }
+        let mut only = (zones.len() == 1).then(|| zones.keys().next().cloned()).flatten();
+        let mut clocks = Clocks { zones, ..Clocks::default() };
+        clocks.learn(calendar);
+        if only.is_none()
+            && let Some(name) = calendar.text("X-WR-TIMEZONE")
+        {
+            clocks.add(&name);
+            only = Some(name).filter(|name| clocks.zones.contains_key(name));
+        }
+        Clocks { only, ..clocks }
+    }
+
+    /// Zones that lines name and nobody defines.
+    fn learn(&mut self, component: &Component) {
+        for line in &component.lines {
+            if let Some(name) = zone_name(line) {
+                self.add(name);
+            }
+        }
+        component.children.iter().for_each(|child| self.learn(child));
+    }
+
+    fn add(&mut self, name: &str) {
+        let asked = self.zones.contains_key(name) || self.nowhere.contains(name);
+        if asked || self.zones.len() + self.nowhere.len() >= MAX_ZONES {
+            return;
+        }
+        match known_zones::find(name) {
+            Some(zone) => {
+                self.zones.insert(name.to_owned(), zone);
+            }
+            None => {
+                self.nowhere.insert(name.to_owned());
+            }
+        }
+    }
+
+    /// The zone that a line names and that nobody knows.
+    pub(super) fn unknown<'a>(&self, line: &'a ContentLine) -> Option<&'a str> {
+        let utc = matches!(Stamp::parse(&line.text()), Some(Stamp::Utc(_)));
+        zone_name(line).filter(|name| !utc && !name.is_empty() && !self.zones.contains_key(*name))
     }
 
     pub(super) fn moment(&self, line: &ContentLine) -> Option<Moment<'_>> {
@@ -50,7 +92,7 @@ impl Clocks {
 
     fn stamp(&self, line: &ContentLine, value: &str) -> Option<Moment<'_>> {
         let stamp = Stamp::parse(value)?;
-        let named = line.parameter("TZID").map(|name| name.trim_start_matches('/'));
+        let named = zone_name(line);
         let zone = match stamp {
             Stamp::Utc(_) => None,
             _ => named.and_then(|name| self.zones.get(name)).or_else(|| self.only()),
@@ -62,6 +104,11 @@ impl Clocks {
     fn only(&self) -> Option<&Zone> {
         self.zones.get(self.only.as_ref()?)
     }
+}
+
+/// Without the slash of a name that is one everywhere (RFC 5545 3.2.19).
+fn zone_name(line: &ContentLine) -> Option<&str> {
+    line.parameter("TZID").map(|name| name.trim_start_matches('/'))
 }
 
 impl Moment<'_> {

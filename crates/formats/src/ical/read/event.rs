@@ -49,6 +49,12 @@ pub(super) fn read<'a>(
     let mut report = Report::default();
     let mut content = content_of(clocks, event, method, span);
     note_what_is_left_out(event, &mut report);
+    let zone = event.line("DTSTART").and_then(|line| clocks.unknown(line));
+    if let Some(zone) = zone {
+        let instead = span.zone.map_or("UTC", |zone| zone.name.as_str());
+        let why = format!("nobody knows the zone {zone:.60}; its times are taken as of {instead}");
+        report.refuse(Kind::Property, "TZID", why);
+    }
     add_files(&mut content, event, &mut report);
     let rest = series::set(&mut content, &mut report, clocks, event, span, instances);
     let count = content.attachments.len() as u64;
@@ -413,7 +419,7 @@ fn attendee_strings(content: &MessageContent) -> [String; 3] {
 }
 
 /// ATTACH with its bytes is a file ([MS-OXCICAL] 2.1.3.1.1.20.1).
-fn add_files(content: &mut MessageContent, event: &Component, report: &mut Report) {
+pub(super) fn add_files(content: &mut MessageContent, event: &Component, report: &mut Report) {
     for (index, line) in event.all("ATTACH").take(MAX_ATTACHMENTS).enumerate() {
         if !line.parameter_is("ENCODING", "BASE64") {
             let why = format!("it is a link, and the file is not here: {:.200}", line.text());

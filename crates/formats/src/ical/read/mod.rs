@@ -4,6 +4,8 @@ mod clocks;
 mod event;
 mod people;
 mod series;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

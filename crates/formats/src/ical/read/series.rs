@@ -1,7 +1,7 @@
 //! RRULE, EXDATE, RDATE and the instances that are told on their own, as PidLidAppointmentRecur and
 //! exception attachments ([MS-OXCICAL] 2.1.3.1.1.20.13, [MS-OXOCAL] 2.2.1.44 and 2.2.10).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mapi::generated::tags;
 use mapi::names::lid;
@@ -17,7 +17,7 @@ use super::super::rule::Rule;
 use super::super::zone::Zone;
 use super::Method;
 use super::clocks::{Clocks, Span, utc};
-use super::event::{busy_status, content_of, one_line, reminder};
+use super::event::{add_files, busy_status, content_of, one_line, reminder};
 use crate::content_line::Component;
 use crate::mime::attachments::EMBEDDED_MESSAGE;
 use crate::report::{Kind, Report};
@@ -37,7 +37,8 @@ struct Series<'a> {
     pattern: RecurrencePattern,
     /// By the date on which the instance should have been.
     changed: BTreeMap<u32, Changed<'a>>,
-    deleted: Vec<u32>,
+    /// INVARIANT: none of them is changed.
+    deleted: BTreeSet<u32>,
 }
 
 struct Changed<'a> {
@@ -74,7 +75,7 @@ pub(super) fn set<'a>(
     // The first instance is where the rule has one.
     let first = Local::from_minutes(pattern.start_date).plus(span.start.second_of_day());
     let span = span.moved_to(first);
-    let mut series = Series { span, pattern, changed: BTreeMap::new(), deleted: Vec::new() };
+    let mut series = Series { span, pattern, changed: BTreeMap::new(), deleted: BTreeSet::new() };
     let mut rest = Vec::new();
     for instance in instances {
         if !take_instance(&mut series, clocks, instance, report) {
@@ -82,11 +83,11 @@ pub(super) fn set<'a>(
         }
     }
     take_dates(&mut series, clocks, event, report);
-    let exceptions = series.changed.values().filter_map(|changed| {
-        let event = changed.event?;
-        Some(attachment(clocks, event, changed.span, span))
-    });
-    content.attachments.extend(exceptions);
+    for changed in series.changed.values() {
+        if let Some(event) = changed.event {
+            content.attachments.push(attachment(clocks, event, changed.span, span, report));
+        }
+    }
     set_properties(&mut content.properties, &series, event);
     rest
 }
@@ -130,7 +131,17 @@ fn take_instance<'a>(
         report.refuse(Kind::Property, "RECURRENCE-ID;RANGE", why);
     }
     if instance.word("STATUS").as_deref() == Some("CANCELLED") {
-        series.deleted.push(date);
+        // Told twice, an instance that takes place is not lost.
+        match series.changed.contains_key(&date) {
+            true => report.refuse(
+                Kind::Property,
+                "RECURRENCE-ID",
+                "an instance is both changed and cancelled; it is carried as changed",
+            ),
+            false => {
+                series.deleted.insert(date);
+            }
+        }
         return true;
     }
     if series.changed.len() >= MAX_EXCEPTIONS || series.changed.contains_key(&date) {
@@ -146,6 +157,10 @@ fn take_instance<'a>(
         }
     };
     let span = Span { start: on(span.start), end: on(span.end), zone: series.span.zone, ..span };
+    if series.deleted.remove(&date) {
+        let why = "an instance is both changed and cancelled; it is carried as changed";
+        report.refuse(Kind::Property, "RECURRENCE-ID", why);
+    }
     series.changed.insert(date, Changed { span, event: Some(instance) });
     true
 }
@@ -169,11 +184,9 @@ fn take_dates<'a>(
     for date in less {
         let date = date.midnight().minutes();
         if pattern::falls_on(&series.pattern, date) && !series.changed.contains_key(&date) {
-            series.deleted.push(date);
+            series.deleted.insert(date);
         }
     }
-    series.deleted.sort_unstable();
-    series.deleted.dedup();
     let seconds = series.span.start.second_of_day();
     let mut left = 0usize;
     for start in more {
@@ -184,11 +197,14 @@ fn take_dates<'a>(
             continue;
         }
         // The nearest one.
-        let nearest = (0..series.deleted.len())
-            .min_by_key(|index| series.deleted[*index].abs_diff(start.minutes()));
+        let at = start.minutes();
+        let earlier = series.deleted.range(..=at).next_back();
+        let later = series.deleted.range(at..).next();
+        let nearest =
+            earlier.into_iter().chain(later).min_by_key(|date| date.abs_diff(at)).copied();
         match nearest {
-            Some(index) if series.changed.len() < MAX_EXCEPTIONS => {
-                let moved = series.deleted.remove(index);
+            Some(moved) if series.changed.len() < MAX_EXCEPTIONS => {
+                series.deleted.remove(&moved);
                 let span = series.span.moved_to(start);
                 series.changed.insert(moved, Changed { span, event: None });
             }
@@ -246,6 +262,7 @@ fn clip_end(series: &Series<'_>) -> FileTime {
         EndType::Never => {
             return Local::date(4500, 8, 31).map_or(Local::MAX, |day| day.plus(DAY - 60)).as_utc();
         }
+        EndType::Count => Some(pattern.end_date),
         _ => pattern::dates(pattern).take(pattern::MAX_OCCURRENCES).last(),
     };
     utc(series.span.zone, Local::from_minutes(last.unwrap_or(pattern.end_date)))
@@ -340,8 +357,11 @@ fn attachment(
     event: &Component,
     span: Span<'_>,
     series: Span<'_>,
+    report: &mut Report,
 ) -> AttachmentContent {
     let mut message = content_of(clocks, event, Method::Publish, span);
+    add_files(&mut message, event, report);
+    message.properties.set(tags::HAS_ATTACHMENTS, !message.attachments.is_empty());
     message.properties.set(tags::MESSAGE_CLASS, EXCEPTION_CLASS);
     // [MS-OXOCAL] 2.2.10.1.1: the attachment has the times of the clock, the message has them in UTC.
     let mut bag = PropertyBag::new();

@@ -360,12 +360,6 @@ pub(crate) fn days(year: u32, month: u32, day: u32) -> Option<i32> {
     if !(1..=longest).contains(&day) || !(1_602..=9_999).contains(&year) {
         return None;
     }
-    // Years begin in March, so that the leap day is the last.
-    let (year, month) = (year as i32, month as i32);
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day as i32 - 1;
-    let days = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-    Some(era * 146_097 + days - 719_468)
+    let (year, month, day) = (i64::from(year), i64::from(month), i64::from(day));
+    i32::try_from(mapi::time::days_since_1970(year, month, day)).ok()
 }

@@ -9,6 +9,8 @@
 //! header, its signatures, the look-ups of SPF (RFC 7208 4.6.4), its time, and how many are looked at together.
 
 mod fields;
+#[doc(hidden)]
+pub use fields::oracle;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -23,6 +23,7 @@ mod save;
 mod search;
 mod server;
 mod table;
+mod text;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -36,7 +37,7 @@ use mailbox::Mailboxes;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", about = "Measure Coffer and print one table of all figures")]
 struct Args {
-    /// What to measure; everything if not given. One of: logon, table, save, idle, notify, search, import, mail, store, growth.
+    /// What to measure; everything if not given. One of: logon, table, save, idle, notify, search, text, import, mail, store, growth.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Fewer rounds and smaller sizes: minutes become seconds, figures become rough.
@@ -75,6 +76,7 @@ const BENCHES: &[(&str, Run)] = &[
     ("idle", |bench, report| figures(report, idle::run(bench)?)),
     ("notify", |bench, report| figures(report, notify::run(bench)?)),
     ("search", |bench, report| figures(report, search::run(bench)?)),
+    ("text", |bench, report| figures(report, text::run(bench)?)),
     ("import", |bench, report| figures(report, import::run(bench)?)),
     ("mail", |bench, report| figures(report, mail::run(bench)?)),
     ("store", |bench, report| figures(report, engine::run(bench)?)),

@@ -3,7 +3,7 @@
 
 mod dovecot;
 mod imap;
-mod letter;
+pub mod letter;
 mod lmtp;
 
 use std::net::SocketAddr;

@@ -77,12 +77,23 @@ pub(crate) enum Kind {
     TextLists = 0x63,
     /// Part -> messages that are no longer what it says.
     TextDropped = 0x64,
+    /// (part, block) -> the lists of the words of a block.
+    TextGroups = 0x65,
+    /// (part, block) -> which blocks may have a word.
+    TextFilters = 0x66,
 }
 
 impl Kind {
     /// What the full-text index is made of: all of it can be made again.
-    pub(crate) const TEXT: [Kind; 5] =
-        [Kind::TextState, Kind::TextMessages, Kind::TextWords, Kind::TextLists, Kind::TextDropped];
+    pub(crate) const TEXT: [Kind; 7] = [
+        Kind::TextState,
+        Kind::TextMessages,
+        Kind::TextWords,
+        Kind::TextLists,
+        Kind::TextDropped,
+        Kind::TextGroups,
+        Kind::TextFilters,
+    ];
 }
 
 pub(crate) fn mailbox_prefix(mailbox: MailboxNumber) -> Vec<u8> {

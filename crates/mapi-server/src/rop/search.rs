@@ -16,8 +16,9 @@ use crate::handles::NodeId;
 
 /// RopSetSearchCriteria ([MS-OXCFOLD] 3.2.5.4). The folder shows what matches when the answer goes out.
 ///
-/// Every search looks at the messages themselves; there is no index of their words, so CONTENT_INDEXED_SEARCH
-/// finds what NON_CONTENT_INDEXED_SEARCH finds.
+/// The full-text index answers what words decide, and the messages the rest, so CONTENT_INDEXED_SEARCH finds what
+/// NON_CONTENT_INDEXED_SEARCH finds, and may be followed as well: neither is static but where STATIC_SEARCH says so, as
+/// in Exchange 2016 (3.2.5.4, product note 16: MS-OXCFOLD R1238).
 pub fn set_search_criteria(
     call: &Call<'_>,
     input: NodeId,

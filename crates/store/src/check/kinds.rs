@@ -70,6 +70,8 @@ pub(super) const ROWS: &[Row] = &[
     row(Kind::TextWords, "indexed words", 8..=8, |_, v| text::check_words(v)),
     row(Kind::TextLists, "lists of words", 8..=8, |_, v| text::check_lists(v)),
     row(Kind::TextDropped, "dropped messages", 4..=4, |_, _| Ok(())),
+    row(Kind::TextGroups, "words' lists", 8..=8, |_, v| text::check_lists(v)),
+    row(Kind::TextFilters, "filters of words", 8..=8, |_, v| text::check_lists(v)),
     Row {
         byte: crate::blob::MARKER,
         name: "marker",

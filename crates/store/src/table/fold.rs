@@ -22,6 +22,9 @@ impl Form {
     /// As texts are sorted, and compared by relations.
     pub(crate) const CASELESS: Form = Form { case: true, marks: false };
 
+    /// Without case and nonspacing marks.
+    pub(crate) const LOOSE: Form = Form { case: true, marks: true };
+
     /// As the high half of a fuzzy level says. FL_LOOSE ignores both.
     pub(crate) fn of(level: FuzzyLevel) -> Form {
         let ignores = |flag| level.high & (flag | FuzzyLevel::LOOSE) != 0;
@@ -143,7 +146,7 @@ mod tests {
 
     const EXACT: Form = Form { case: false, marks: false };
     const BARE: Form = Form { case: false, marks: true };
-    const LOOSE: Form = Form { case: true, marks: true };
+    const LOOSE: Form = Form::LOOSE;
 
     #[test]
     fn marks_and_case_are_taken_away() {

@@ -8,7 +8,7 @@ use mapi::restriction::FuzzyLevel;
 
 use super::build::{HEADER, PARTS, PLAIN};
 use super::bytes::Set;
-use super::segment::{self, Lists, Words};
+use super::segment;
 use super::state::{Segment, State};
 use super::words::Asked;
 use crate::engine::Reader;
@@ -208,19 +208,7 @@ impl<'a> Searcher<'a> {
             return Ok(Verdicts { found, certain: None });
         }
         let mut sets = vec![Set::new(bound); asked.pieces.len()];
-        let mut words = Words::new(self.mailbox, self.reader(), segment);
-        let mut lists = Lists::new(self.mailbox, self.reader(), segment);
-        let mut has = Vec::new();
-        while words.advance()? {
-            asked.look(words.block.word()?, &mut |piece| has.push(piece));
-            for group in words.block.groups.iter().filter(|_| !has.is_empty()) {
-                if group.places & places != 0 {
-                    let list = lists.get(&words.block, group)?;
-                    has.iter().try_for_each(|piece| sets[*piece].add(list))?;
-                }
-            }
-            has.clear();
-        }
+        segment::search(self.mailbox, self.reader(), segment, asked, places, &mut sets)?;
         let mut sets = sets.into_iter();
         let mut found = sets.next().unwrap_or_else(|| Set::new(bound));
         sets.for_each(|set| found.keep(&set));

@@ -28,8 +28,8 @@ const MAX_TEXT: usize = 1 << 20;
 /// Words of a message in the index; the same beyond.
 const MAX_WORDS: usize = 20_000;
 /// What a word takes beside its letters, and each message that has it.
-const WORD_BYTES: usize = 96;
-const ENTRY_BYTES: usize = 6;
+const WORD_BYTES: usize = 72;
+const ENTRY_BYTES: usize = 12;
 
 /// The texts of a message that are looked for, each with the places where it stands.
 #[derive(Debug, PartialEq)]
@@ -107,13 +107,22 @@ fn same(one: &str, other: &str) -> bool {
             .eq(other.trim_end().bytes().filter(|byte| *byte != b'\r'))
 }
 
+/// A word: its number, and the last entry that it has.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    number: u32,
+    last: u32,
+}
+
 /// Messages with their words.
 #[derive(Default)]
 pub(super) struct Builder {
     messages: Vec<Entry>,
     ids: HashSet<u64>,
-    /// The messages that have a word: their numbers in the order in which they came, and three bits for the places.
-    words: HashMap<Box<str>, Vec<u32>>,
+    words: HashMap<Box<str>, Word>,
+    /// Which message has which word: the word's number; the message's, in the order in which they came, and three bits
+    /// for the places.
+    entries: Vec<(u32, u32)>,
     bytes: usize,
 }
 
@@ -157,16 +166,21 @@ impl Builder {
     /// Whether the message has not had the word yet.
     fn see(&mut self, word: &str, number: u32, places: u8) -> bool {
         let entry = number << 3 | u32::from(places);
+        let last = self.entries.len() as u32;
         match self.words.get_mut(word) {
-            Some(list) => match list.last_mut() {
-                Some(last) if *last >> 3 == number => {
-                    *last |= u32::from(places);
+            Some(known) => {
+                let before = &mut self.entries[known.last as usize].1;
+                if *before >> 3 == number {
+                    *before |= u32::from(places);
                     return false;
                 }
-                _ => list.push(entry),
-            },
+                known.last = last;
+                self.entries.push((known.number, entry));
+            }
             None => {
-                self.words.insert(word.into(), vec![entry]);
+                let number = self.words.len() as u32;
+                self.words.insert(word.into(), Word { number, last });
+                self.entries.push((number, entry));
                 self.bytes += word.len() + WORD_BYTES;
             }
         }
@@ -181,29 +195,41 @@ impl Builder {
         number: u32,
         sink: &mut Sink<'_>,
     ) -> Result<Segment> {
-        let Builder { messages, words, .. } = std::mem::take(self);
+        let Builder { messages, words, entries, .. } = std::mem::take(self);
         let mut order: Vec<u32> = (0..messages.len() as u32).collect();
         order.sort_unstable_by_key(|at| messages[*at as usize].id);
         let mut place = vec![0; messages.len()];
         order.iter().enumerate().for_each(|(new, old)| place[*old as usize] = new as u32);
         let sorted: Vec<Entry> = order.iter().map(|at| messages[*at as usize]).collect();
-        let mut words: Vec<(Box<str>, Vec<u32>)> = words.into_iter().collect();
-        words.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let mut words: Vec<(Box<str>, u32)> =
+            words.into_iter().map(|(word, known)| (word, known.number)).collect();
+        words.sort_unstable();
+        let mut rank = vec![0u32; words.len()];
+        words.iter().enumerate().for_each(|(new, (_, old))| rank[*old as usize] = new as u32);
+        let mut entries: Vec<(u32, u32)> = entries
+            .into_iter()
+            .map(|(word, entry)| {
+                (rank[word as usize], place[(entry >> 3) as usize] << 3 | entry & 7)
+            })
+            .collect();
+        entries.sort_unstable();
+        let mut entries = entries.into_iter().peekable();
         let mut writer = Writer::begin(mailbox, number, &sorted, sink)?;
         let mut groups = Groups::default();
-        for (word, list) in words {
-            for entry in list {
-                groups.push((entry & 7) as u8, place[(entry >> 3) as usize]);
+        for (at, (word, _)) in words.iter().enumerate() {
+            while let Some((_, entry)) = entries.next_if(|(of, _)| *of as usize == at) {
+                groups.push((entry & 7) as u8, entry >> 3);
             }
-            writer.word(word.as_bytes(), &groups.take())?;
+            writer.word(word.as_bytes(), groups.sorted())?;
+            groups.clear();
         }
         writer.finish()
     }
 
     /// The words of the only message that it has, with the places where it has them.
     pub(super) fn of_one(&self) -> BTreeMap<&str, u8> {
-        let places = |list: &Vec<u32>| list.first().map_or(0, |entry| (entry & 7) as u8);
-        self.words.iter().map(|(word, list)| (&**word, places(list))).collect()
+        let places = |known: &Word| (self.entries[known.last as usize].1 & 7) as u8;
+        self.words.iter().map(|(word, known)| (&**word, places(known))).collect()
     }
 
     /// What is not known of the only message that it has.
@@ -212,23 +238,44 @@ impl Builder {
     }
 }
 
-/// The messages that have a word, by the places where they have it.
+/// The messages that have a word, by the places where they have it. It is used again for the next word, so that few
+/// lists are made.
 #[derive(Default)]
-pub(super) struct Groups(BTreeMap<u8, Vec<u32>>);
+pub(super) struct Groups {
+    used: usize,
+    all: Vec<(u8, Vec<u32>)>,
+}
 
 impl Groups {
     pub(super) fn push(&mut self, places: u8, message: u32) {
-        self.0.entry(places).or_default().push(message);
+        match self.all[..self.used].iter_mut().find(|(of, _)| *of == places) {
+            Some((_, list)) => list.push(message),
+            None => {
+                if self.used == self.all.len() {
+                    self.all.push((0, Vec::new()));
+                }
+                let (of, list) = &mut self.all[self.used];
+                *of = places;
+                list.push(message);
+                self.used += 1;
+            }
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.used == 0
     }
 
-    /// In order; nothing is left.
-    pub(super) fn take(&mut self) -> Vec<(u8, Vec<u32>)> {
-        let mut groups: Vec<(u8, Vec<u32>)> = std::mem::take(&mut self.0).into_iter().collect();
-        groups.iter_mut().for_each(|(_, list)| list.sort_unstable());
-        groups
+    /// In order.
+    pub(super) fn sorted(&mut self) -> &[(u8, Vec<u32>)] {
+        let used = &mut self.all[..self.used];
+        used.iter_mut().for_each(|(_, list)| list.sort_unstable());
+        used.sort_unstable_by_key(|(places, _)| *places);
+        used
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.all[..self.used].iter_mut().for_each(|(_, list)| list.clear());
+        self.used = 0;
     }
 }

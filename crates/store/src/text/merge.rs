@@ -11,14 +11,14 @@ use crate::keys::Kind;
 use crate::{Mailbox, Result};
 
 /// Parts of about one size that become one.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 8;
 /// Stands for a message that is left out.
 const NONE: u32 = u32::MAX;
 
 /// Parts that should become one, by their places in the list.
 pub(super) fn due(segments: &[Segment]) -> Option<Vec<usize>> {
-    // Of each size, and each four times the one before.
-    let size = |segment: &Segment| segment.messages.max(1).ilog2() / 2;
+    // Of each size, and each eight times the one before.
+    let size = |segment: &Segment| segment.messages.max(1).ilog2() / 3;
     for at in 0..segments.len() {
         let of = size(&segments[at]);
         let mut total = 0;
@@ -136,7 +136,8 @@ fn write_words(
             }
         }
         if !groups.is_empty() {
-            writer.word(&word, &groups.take())?;
+            writer.word(&word, groups.sorted())?;
+            groups.clear();
         }
     }
     Ok(())
@@ -154,9 +155,11 @@ mod tests {
     fn parts_of_one_size_become_one() {
         let segment = |messages, dropped| Segment { messages, dropped, ..Segment::default() };
         let few = |list: &[u32]| list.iter().map(|m| segment(*m, 0)).collect::<Vec<_>>();
-        assert_eq!(due(&few(&[1_000, 30, 800, 900])), None);
-        assert_eq!(due(&few(&[1_000, 30, 800, 900, 512])), Some(vec![0, 2, 3, 4]));
-        assert_eq!(due(&few(&[60_000; 5])), None);
+        let some = [600, 30, 800, 900, 512, 520, 700, 5_000, 513];
+        assert_eq!(due(&few(&some)), None);
+        let more = [&some[..], &[999]].concat();
+        assert_eq!(due(&few(&more)), Some(vec![0, 2, 3, 4, 5, 6, 8, 9]));
+        assert_eq!(due(&few(&[60_000; 9])), None);
         assert_eq!(due(&[segment(10, 5)]), None);
         assert_eq!(due(&[segment(9, 0), segment(100, 51)]), Some(vec![1]));
     }

@@ -1,12 +1,15 @@
 //! A part of the index: its records, as they are written and read. They are drawn in docs/store-format.md.
 //!
 //! A part has its messages in the order of their ids, and its words in order, each with the lists of the messages
-//! that have it, a list for each set of places where they have it. Short lists stand behind their word, the others
-//! one after another in records of their own: a search looks at all words and at few lists.
+//! that have it, a list for each set of places where they have it. Short lists stand in one record for each block of
+//! words, the others one after another in records of their own. Filters tell which blocks of words need not be looked
+//! at, so a search reads few of them.
+
+use std::borrow::Cow;
 
 use super::bytes::{List, Rest, Set, damaged, put_number, write_list};
 use super::state::{MAX_MESSAGES, Segment};
-use super::words::MAX_WORD;
+use super::words::{Asked, MAX_WORD, each_form, windows};
 use crate::engine::{Reader, Space};
 use crate::keys::Kind;
 use crate::{Mailbox, Result};
@@ -63,8 +66,10 @@ pub(super) struct Writer<'a> {
     sink: &'a mut Sink<'a>,
     segment: Segment,
     words: Vec<u8>,
+    groups: Vec<u8>,
+    filters: Vec<u8>,
+    filter_blocks: u32,
     lists: Vec<u8>,
-    last: Vec<u8>,
     place: Place,
     list: Vec<u8>,
 }
@@ -77,16 +82,24 @@ impl<'a> Writer<'a> {
         messages: &[Entry],
         sink: &'a mut Sink<'a>,
     ) -> Result<Writer<'a>> {
-        let segment = Segment {
-            number,
-            messages: messages.len() as u32,
-            first: messages.first().map_or(0, |entry| entry.id),
-            last: messages.last().map_or(0, |entry| entry.id),
-            ..Segment::default()
+        let mut writer = Writer {
+            mailbox,
+            sink,
+            segment: Segment {
+                number,
+                messages: messages.len() as u32,
+                first: messages.first().map_or(0, |entry| entry.id),
+                last: messages.last().map_or(0, |entry| entry.id),
+                ..Segment::default()
+            },
+            words: Vec::new(),
+            groups: Vec::new(),
+            filters: Vec::new(),
+            filter_blocks: 0,
+            lists: Vec::new(),
+            place: Place::default(),
+            list: Vec::new(),
         };
-        let (words, lists, last, list) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let place = Place::default();
-        let mut writer = Writer { mailbox, sink, segment, words, lists, last, place, list };
         for (block, some) in messages.chunks(BLOCK_MESSAGES).enumerate() {
             let mut bytes = Vec::new();
             let mut before = 0;
@@ -103,28 +116,23 @@ impl<'a> Writer<'a> {
 
     /// Words come in ascending order, each with ascending messages by the places where they have it.
     pub(super) fn word(&mut self, word: &[u8], groups: &[(u8, Vec<u32>)]) -> Result<()> {
-        if self.words.len() >= BLOCK {
+        if self.words.len() >= BLOCK || self.groups.len() >= BLOCK {
             self.end_words()?;
         }
         if self.words.is_empty() {
-            self.words.extend(self.place.block.to_le_bytes());
-            self.words.extend(self.place.offset.to_le_bytes());
-            self.last.clear();
+            self.groups.extend(self.place.block.to_le_bytes());
+            self.groups.extend(self.place.offset.to_le_bytes());
         }
-        let shared = self.last.iter().zip(word).take_while(|(a, b)| a == b).count();
-        self.words.push(shared as u8);
-        self.words.push((word.len() - shared) as u8);
-        self.words.extend_from_slice(&word[shared..]);
-        self.last.clear();
-        self.last.extend_from_slice(word);
+        self.words.extend_from_slice(word);
+        self.words.push(END);
         for (at, (places, messages)) in groups.iter().enumerate() {
             let last = if at + 1 == groups.len() { LAST } else { 0 };
-            self.words.push(places | last);
+            self.groups.push(places | last);
             let mut list = std::mem::take(&mut self.list);
             let bits = write_list(messages, self.segment.messages as usize, &mut list);
-            put_number(&mut self.words, (list.len() as u64) << 1 | u64::from(bits));
+            put_number(&mut self.groups, (list.len() as u64) << 1 | u64::from(bits));
             match list.len() <= NEAR {
-                true => self.words.extend_from_slice(&list),
+                true => self.groups.extend_from_slice(&list),
                 false => {
                     let place = self.place.fit(list.len());
                     if place.block != self.place.block {
@@ -147,13 +155,28 @@ impl<'a> Writer<'a> {
         if !self.lists.is_empty() {
             self.end_lists()?;
         }
+        if !self.filters.is_empty() {
+            self.end_filters()?;
+        }
         Ok(self.segment)
     }
 
     fn end_words(&mut self) -> Result<()> {
-        let bytes = std::mem::take(&mut self.words);
-        self.put(Kind::TextWords, self.segment.word_blocks, &bytes)?;
+        let (words, groups) = (std::mem::take(&mut self.words), std::mem::take(&mut self.groups));
+        self.put(Kind::TextWords, self.segment.word_blocks, &words)?;
+        self.put(Kind::TextGroups, self.segment.word_blocks, &groups)?;
         self.segment.word_blocks += 1;
+        Filter::of(&words).write(&mut self.filters);
+        match self.filters.len() >= BLOCK - 2 * MAX_FILTER {
+            true => self.end_filters(),
+            false => Ok(()),
+        }
+    }
+
+    fn end_filters(&mut self) -> Result<()> {
+        let bytes = std::mem::take(&mut self.filters);
+        self.put(Kind::TextFilters, self.filter_blocks, &bytes)?;
+        self.filter_blocks += 1;
         Ok(())
     }
 
@@ -174,6 +197,8 @@ impl<'a> Writer<'a> {
 
 /// Beside the places of the last list of a word.
 const LAST: u8 = 0x80;
+/// Behind each word.
+pub(super) const END: u8 = b'\n';
 
 /// The key of a block.
 fn key(mailbox: &Mailbox, kind: Kind, segment: u32, block: u32) -> Vec<u8> {
@@ -280,13 +305,16 @@ pub(super) struct Words<'a> {
     pub(super) block: WordBlock,
 }
 
-/// A block of words that is being read.
+/// A block of words that is being read, with the lists that they have.
 #[derive(Default)]
 pub(super) struct WordBlock {
+    words: Vec<u8>,
+    /// Where the word is, and where the next one begins.
+    word: std::ops::Range<usize>,
+    next: usize,
     data: Vec<u8>,
     at: usize,
     place: Place,
-    word: Vec<u8>,
     pub(super) groups: Vec<Group>,
 }
 
@@ -306,8 +334,9 @@ impl<'a> Words<'a> {
                 return Ok(false);
             }
             let at = (self.segment.number, self.next_block);
-            let data = block(self.mailbox, self.reader, Kind::TextWords, at)?;
-            self.block.open(data)?;
+            let words = block(self.mailbox, self.reader, Kind::TextWords, at)?;
+            let groups = block(self.mailbox, self.reader, Kind::TextGroups, at)?;
+            self.block.open(words, groups)?;
             self.next_block += 1;
         }
         Ok(true)
@@ -315,27 +344,30 @@ impl<'a> Words<'a> {
 }
 
 impl WordBlock {
-    pub(super) fn open(&mut self, data: Vec<u8>) -> Result<()> {
-        let mut rest = Rest(&data);
+    pub(super) fn open(&mut self, words: Vec<u8>, groups: Vec<u8>) -> Result<()> {
+        let mut rest = Rest(&groups);
         self.place = Place { block: rest.u32()?, offset: rest.u32()? };
-        self.at = data.len() - rest.0.len();
-        self.word.clear();
-        self.data = data;
+        self.at = groups.len() - rest.0.len();
+        (self.word, self.next) = (0..0, 0);
+        (self.words, self.data) = (words, groups);
         Ok(())
     }
 
     /// Goes to the next word; false behind the last one.
     pub(super) fn advance(&mut self) -> Result<bool> {
-        let mut rest = Rest(&self.data[self.at..]);
+        let rest = &self.words[self.next..];
         if rest.is_empty() {
-            return Ok(false);
+            return match self.at == self.data.len() {
+                true => Ok(false),
+                false => Err(damaged("lists of no word")),
+            };
         }
-        let (shared, length) = (usize::from(rest.byte()?), usize::from(rest.byte()?));
-        if shared > self.word.len() || shared + length > MAX_WORD {
-            return Err(damaged("a word that cannot be"));
-        }
-        self.word.truncate(shared);
-        self.word.extend_from_slice(rest.bytes(length)?);
+        let length = memchr::memchr(END, rest)
+            .filter(|length| *length <= MAX_WORD)
+            .ok_or_else(|| damaged("a word that cannot be"))?;
+        self.word = self.next..self.next + length;
+        self.next = self.word.end + 1;
+        let mut rest = Rest(&self.data[self.at..]);
         self.groups.clear();
         loop {
             let places = rest.byte()?;
@@ -362,11 +394,120 @@ impl WordBlock {
     }
 
     pub(super) fn word(&self) -> Result<&str> {
-        std::str::from_utf8(&self.word).map_err(|_| damaged("a word that is no text"))
+        std::str::from_utf8(self.bytes()).map_err(|_| damaged("a word that is no text"))
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.word
+        &self.words[self.word.clone()]
+    }
+}
+
+/// Adds the messages of a part that have the pieces of what is asked, in some of the places, to a set for each piece.
+pub(super) fn search(
+    mailbox: &Mailbox,
+    reader: &dyn Reader,
+    segment: &Segment,
+    asked: &Asked,
+    places: u8,
+    sets: &mut [Set],
+) -> Result<()> {
+    let mut filters = Filters::default();
+    let mut lists = Lists::new(mailbox, reader, segment);
+    let mut open = WordBlock::default();
+    let mut hits: Vec<(usize, usize)> = Vec::new();
+    for number in 0..segment.word_blocks {
+        let filter = filters.advance(mailbox, reader, segment.number)?;
+        if !asked.pieces.iter().any(|piece| filter.may_have(&piece.windows)) {
+            continue;
+        }
+        let at = (segment.number, number);
+        let words = block(mailbox, reader, Kind::TextWords, at)?;
+        hits.clear();
+        asked.find(&words, &mut |at, piece| hits.push((at, piece)))?;
+        if hits.is_empty() {
+            continue;
+        }
+        hits.sort_unstable();
+        open.open(words, block(mailbox, reader, Kind::TextGroups, at)?)?;
+        let mut hits = hits.iter().peekable();
+        while hits.peek().is_some() && open.advance()? {
+            while let Some((_, piece)) = hits.next_if(|(at, _)| *at <= open.word.start) {
+                for group in open.groups.iter().filter(|group| group.places & places != 0) {
+                    sets[*piece].add(lists.get(&open, group)?)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of a filter at least and at most.
+const MIN_FILTER: usize = 16;
+const MAX_FILTER: usize = 4_096;
+
+/// Which four bytes stand one after another in some word of a block, by a bit of their hash: a block whose filter lacks
+/// one of a piece's has no word with it.
+struct Filter<'a>(Cow<'a, [u8]>);
+
+impl Filter<'_> {
+    fn of(words: &[u8]) -> Filter<'static> {
+        let bytes = (words.len() / 16).next_power_of_two().clamp(MIN_FILTER, MAX_FILTER);
+        let mut bits = vec![0; bytes];
+        let mut add = |word: &[u8]| {
+            for window in windows(word) {
+                let bit = bit(bytes, window);
+                bits[bit / 8] |= 1 << (bit % 8);
+            }
+        };
+        for word in words.split(|byte| *byte == END) {
+            match word.is_ascii() {
+                true => add(word),
+                false => each_form(word, &mut add),
+            }
+        }
+        Filter(bits.into())
+    }
+
+    fn may_have(&self, windows: &[u32]) -> bool {
+        windows.iter().all(|window| {
+            let bit = bit(self.0.len(), *window);
+            self.0[bit / 8] >> (bit % 8) & 1 == 1
+        })
+    }
+
+    fn write(&self, w: &mut Vec<u8>) {
+        put_number(w, self.0.len() as u64);
+        w.extend_from_slice(&self.0);
+    }
+}
+
+fn bit(bytes: usize, window: u32) -> usize {
+    (window.wrapping_mul(0x9e37_79b1) >> (32 - (bytes * 8).ilog2())) as usize
+}
+
+/// The filters of a part, one after another.
+#[derive(Default)]
+struct Filters {
+    data: Vec<u8>,
+    at: usize,
+    next: u32,
+}
+
+impl Filters {
+    fn advance(&mut self, mailbox: &Mailbox, reader: &dyn Reader, part: u32) -> Result<Filter<'_>> {
+        if self.at >= self.data.len() {
+            self.data = block(mailbox, reader, Kind::TextFilters, (part, self.next))?;
+            self.next += 1;
+            self.at = 0;
+        }
+        let mut rest = Rest(&self.data[self.at..]);
+        let length = rest.number()? as usize;
+        if !(MIN_FILTER..=MAX_FILTER).contains(&length) || !length.is_power_of_two() {
+            return Err(damaged("a filter that cannot be"));
+        }
+        let bits = rest.bytes(length)?;
+        self.at = self.data.len() - rest.0.len();
+        Ok(Filter(bits.into()))
     }
 }
 
@@ -409,14 +550,13 @@ pub(crate) fn check_messages(value: &[u8]) -> Result<()> {
     read_messages(&unpack(value)?, &mut Vec::new())
 }
 
-/// Whether a record of words can be read, as far as it tells by itself.
+/// Whether a record of words can be read.
 pub(crate) fn check_words(value: &[u8]) -> Result<()> {
-    let mut block = WordBlock::default();
-    block.open(unpack(value)?)?;
-    while block.advance()? {
-        block.word()?;
+    let words = unpack(value)?;
+    match std::str::from_utf8(&words) {
+        Ok(text) if text.ends_with('\n') => Ok(()),
+        _ => Err(damaged("words that are no text")),
     }
-    Ok(())
 }
 
 /// Whether a record of lists can be unpacked.

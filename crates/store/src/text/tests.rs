@@ -9,7 +9,9 @@ use mapi::{FolderId, MessageContent, MessageId, Restriction, TaggedValue, tags};
 use proptest::prelude::*;
 
 use super::{Field, Searcher, catch_up};
-use crate::engine::MemoryEngine;
+use crate::check;
+use crate::engine::{Batch, Direction, KeyRange, MemoryEngine, Space};
+use crate::keys::Kind;
 use crate::message::{self, ImportOptions};
 use crate::table::{Contents, evaluate, source};
 use crate::{Mailbox, NewAccount, SpecialFolder, Store, StoreOptions};
@@ -142,6 +144,60 @@ fn a_mailbox_without_an_index_gets_one() {
     assert_eq!(catch_up(&mailbox).expect("caught up").messages, 1);
     let (known, _) = compare(&mailbox, &["log".to_owned()]);
     assert_eq!(known, 2 * 41);
+}
+
+#[test]
+fn a_check_finds_damage_and_a_repair_makes_the_index_again() {
+    let (mailbox, other) = (mailbox(), mailbox());
+    for number in 0..20 {
+        mail(&mailbox, "subject", &format!("word{number} alpha"));
+        mail(&other, "subject", &format!("word{number} gamma"));
+    }
+    catch_up(&mailbox).expect("caught up");
+    catch_up(&other).expect("caught up");
+    let look = |repair| {
+        let options = check::Options { repair, ..check::Options::default() };
+        check::mailbox(&mailbox, &options).expect("checked")
+    };
+    assert_eq!(look(false).found, 0);
+    let range = KeyRange::prefix(mailbox.key(Kind::TextWords, &[]));
+    let first = |mailbox: &Mailbox| {
+        let range = KeyRange::prefix(mailbox.key(Kind::TextWords, &[]));
+        mailbox.reader().scan(Space::Mailbox, &range, Direction::Forward, 1).expect("read")[0]
+            .clone()
+    };
+    // Words that the messages do not have.
+    let mut batch = Batch::new();
+    batch.put(Space::Mailbox, first(&mailbox).0.to_vec(), first(&other).1.to_vec());
+    assert!(mailbox.store().engine().commit(batch).expect("written").is_committed());
+    let is_index = |report: &check::Report| {
+        report.found == 1 && report.problems[0].what == check::What::TextIndex
+    };
+    assert!(is_index(&look(false)));
+    let mended = look(true);
+    assert!(is_index(&mended) && mended.problems[0].repaired, "{mended:?}");
+    assert_eq!(look(false).found, 0);
+    let (known, all) = compare(&mailbox, &["alpha".to_owned(), "word1".to_owned()]);
+    assert_eq!(known, all);
+    // A record that is missing makes a search look at the messages.
+    let keys =
+        mailbox.reader().keys(Space::Mailbox, &range, Direction::Forward, 1_000).expect("read");
+    let mut batch = Batch::new();
+    keys.iter().for_each(|key| batch.delete(Space::Mailbox, key.to_vec()));
+    assert!(mailbox.store().engine().commit(batch).expect("written").is_committed());
+    assert_eq!(compare(&mailbox, &["alpha".to_owned()]).0, 0);
+    assert!(is_index(&look(true)));
+    assert_eq!(look(false).found, 0);
+    // What was never finished is left over, and goes.
+    super::forget(&mailbox).expect("forgotten");
+    let mut batch = Batch::new();
+    let stray = mailbox.key(Kind::TextWords, &[&[0; 8]]);
+    batch.put(Space::Mailbox, stray.clone(), b"\0x\n".to_vec());
+    assert!(mailbox.store().engine().commit(batch).expect("written").is_committed());
+    assert_eq!(look(false).found, 0);
+    catch_up(&mailbox).expect("caught up");
+    let (known, all) = compare(&mailbox, &["alpha".to_owned(), "x".to_owned()]);
+    assert_eq!(known, all);
 }
 
 fn text() -> impl Strategy<Value = String> {

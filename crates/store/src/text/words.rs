@@ -15,6 +15,9 @@ use formats::text::casemap;
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
+use super::bytes::damaged;
+use super::segment::END;
+use crate::Result;
 use crate::table::fold::{self, Form};
 
 /// Bytes of a word in the dictionary.
@@ -136,7 +139,7 @@ fn lower_char(c: char) -> char {
 }
 
 /// Calls `each` with the words of a text in lower case; one may come more than once.
-pub(super) fn cut(text: &str, each: &mut impl FnMut(&str)) -> Result<(), Opaque> {
+pub(super) fn cut(text: &str, each: &mut impl FnMut(&str)) -> std::result::Result<(), Opaque> {
     each_run(text, &mut |class, run, _| {
         if run.len() > MAX_RUN {
             return Err(Opaque);
@@ -153,8 +156,8 @@ pub(super) fn cut(text: &str, each: &mut impl FnMut(&str)) -> Result<(), Opaque>
 /// Calls `each` with the stretches of letters of one class, and where they begin.
 fn each_run<'a>(
     text: &'a str,
-    each: &mut impl FnMut(Class, &'a str, usize) -> Result<(), Opaque>,
-) -> Result<(), Opaque> {
+    each: &mut impl FnMut(Class, &'a str, usize) -> std::result::Result<(), Opaque>,
+) -> std::result::Result<(), Opaque> {
     let mut open: Option<(Class, usize)> = None;
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -237,6 +240,8 @@ pub(super) struct Piece {
     text: String,
     /// In lower case; None where no word of ASCII can have it.
     ascii: Option<String>,
+    /// What a filter has to have.
+    pub(super) windows: Vec<u32>,
     place: Within,
 }
 
@@ -285,6 +290,44 @@ impl Asked {
         Asked { pieces, exact, how }
     }
 
+    /// Calls `each` for every word of a block that has a piece: where it begins, and the number of the piece.
+    pub(super) fn find(&self, block: &[u8], each: &mut impl FnMut(usize, usize)) -> Result<()> {
+        let text = std::str::from_utf8(block).map_err(|_| damaged("words that are no text"))?;
+        let word_at = |at: usize| {
+            let from = memchr::memrchr(END, &block[..at]).map_or(0, |end| end + 1);
+            from..memchr::memchr(END, &block[at..]).map_or(block.len(), |length| at + length)
+        };
+        for (number, piece) in self.pieces.iter().enumerate() {
+            let Some(plain) = &piece.ascii else { continue };
+            let finder = memchr::memmem::Finder::new(plain);
+            let mut next = 0;
+            while let Some(found) = finder.find(&block[next..]) {
+                let at = next + found;
+                let word = word_at(at);
+                let (begins, ends) = (at == word.start, at + plain.len() == word.end);
+                next = at + 1;
+                let fits = match piece.place {
+                    Within::Anywhere => true,
+                    Within::Begin => begins,
+                    Within::End => ends,
+                    Within::Whole => begins && ends,
+                };
+                if fits && block[word.clone()].is_ascii() {
+                    each(word.start, number);
+                    next = word.end;
+                }
+            }
+        }
+        // Others have to be folded.
+        let mut next = 0;
+        while let Some(at) = other_byte(block, next) {
+            let word = word_at(at);
+            self.look(&text[word.clone()], &mut |piece| each(word.start, piece));
+            next = word.end;
+        }
+        Ok(())
+    }
+
     /// Calls `each` with the numbers of the pieces that a word of the dictionary has.
     pub(super) fn look(&self, word: &str, each: &mut impl FnMut(usize)) {
         let ascii = word.is_ascii();
@@ -293,7 +336,7 @@ impl Asked {
             How::Folded(form) => form.fold(word),
             How::Casemap => casemap::fold(word),
         };
-        for (at, Piece { text, ascii: plain, place }) in self.pieces.iter().enumerate() {
+        for (at, Piece { text, ascii: plain, place, .. }) in self.pieces.iter().enumerate() {
             let text = match (ascii, plain) {
                 (false, _) => text.as_str(),
                 (true, Some(plain)) => plain,
@@ -315,6 +358,32 @@ impl Asked {
     }
 }
 
+/// The next byte that is not ASCII.
+fn other_byte(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    for chunk in bytes.get(from..)?.chunks(64) {
+        if !chunk.is_ascii() {
+            return chunk.iter().position(|byte| !byte.is_ascii()).map(|found| at + found);
+        }
+        at += chunk.len();
+    }
+    None
+}
+
+/// Every four bytes that stand one after another.
+pub(super) fn windows(word: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    word.windows(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+}
+
+/// Calls `each` with a word in all forms in which it may be compared, in lower case as far as they are ASCII.
+pub(super) fn each_form(word: &[u8], each: &mut impl FnMut(&[u8])) {
+    let Ok(word) = std::str::from_utf8(word) else { return };
+    each(casemap::fold(word).to_ascii_lowercase().as_bytes());
+    for form in [Form::CASELESS, Form::LOOSE] {
+        each(form.fold(word).to_ascii_lowercase().as_bytes());
+    }
+}
+
 /// Adds what a word of a text that is looked for asks for; whether a message that has it has the word.
 fn ask(
     class: Class,
@@ -328,7 +397,8 @@ fn ask(
         let is_upper = |text: &str| !text.bytes().any(|byte| byte.is_ascii_lowercase());
         let plain = text.is_ascii() && (how != How::Casemap || is_upper(text));
         let ascii = plain.then(|| text.to_ascii_lowercase());
-        pieces.push(Piece { text: text.to_owned(), ascii, place });
+        let windows = windows(text.to_ascii_lowercase().as_bytes()).collect();
+        pieces.push(Piece { text: text.to_owned(), ascii, windows, place });
     };
     // Characters of the folded text, of which one that is stored may have become several: they are at least as many.
     let starts: Vec<usize> = run.char_indices().map(|(at, _)| at).collect();
@@ -436,6 +506,20 @@ mod tests {
     fn says(asked: &Asked, words: &[String]) -> Option<bool> {
         let mut found = vec![false; asked.pieces.len()];
         words.iter().for_each(|word| asked.look(word, &mut |at| found[at] = true));
+        // In a block they are found as well, and its filter does not deny it.
+        let block: Vec<u8> =
+            words.iter().flat_map(|word| [word.as_bytes(), b"\n"].concat()).collect();
+        let mut again = vec![false; asked.pieces.len()];
+        asked.find(&block, &mut |_, at| again[at] = true).expect("a text");
+        assert_eq!(again, found, "{asked:?} {words:?}");
+        let mut all = std::collections::HashSet::new();
+        words.iter().for_each(|word| match word.is_ascii() {
+            true => all.extend(windows(word.as_bytes())),
+            false => each_form(word.as_bytes(), &mut |form| all.extend(windows(form))),
+        });
+        for (piece, found) in asked.pieces.iter().zip(&found) {
+            assert!(!found || piece.windows.iter().all(|window| all.contains(window)), "{piece:?}");
+        }
         match found.iter().all(|found| *found) {
             false => Some(false),
             true => asked.exact.then_some(true),

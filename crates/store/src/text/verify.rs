@@ -27,9 +27,6 @@ pub(crate) fn verify(
     match look(mailbox, reader, newest) {
         Ok(()) => Ok(None),
         Err(StoreError::Corrupt(wrong)) => Ok(Some(wrong)),
-        Err(StoreError::Engine(error @ crate::engine::Error::Corrupt { .. })) => {
-            Ok(Some(error.to_string()))
-        }
         Err(error) => Err(error),
     }
 }

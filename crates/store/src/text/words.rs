@@ -649,7 +649,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4_000))]
+        #![proptest_config(ProptestConfig::with_cases(1_500))]
 
         #[test]
         fn words_never_say_what_is_not_so(text in alphabet(), other in alphabet(), from in 0usize..60, to in 0usize..60) {

@@ -375,33 +375,45 @@ fn searches_find() {
         other.len()
     ));
     talk.say("SELECT INBOX");
-    for (keys, found) in [
-        ("ALL", "1 2 3"),
-        ("SEEN", "1"),
-        ("UNSEEN FLAGGED", "2"),
-        ("OR SEEN FLAGGED", "1 2"),
-        ("NOT KEYWORD work", "2 3"),
-        ("CHARSET UTF-8 SUBJECT {4+}\r\nGRÜ", "1 2"),
-        ("SUBJECT {6+}\r\ngrüß", "1 2"),
-        ("FROM ann@EXAMPLE", "1 2"),
-        ("TO bob FROM ann", "1 2"),
-        ("BODY {6+}\r\ngrüß", "3"),
-        ("TEXT {6+}\r\ngrüß", "1 2 3"),
-        ("HEADER x-a \"\"", "3"),
-        ("HEADER x-a B", "3"),
-        ("BEFORE 2-Jan-2000", "3"),
-        ("SINCE 14-Nov-2023", "1 2"),
-        ("ON 1-Jan-2000", "3"),
-        ("SENTON 14-Nov-2023", "1 2"),
-        ("YOUNGER 60", "1 2"),
-        ("OLDER 60", "3"),
-        ("SMALLER 60", "3"),
-        ("2:*", "2 3"),
-        ("UID 1,9", "1"),
-        ("RECENT", ""),
-    ] {
-        let line = if found.is_empty() { "* SEARCH".into() } else { format!("* SEARCH {found}") };
-        talk.expect(&format!("SEARCH {keys}"), &[&line, "a OK Searched"]);
+    // With the full-text index as without it.
+    for indexed in [false, true] {
+        if indexed {
+            assert_eq!(store::text::catch_up(&talk.mailbox).expect("indexed").messages, 3);
+        }
+        for (keys, found) in [
+            ("ALL", "1 2 3"),
+            ("SEEN", "1"),
+            ("UNSEEN FLAGGED", "2"),
+            ("OR SEEN FLAGGED", "1 2"),
+            ("NOT KEYWORD work", "2 3"),
+            ("CHARSET UTF-8 SUBJECT {4+}\r\nGRÜ", "1 2"),
+            ("SUBJECT {6+}\r\ngrüß", "1 2"),
+            ("FROM ann@EXAMPLE", "1 2"),
+            ("TO bob FROM ann", "1 2"),
+            ("BODY {6+}\r\ngrüß", "3"),
+            ("TEXT {6+}\r\ngrüß", "1 2 3"),
+            ("BODY WORLD", "1 2"),
+            ("BODY \"lo wor\"", "1 2"),
+            ("NOT BODY hello", "3"),
+            ("TEXT bob@example", "1 2"),
+            ("BODY bob", ""),
+            ("HEADER x-a \"\"", "3"),
+            ("HEADER x-a B", "3"),
+            ("BEFORE 2-Jan-2000", "3"),
+            ("SINCE 14-Nov-2023", "1 2"),
+            ("ON 1-Jan-2000", "3"),
+            ("SENTON 14-Nov-2023", "1 2"),
+            ("YOUNGER 60", "1 2"),
+            ("OLDER 60", "3"),
+            ("SMALLER 60", "3"),
+            ("2:*", "2 3"),
+            ("UID 1,9", "1"),
+            ("RECENT", ""),
+        ] {
+            let line =
+                if found.is_empty() { "* SEARCH".into() } else { format!("* SEARCH {found}") };
+            talk.expect(&format!("SEARCH {keys}"), &[&line, "a OK Searched"]);
+        }
     }
     talk.expect(
         "SEARCH RETURN (MIN MAX COUNT ALL) UNSEEN",

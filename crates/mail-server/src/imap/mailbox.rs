@@ -2,6 +2,7 @@
 //! of the store, and told when the protocol allows it (RFC 9051 5.2, 5.5, 7.5.1).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use mapi::{FolderId, MessageId};
 use store::mailbox::changes::{Change, ChangeKind};
@@ -11,6 +12,7 @@ use store::{Mailbox, Result, StoreError};
 
 use super::command::set::{compact, merge, ranges_text};
 use super::response::put;
+use super::view::{self, Key, Row, Rows};
 
 /// Changes that are read at a time.
 const PAGE: usize = 512;
@@ -20,7 +22,8 @@ pub(crate) struct Selected {
     pub(crate) read_only: bool,
     /// What the client knows, by ascending UID. INVARIANT: a number that he may use is an index into this, from 1 on;
     /// it shrinks only when he is told.
-    messages: Vec<(u32, MessageId)>,
+    messages: Rows,
+    key: Key,
     /// How many he was told of.
     told: usize,
     /// UIDs of what is gone and not told.
@@ -32,6 +35,13 @@ pub(crate) struct Selected {
     own: Vec<Own>,
     /// What `$` stands for (RFC 9051 6.4.4.1): UIDs, ascending.
     pub(crate) saved: Vec<u32>,
+}
+
+impl Drop for Selected {
+    fn drop(&mut self) {
+        drop(std::mem::take(&mut self.messages));
+        view::forget(self.key);
+    }
 }
 
 /// A message that the client knows.
@@ -52,12 +62,15 @@ impl Selected {
         // First the watch: what changes in between is seen twice and not missed.
         let watch = mailbox.watch()?;
         let listed = message::list(mailbox, folder)?;
-        let messages: Vec<_> = listed.iter().map(|message| (message.uid, message.id)).collect();
+        let key = (mailbox.number(), folder);
+        let rows: Vec<Row> = listed.iter().map(Row::of).collect();
+        let messages = view::shared(key, rows);
         let selected = Selected {
             folder,
             read_only,
             told: messages.len(),
             messages,
+            key,
             gone: BTreeSet::new(),
             changed: BTreeSet::new(),
             watch,
@@ -76,7 +89,7 @@ impl Selected {
     }
 
     pub(crate) fn largest_uid(&self) -> u32 {
-        self.messages.last().map_or(0, |(uid, _)| *uid)
+        self.messages.last().map_or(0, |row| row.uid)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = Known> + '_ {
@@ -84,7 +97,7 @@ impl Selected {
     }
 
     pub(crate) fn by_uid(&self, uid: u32) -> Option<Known> {
-        let at = self.messages.binary_search_by_key(&uid, |(uid, _)| *uid).ok()?;
+        let at = self.messages.binary_search_by_key(&uid, |row| row.uid).ok()?;
         Some(known((at, &self.messages[at])))
     }
 
@@ -106,8 +119,8 @@ impl Selected {
     pub(crate) fn in_uids(&self, ranges: &[(u32, u32)]) -> Vec<Known> {
         let mut found = Vec::new();
         for (first, last) in ranges {
-            let from = self.messages.partition_point(|(uid, _)| uid < first);
-            let to = self.messages.partition_point(|(uid, _)| uid <= last);
+            let from = self.messages.partition_point(|row| row.uid < *first);
+            let to = self.messages.partition_point(|row| row.uid <= *last);
             found.extend((from..to).map(|at| known((at, &self.messages[at]))));
         }
         found
@@ -134,6 +147,12 @@ impl Selected {
     /// Notes what this session did itself.
     pub(crate) fn did(&mut self, own: Vec<Own>) {
         self.own.extend(own);
+    }
+
+    /// Others know the same: what changed is held once.
+    fn share(&mut self) {
+        let own = std::mem::take(&mut self.messages);
+        self.messages = view::shared(self.key, own);
     }
 
     /// Forgets that somebody else changed the flags of messages: the client is being told what they are.
@@ -172,7 +191,7 @@ impl Selected {
             | ChangeKind::MessageDelivered
                 if !change.associated && change.uid > self.largest_uid() =>
             {
-                self.messages.push((change.uid, change.message));
+                Arc::make_mut(&mut self.messages).push(Row::new(change.uid, change.message));
             }
             ChangeKind::MessageSoftDeleted | ChangeKind::MessageDeleted
                 if self.by_uid(change.uid).is_some_and(|known| known.id == change.message) =>
@@ -187,7 +206,7 @@ impl Selected {
             }
             // Nothing of it can be opened any more.
             ChangeKind::FolderDeleted => {
-                self.gone.extend(self.messages.iter().map(|(uid, _)| *uid));
+                self.gone.extend(self.messages.iter().map(|row| row.uid));
             }
             _ => {}
         }
@@ -196,8 +215,8 @@ impl Selected {
     /// Of what moved away the log has the UID that it got, and not the one that it had.
     fn is_gone(&mut self, id: MessageId) {
         // What is moved is often new: from the end.
-        if let Some((uid, _)) = self.messages.iter().rev().find(|(_, known)| *known == id) {
-            self.gone.insert(*uid);
+        if let Some(row) = self.messages.iter().rev().find(|row| row.id() == id) {
+            self.gone.insert(row.uid);
         }
     }
 
@@ -209,12 +228,12 @@ impl Selected {
             Err(error) => return Err(error),
         };
         let there: BTreeSet<u32> = listed.iter().map(|message| message.uid).collect();
-        self.gone = self.messages.iter().map(|(uid, _)| *uid).collect();
+        self.gone = self.messages.iter().map(|row| row.uid).collect();
         self.gone.retain(|uid| !there.contains(uid));
-        self.changed = self.messages.iter().map(|(uid, _)| *uid).collect();
+        self.changed = self.messages.iter().map(|row| row.uid).collect();
         let largest = self.largest_uid();
         let new = listed.iter().filter(|message| message.uid > largest);
-        self.messages.extend(new.map(|message| (message.uid, message.id)));
+        Arc::make_mut(&mut self.messages).extend(new.map(Row::of));
         self.own.clear();
         Ok(())
     }
@@ -243,11 +262,13 @@ impl Selected {
                 }
             }
             self.told -= told.len();
-            self.messages.retain(|(uid, _)| !gone.contains(uid));
+            Arc::make_mut(&mut self.messages).retain(|row| !gone.contains(&row.uid));
+            self.share();
             self.saved.retain(|uid| !gone.contains(uid));
         }
         if self.told != self.messages.len() {
             self.told = self.messages.len();
+            self.share();
             put(w, &format!("* {} EXISTS\r\n", self.told));
         }
         let changed = std::mem::take(&mut self.changed);
@@ -256,6 +277,6 @@ impl Selected {
     }
 }
 
-fn known((at, (uid, id)): (usize, &(u32, MessageId))) -> Known {
-    Known { number: at as u32 + 1, uid: *uid, id: *id }
+fn known((at, row): (usize, &Row)) -> Known {
+    Known { number: at as u32 + 1, uid: row.uid, id: row.id() }
 }

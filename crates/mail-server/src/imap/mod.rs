@@ -15,5 +15,6 @@ pub mod session;
 mod structure;
 mod subject;
 mod thread;
+mod view;
 
 pub use connection::Imap;

@@ -36,8 +36,13 @@ pub(crate) fn read(mailbox: &Mailbox, reader: &dyn Reader, id: MessageId) -> Res
 pub fn mime(mailbox: &Mailbox, id: MessageId) -> Result<Option<Vec<u8>>> {
     // One scan: of the record that says where the message is, nothing is asked.
     let nodes = Nodes::read(mailbox, mailbox.reader(), id)?;
-    if nodes.records.is_empty() {
+    let Some((_, root)) = nodes.records.first().filter(|(path, _)| path.is_empty()) else {
         return Err(StoreError::NotFound("message"));
+    };
+    // Where no attachment holds a part of it, the properties are not looked at.
+    let Some(mime) = node::read_mime(root)? else { return Ok(None) };
+    if mime.gaps.is_empty() {
+        return mime.skeleton(mailbox.store()).map(Some);
     }
     let body = nodes.body()?;
     body.mime.as_ref().map(|mime| mime.whole(mailbox.store(), &body)).transpose()

@@ -116,6 +116,14 @@ impl Mime {
         Ok(whole)
     }
 
+    /// What is left of it: all, without gaps.
+    pub(crate) fn skeleton(&self, store: &Store) -> Result<Vec<u8>> {
+        match large::load(store, &self.skeleton, large::MAX_VALUE)? {
+            PropertyValue::Binary(bytes) => Ok(bytes),
+            _ => Err(StoreError::Corrupt("MIME that is no binary value".into())),
+        }
+    }
+
     pub(crate) fn write(&self, w: &mut Vec<u8>) {
         properties::write_value(w, &self.skeleton);
         self.write_gaps(w);

@@ -132,6 +132,23 @@ fn read_message(r: &mut Reader<'_>) -> Result<MessageBody, WireError> {
     })
 }
 
+/// The original MIME alone, from the record of a message.
+pub(crate) fn read_mime(record: &[u8]) -> Result<Option<Mime>, WireError> {
+    let mut r = Reader::new(record);
+    super::version(&mut r, VERSION)?;
+    properties::skip(&mut r)?;
+    for _ in 0..u32::read(&mut r)? {
+        u32::read(&mut r)?;
+        properties::skip(&mut r)?;
+    }
+    u32::read(&mut r)?;
+    match u8::read(&mut r)? {
+        MIME_NONE => Ok(None),
+        MIME_KEPT => Ok(Some(Mime::read(&mut r)?)),
+        form => Err(r.bad("a known form of MIME", u64::from(form), 1)),
+    }
+}
+
 /// What can be read of the damaged record of a message; and whether that is all.
 pub(crate) fn read_message_partly(bytes: &[u8]) -> (MessageBody, bool) {
     let mut r = Reader::new(bytes);

@@ -121,8 +121,8 @@ mod tests {
             (outline.size, header)
         };
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(of("A: b\r\n c\r\n\r\nd\r\n"), (16, text("A: b\r\n c\r\n\r\n")));
-        assert_eq!(of("A: b\n c\n\nd\n"), (16, text("A: b\r\n c\r\n\r\n")));
+        assert_eq!(of("A: b\r\n c\r\n\r\nd\r\n"), (15, text("A: b\r\n c\r\n\r\n")));
+        assert_eq!(of("A: b\n c\n\nd\n"), (15, text("A: b\r\n c\r\n\r\n")));
         assert_eq!(of("\nx"), (3, text("\r\n")));
         for none in [
             "",

@@ -55,6 +55,25 @@ pub(crate) fn read(r: &mut Reader<'_>) -> Result<Properties, WireError> {
     Ok(properties)
 }
 
+/// Passes over properties that nobody asks for: texts and binary values, which are most of them, are not copied.
+pub(crate) fn skip(r: &mut Reader<'_>) -> Result<(), WireError> {
+    let count = u32::read(r)?;
+    for _ in 0..count {
+        u16::read(r)?;
+        let mut ahead = r.clone();
+        let property_type = PropertyType::read(&mut ahead)?;
+        let inline = u8::read(&mut ahead)? == INLINE;
+        match property_type {
+            PropertyType::STRING | PropertyType::STRING8 if inline => {
+                read_bytes(&mut ahead)?;
+                *r = ahead;
+            }
+            _ => drop(read_value(r)?),
+        }
+    }
+    Ok(())
+}
+
 /// What can be read of damaged bytes, up to the first value that makes no sense; and whether that is all.
 pub(crate) fn read_partly(r: &mut Reader<'_>) -> (Properties, bool) {
     let mut properties = Properties::new();

@@ -89,9 +89,7 @@ fn words(rest: Option<&[u8]>) -> impl Iterator<Item = &[u8]> {
 
 fn text(rest: Option<&[u8]>) -> Result<String, Malformed> {
     let text = std::str::from_utf8(rest.ok_or(Malformed::Text)?).map_err(|_| Malformed::Text)?;
-    let fine = !text.is_empty()
-        && text.len() <= MAX_TEXT
-        && !text.contains(|c: char| matches!(c, '\0' | '\r' | '\n'));
+    let fine = !text.is_empty() && text.len() <= MAX_TEXT && !text.contains(['\0', '\r', '\n']);
     match fine {
         true => Ok(text.to_owned()),
         false => Err(Malformed::Text),

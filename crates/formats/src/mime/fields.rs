@@ -359,10 +359,11 @@ fn file_time(date: &DateTime) -> Option<FileTime> {
     date.is_valid().then(|| FileTime::from_unix(date.to_timestamp(), 0))
 }
 
-/// Text for a property: no control characters (an encoded word may hold them), no blanks around it.
+/// Text for a property: tabs are blanks, as they are when it is written; no other control characters (an encoded
+/// word may hold them), no blanks around it.
 fn clean(text: &str) -> String {
-    let kept = |c: &char| !c.is_control() || *c == '\t';
-    text.chars().filter(kept).collect::<String>().trim().to_owned()
+    let spaced = text.chars().map(|c| if c == '\t' { ' ' } else { c });
+    spaced.filter(|c| !c.is_control()).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]

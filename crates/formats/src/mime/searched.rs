@@ -19,7 +19,8 @@ pub enum Place {
 }
 
 /// Calls `found` with the texts of a message, decoded, until one says true; whether one did. Header fields are texts
-/// of their own, `Name: value`. Without `headers` only the body's are looked at.
+/// of their own, `name: value` with the name in lower case (whoever searches ignores case). Without `headers` only the
+/// body's are looked at.
 pub fn any_text(message: &[u8], headers: bool, found: &mut dyn FnMut(Place, &str) -> bool) -> bool {
     let part = super::parse(message, 0);
     any_text_of(&part, 0, Place::Header, headers, found)
@@ -110,11 +111,11 @@ Content-Type: multipart/mixed; boundary=a\r\n\r\n\
             all
         };
         let body = |text: &str| (Place::Body, text.to_owned());
-        let inner = [body("one"), body("Subject: inner"), body("two")];
+        let inner = [body("one"), body("subject: inner"), body("two")];
         assert_eq!(all(false), inner);
         let with = all(true);
-        assert_eq!(with[0], (Place::Header, "Subject: café".to_owned()));
-        assert!(with.contains(&(Place::Header, "X: part".to_owned())));
+        assert_eq!(with[0], (Place::Header, "subject: café".to_owned()));
+        assert!(with.contains(&(Place::Header, "x: part".to_owned())));
         assert!(inner.iter().all(|text| with.contains(text)));
         assert!(!with.contains(&body("three")));
         assert!(any_text(message, false, &mut |_, text| text.contains("two")));

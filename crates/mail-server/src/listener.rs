@@ -495,6 +495,42 @@ mod tests {
         }
     }
 
+    struct Nothing;
+
+    impl Service for Nothing {
+        fn protocol(&self) -> Protocol {
+            Protocol::Imap
+        }
+
+        fn busy(&self) -> &'static [u8] {
+            b""
+        }
+
+        fn serve(self: Arc<Self>, _: Connection) -> Serving {
+            Box::pin(async {})
+        }
+    }
+
+    #[test]
+    fn nothing_listens_beyond_loopback_in_plain_text() {
+        for address in ["192.0.2.1:0", "0.0.0.0:0", "[::]:0"] {
+            let address: Address = address.parse().expect("right");
+            let listen = Listen { address, service: Arc::new(Nothing), security: Security::Plain };
+            let refused = start(vec![listen], Bounds::default(), Arc::new(NoCensus));
+            assert_eq!(refused.err().map(|e| e.kind()), Some(io::ErrorKind::PermissionDenied));
+        }
+    }
+
+    #[test]
+    fn passwords_are_for_this_machine_in_plain_text() {
+        let peer = |text: &str| Peer(Some(SocketAddr::new(text.parse().expect("an address"), 9)));
+        assert!(Security::Plain.takes_passwords(peer("127.0.0.1")));
+        assert!(Security::Plain.takes_passwords(Peer(None)));
+        for elsewhere in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1"] {
+            assert!(!Security::Plain.takes_passwords(peer(elsewhere)));
+        }
+    }
+
     #[test]
     fn one_address_has_so_many_places_and_gives_them_back() {
         let (_end, ending) = watch::channel(false);

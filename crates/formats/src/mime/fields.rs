@@ -268,6 +268,8 @@ fn continued(source: &[u8], name: &str) -> Option<String> {
 fn unlabelled_to_utf8(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len() * 2);
     let mut rest = value;
+    // Behind the last end of a word none is looked for: a value may be full of begins.
+    let last = value.windows(2).rposition(|window| window == b"?=");
     while !rest.is_empty() {
         let start = find(rest, b"=?").unwrap_or(rest.len());
         let (plain, word) = rest.split_at(start);
@@ -275,7 +277,9 @@ fn unlabelled_to_utf8(value: &[u8]) -> Vec<u8> {
         // The third `?` ends the word's encoding, the next `?=` its text.
         let marks = word.iter().enumerate().filter(|(_, byte)| **byte == b'?').map(|(at, _)| at);
         let text = marks.take(200).nth(2).map_or(word.len(), |third| third + 1);
-        let end = find(&word[text..], b"?=").map_or(word.len().min(2), |end| text + end + 2);
+        let at = value.len() - word.len() + text;
+        let end = last.filter(|last| *last >= at).and_then(|_| find(&word[text..], b"?="));
+        let end = end.map_or(word.len().min(2), |end| text + end + 2);
         out.extend_from_slice(&word[..end]);
         rest = &word[end..];
     }

@@ -70,7 +70,7 @@ pub struct Defaults {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the mailboxes of the data directory over MAPI/HTTP.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Add, show and change accounts.
     #[command(subcommand)]
     User(UserCommand),

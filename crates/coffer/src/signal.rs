@@ -40,7 +40,7 @@ impl Signals {
             match came {
                 libc::SIGHUP if self.on_terminal && !io::stdout().is_terminal() => return Ok(()),
                 libc::SIGHUP => look(),
-                1.. => return Ok(()),
+                libc::SIGINT | libc::SIGTERM => return Ok(()),
                 _ => match io::Error::last_os_error() {
                     error if error.raw_os_error() == Some(libc::EAGAIN) => look(),
                     error if error.kind() == io::ErrorKind::Interrupted => {}

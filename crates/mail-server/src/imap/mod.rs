@@ -15,6 +15,7 @@ pub mod session;
 mod structure;
 mod subject;
 mod thread;
+mod url;
 mod view;
 
 pub use connection::Imap;

@@ -5,7 +5,7 @@ use formats::mime::Field;
 
 use super::command::parse;
 use super::thread::{self, Entry};
-use super::{response, structure, subject};
+use super::{response, structure, subject, url};
 
 /// Panics where something does not hold, and that is its only purpose.
 pub fn command(bytes: &[u8]) {
@@ -13,6 +13,21 @@ pub fn command(bytes: &[u8]) {
     let written = read.to_bytes();
     let again = parse(&written);
     assert_eq!(again, Ok(read), "{}", written.escape_ascii());
+}
+
+/// A URL that is read is written and read again as the same, and its token stands for less than all of it.
+pub fn url(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Some(read) = url::parse(text) else { return };
+    let written = read.to_string();
+    // What was written as it is may take three bytes now.
+    if written.len() <= 4_096 {
+        assert_eq!(url::parse(&written).as_ref(), Some(&read), "{written}");
+    }
+    if read.access.is_some() {
+        let rump = url::rump(text).expect("who has access has a rump");
+        assert!(text.starts_with(rump) && (rump.len() < text.len()) == read.token.is_some());
+    }
 }
 
 /// The structure of any message is told with balanced parentheses, and each part that it names can be fetched.

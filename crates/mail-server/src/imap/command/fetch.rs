@@ -254,6 +254,14 @@ fn parse_section(l: &mut Lexer<'_>) -> Parsed<Section> {
     Ok(Section { part, text })
 }
 
+/// A section as a URL has it: without brackets, nothing for the whole message (RFC 5092 11).
+pub(crate) fn parse_section_text(text: &str) -> Option<Section> {
+    let bracketed = format!("[{text}]");
+    let mut lexer = Lexer::new(bracketed.as_bytes());
+    let section = parse_section(&mut lexer).ok()?;
+    lexer.end().ok().map(|()| section)
+}
+
 fn parse_fields(l: &mut Lexer<'_>) -> Parsed<Vec<String>> {
     l.space()?;
     let fields = l.list(|l| {

@@ -15,6 +15,7 @@ pub(crate) mod set;
 mod tests;
 mod write;
 
+pub(crate) use fetch::parse_section_text;
 pub use fetch::{BodySection, FetchModifiers, Fetched, Section, SectionText};
 pub use list::{List, ListReturn, StatusItem};
 pub use parser::{BadCommand, parse};
@@ -94,6 +95,8 @@ pub enum Command {
         messages: Vec<Appended>,
     },
     Idle,
+    /// Tags of searches that need not be kept up to date any more (RFC 5267 4.3.5).
+    CancelUpdate(Vec<String>),
     /// RFC 4978; the mechanism in capitals.
     Compress(String),
     Check,
@@ -137,6 +140,13 @@ pub enum Command {
     },
     GetQuota(String),
     GetQuotaRoot(Name),
+    /// RFC 4467: URLs and their mechanisms.
+    GenUrlAuth(Vec<(String, String)>),
+    UrlFetch(Vec<String>),
+    ResetKey {
+        name: Option<Name>,
+        mechanisms: Vec<String>,
+    },
     /// RFC 4314.
     GetAcl(Name),
     MyRights(Name),
@@ -205,6 +215,15 @@ pub struct Appended {
     pub bytes: Vec<u8>,
     /// It came as literal8: with UTF-8 in its header (RFC 6855 4), or with bytes that are not text.
     pub binary: bool,
+    /// Of what it is to be put together; `bytes` is empty then.
+    pub pieces: Vec<Piece>,
+}
+
+/// A piece of a message that is put together (RFC 4469 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    Text(Vec<u8>),
+    Url(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! ACL (RFC 4314 3) and METADATA (RFC 5464 4): the commands.
+//! ACL (RFC 4314 3), METADATA (RFC 5464 4) and URLAUTH (RFC 4467 9): the commands.
 
 use super::lexer::{Lexer, Parsed, utf8};
 use super::parser::{BadCommand, distinct};
@@ -89,6 +89,52 @@ pub(super) fn parse_set(l: &mut Lexer<'_>) -> Parsed<Command> {
     match entries.len() {
         1..=MAX_ENTRIES => Ok(Command::SetMetadata { name, entries }),
         _ => Err(BadCommand("SETMETADATA names no entry, or too many")),
+    }
+}
+
+/// URLs of one command.
+const MAX_URLS: usize = 32;
+
+pub(super) fn parse_generate(l: &mut Lexer<'_>) -> Parsed<Command> {
+    let mut urls = Vec::new();
+    while urls.is_empty() || l.take(b' ') {
+        let url = url(l)?;
+        l.space()?;
+        urls.push((url, l.atom()?.to_ascii_uppercase()));
+        if urls.len() > MAX_URLS {
+            return Err(BadCommand("GENURLAUTH takes 32 URLs at most"));
+        }
+    }
+    Ok(Command::GenUrlAuth(urls))
+}
+
+pub(super) fn parse_url_fetch(l: &mut Lexer<'_>) -> Parsed<Command> {
+    let mut urls = vec![url(l)?];
+    while l.take(b' ') {
+        urls.push(url(l)?);
+        if urls.len() > MAX_URLS {
+            return Err(BadCommand("URLFETCH takes 32 URLs at most"));
+        }
+    }
+    Ok(Command::UrlFetch(urls))
+}
+
+/// RESETKEY with a mailbox.
+pub(super) fn parse_reset(l: &mut Lexer<'_>) -> Parsed<Command> {
+    let name = Some(l.name()?);
+    let mut mechanisms = Vec::new();
+    while l.take(b' ') && mechanisms.len() < MAX_URLS {
+        mechanisms.push(l.atom()?.to_ascii_uppercase());
+    }
+    Ok(Command::ResetKey { name, mechanisms })
+}
+
+/// A URL comes back in answers, so it holds what a quoted string can.
+pub(super) fn url(l: &mut Lexer<'_>) -> Parsed<String> {
+    let url = utf8(l.astring()?)?;
+    match url.bytes().all(|byte| matches!(byte, b'!'..=b'~') && byte != b'"' && byte != b'\\') {
+        true if !url.is_empty() => Ok(url),
+        _ => Err(BadCommand("a URL is ASCII without blanks and quotes")),
     }
 }
 

@@ -60,6 +60,7 @@ fn command(l: &mut Lexer<'_>) -> Parsed<Command> {
         "CLOSE" => Command::Close,
         "UNSELECT" => Command::Unselect,
         "EXPUNGE" => Command::Expunge(None),
+        "RESETKEY" if l.at_end() => Command::ResetKey { name: None, mechanisms: Vec::new() },
         "UID" => {
             l.space()?;
             let name = l.word();
@@ -136,6 +137,16 @@ fn with_arguments(l: &mut Lexer<'_>, name: &str) -> Parsed<Command> {
         "GETACL" | "MYRIGHTS" | "LISTRIGHTS" | "SETACL" | "DELETEACL" => {
             super::notes::parse_acl(l, name)?
         }
+        "CANCELUPDATE" => {
+            let mut tags = vec![utf8(l.string()?)?];
+            while l.take(b' ') && tags.len() < MAX_APPENDED {
+                tags.push(utf8(l.string()?)?);
+            }
+            Command::CancelUpdate(tags)
+        }
+        "GENURLAUTH" => super::notes::parse_generate(l)?,
+        "URLFETCH" => super::notes::parse_url_fetch(l)?,
+        "RESETKEY" => super::notes::parse_reset(l)?,
         "GETMETADATA" => super::notes::parse_get(l)?,
         "SETMETADATA" => super::notes::parse_set(l)?,
         "GETQUOTA" => Command::GetQuota(l.text()?),
@@ -328,6 +339,18 @@ fn append(l: &mut Lexer<'_>) -> Parsed<Command> {
             date = Some(l.date_time()?);
             l.space()?;
         }
+        if messages.len() == MAX_APPENDED {
+            return Err(BadCommand("an APPEND has too many messages"));
+        }
+        if l.take_word("CATENATE") {
+            l.space()?;
+            let pieces = l.list(piece)?;
+            if pieces.is_empty() || pieces.len() > MAX_PIECES {
+                return Err(BadCommand("CATENATE takes a piece at least and 64 at most"));
+            }
+            messages.push(Appended { flags, date, bytes: Vec::new(), binary: false, pieces });
+            continue;
+        }
         // RFC 6855 4.
         let (bytes, binary) = match l.take_word("UTF8") {
             true => {
@@ -342,12 +365,25 @@ fn append(l: &mut Lexer<'_>) -> Parsed<Command> {
             }
             false => l.string_or_literal8()?,
         };
-        if messages.len() == MAX_APPENDED {
-            return Err(BadCommand("an APPEND has too many messages"));
-        }
-        messages.push(Appended { flags, date, bytes, binary });
+        messages.push(Appended { flags, date, bytes, binary, pieces: Vec::new() });
     }
     Ok(Command::Append { name, messages })
+}
+
+/// Pieces of one message at most.
+const MAX_PIECES: usize = 64;
+
+fn piece(l: &mut Lexer<'_>) -> Parsed<super::Piece> {
+    match l.word().as_str() {
+        "URL" => {
+            l.space()?;
+            Ok(super::Piece::Url(super::notes::url(l)?))
+        }
+        "TEXT" if l.take(b' ') && l.peek() != Some(b'"') => {
+            Ok(super::Piece::Text(l.string_or_literal8()?.0))
+        }
+        _ => Err(BadCommand("a piece is TEXT with a literal, or URL")),
+    }
 }
 
 fn store(l: &mut Lexer<'_>, by: By) -> Parsed<Command> {

@@ -21,6 +21,9 @@ pub enum Return {
     All,
     Count,
     Save,
+    /// Tell what changes (RFC 5267 4.3), and a hint that parts will be asked for.
+    Update,
+    Context,
     /// The results from one to the other, counted from the first or, if negative, from the last (RFC 9394).
     Partial(i32, i32),
 }
@@ -176,6 +179,8 @@ fn parse_returned(l: &mut Lexer<'_>) -> Parsed<Option<Vec<Return>>> {
             "ALL" => Return::All,
             "COUNT" => Return::Count,
             "SAVE" => Return::Save,
+            "UPDATE" => Return::Update,
+            "CONTEXT" => Return::Context,
             "PARTIAL" => {
                 let (first, last) = parse_part(l)?;
                 Return::Partial(first, last)

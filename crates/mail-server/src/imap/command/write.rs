@@ -5,7 +5,7 @@ use super::lexer::MONTHS;
 use super::parser::is_astring;
 use super::search::{Key, Program, Return, SortBy, ThreadBy};
 use super::{
-    AclChange, Appended, By, Command, Depth, Fetched, Flag, List, Name, Number, SequenceSet,
+    AclChange, Appended, By, Command, Depth, Fetched, Flag, List, Name, Number, Piece, SequenceSet,
     StoreAction, Tagged,
 };
 
@@ -99,6 +99,13 @@ impl Command {
                 messages.iter().for_each(|message| appended(w, message));
             }
             Command::Idle => put(w, "IDLE"),
+            Command::CancelUpdate(tags) => {
+                put(w, "CANCELUPDATE");
+                for tag in tags {
+                    put(w, " ");
+                    string(w, tag.as_bytes());
+                }
+            }
             Command::Compress(mechanism) => put(w, &format!("COMPRESS {mechanism}")),
             Command::Check => put(w, "CHECK"),
             Command::Close => put(w, "CLOSE"),
@@ -174,6 +181,29 @@ impl Command {
                 astring(w, root.as_bytes());
             }
             Command::GetQuotaRoot(name) => named(w, "GETQUOTAROOT", name),
+            Command::GenUrlAuth(urls) => {
+                put(w, "GENURLAUTH");
+                for (url, mechanism) in urls {
+                    put(w, " ");
+                    string(w, url.as_bytes());
+                    put(w, &format!(" {mechanism}"));
+                }
+            }
+            Command::UrlFetch(urls) => {
+                put(w, "URLFETCH");
+                for url in urls {
+                    put(w, " ");
+                    string(w, url.as_bytes());
+                }
+            }
+            Command::ResetKey { name, mechanisms } => {
+                put(w, "RESETKEY");
+                if let Some(name) = name {
+                    put(w, " ");
+                    astring(w, name.0.as_bytes());
+                }
+                mechanisms.iter().for_each(|name| put(w, &format!(" {name}")));
+            }
             Command::GetAcl(name) => named(w, "GETACL", name),
             Command::MyRights(name) => named(w, "MYRIGHTS", name),
             Command::ListRights { name, identifier } => {
@@ -338,6 +368,20 @@ fn appended(w: &mut Vec<u8>, message: &Appended) {
         let month = MONTHS[usize::from(month - 1)];
         put(w, &format!("\"{day:02}-{month}-{year:04} {hour:02}:{minute:02}:{second:02} +0000\" "));
     }
+    if !message.pieces.is_empty() {
+        put(w, "CATENATE ");
+        list(w, &message.pieces, |w, piece| match piece {
+            Piece::Url(url) => {
+                put(w, "URL ");
+                string(w, url.as_bytes());
+            }
+            Piece::Text(bytes) => {
+                put(w, &format!("TEXT {{{}+}}\r\n", bytes.len()));
+                w.extend_from_slice(bytes);
+            }
+        });
+        return;
+    }
     put(w, if message.binary { "~" } else { "" });
     put(w, &format!("{{{}+}}\r\n", message.bytes.len()));
     w.extend_from_slice(&message.bytes);
@@ -352,6 +396,8 @@ fn returned(w: &mut Vec<u8>, program: &Program) {
         Return::All => put(w, "ALL"),
         Return::Count => put(w, "COUNT"),
         Return::Save => put(w, "SAVE"),
+        Return::Update => put(w, "UPDATE"),
+        Return::Context => put(w, "CONTEXT"),
         Return::Partial(first, last) => put(w, &format!("PARTIAL {first}:{last}")),
     });
 }

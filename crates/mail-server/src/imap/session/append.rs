@@ -9,8 +9,16 @@ use crate::imap::command::set::compact;
 use crate::imap::command::{Appended, Name};
 
 impl Session {
-    pub(super) fn append(&mut self, name: &Name, messages: Vec<Appended>) -> Outcome {
+    pub(super) fn append(&mut self, name: &Name, mut messages: Vec<Appended>) -> Outcome {
         let (user, folder) = self.target(name)?;
+        for message in messages.iter_mut().filter(|message| !message.pieces.is_empty()) {
+            message.bytes = self.catenated(std::mem::take(&mut message.pieces))?;
+        }
+        // Together they are bounded as the command that brings them is.
+        let together: usize = messages.iter().map(|message| message.bytes.len()).sum();
+        if together > self.append_limit().saturating_mul(3) / 2 + 1_024 {
+            return Err(no("TOOBIG", "the messages together are too large"));
+        }
         let mailbox = &*user.mailbox;
         let creator = user.creator();
         let limit = self.options.append_limit as usize;

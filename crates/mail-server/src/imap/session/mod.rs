@@ -7,6 +7,7 @@
 mod acl;
 mod append;
 mod change;
+mod context;
 mod fetch;
 mod folders;
 mod metadata;
@@ -20,6 +21,7 @@ mod source;
 mod special;
 #[cfg(test)]
 mod tests;
+mod urls;
 
 use std::borrow::Cow;
 
@@ -79,6 +81,8 @@ pub struct Session {
     selected: Option<Selected>,
     /// Where what is selected stands, which may be somebody else's mailbox. There as long as `selected` is.
     place: Option<User>,
+    /// Searches in it that are kept up to date.
+    contexts: Vec<context::Context>,
     /// IMAP4rev2 (RFC 9051), UTF8=ACCEPT (RFC 6855), CONDSTORE and QRESYNC (RFC 7162).
     rev2: bool,
     utf8: bool,
@@ -103,6 +107,8 @@ struct Done {
 enum Fail {
     No(Option<Cow<'static, str>>, String),
     Bad(&'static str),
+    /// A URL that names nothing this user may have (RFC 4469 4).
+    BadUrl(String),
 }
 
 type Outcome = Result<Done, Fail>;
@@ -147,6 +153,7 @@ impl Session {
             user: None,
             selected: None,
             place: None,
+            contexts: Vec::new(),
             rev2: false,
             utf8: false,
             condstore: false,
@@ -261,12 +268,12 @@ impl Session {
                 if !selected.read_only && user.may(selected.folder, place::DELETE)? {
                     change::expunge(&user.mailbox, selected, None)?;
                 }
-                self.selected = None;
+                self.deselect();
                 done("Closed")
             }
             Command::Unselect => {
                 self.selected()?;
-                self.selected = None;
+                self.deselect();
                 done("Closed, and nothing expunged")
             }
             Command::Expunge(set) => self.expunge(set.as_ref()),
@@ -282,6 +289,18 @@ impl Session {
             }
             Command::GetQuota(_) => Err(no("NONEXISTENT", "there is no such quota root")),
             Command::GetQuotaRoot(name) => self.quota_root(&name, w),
+            Command::CancelUpdate(tags) => {
+                self.selected()?;
+                let known = |tag: &String| self.contexts.iter().any(|context| context.is_of(tag));
+                if !tags.iter().all(known) {
+                    return Err(no("NONEXISTENT", "no search of this tag is kept up to date"));
+                }
+                self.contexts.retain(|context| !tags.iter().any(|tag| context.is_of(tag)));
+                done("Not kept up to date any more")
+            }
+            Command::GenUrlAuth(urls) => self.generate(&urls, w),
+            Command::UrlFetch(urls) => self.fetch_urls(&urls, w),
+            Command::ResetKey { name, mechanisms } => self.reset_keys(name.as_ref(), &mechanisms),
             Command::GetAcl(name) => self.get_acl(&name, w),
             Command::MyRights(name) => self.my_rights(&name, w),
             Command::ListRights { name, identifier } => self.list_rights(&name, &identifier, w),
@@ -423,9 +442,9 @@ impl Session {
         }
         all.push_str(
             " NAMESPACE UNSELECT CHILDREN SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE UIDPLUS \
-             MOVE MULTIAPPEND ESEARCH SEARCHRES WITHIN PARTIAL SORT SORT=DISPLAY ESORT \
+             MOVE MULTIAPPEND ESEARCH SEARCHRES WITHIN PARTIAL CONTEXT=SEARCH CONTEXT=SORT SORT SORT=DISPLAY ESORT \
              THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 CONDSTORE QRESYNC BINARY UTF8=ACCEPT \
-             OBJECTID PREVIEW SAVEDATE ACL RIGHTS=texk LIST-MYRIGHTS METADATA QUOTA QUOTA=RES-STORAGE",
+             OBJECTID PREVIEW SAVEDATE ACL RIGHTS=texk LIST-MYRIGHTS METADATA CATENATE URLAUTH QUOTA QUOTA=RES-STORAGE",
         );
         all.push_str(if self.compressed { "" } else { " COMPRESS=DEFLATE" });
         all.push_str(&format!(" APPENDLIMIT={}", self.options.append_limit));
@@ -464,6 +483,13 @@ impl Session {
         Ok((selected, user))
     }
 
+    /// Nothing is selected any more. Whether anything was.
+    fn deselect(&mut self) -> bool {
+        self.contexts.clear();
+        self.place = None;
+        self.selected.take().is_some()
+    }
+
     fn writable(&mut self) -> Result<(&mut Selected, &User), Fail> {
         match self.selected()? {
             (selected, _) if selected.read_only => {
@@ -494,6 +520,10 @@ impl Session {
             Err(Fail::No(Some(code), text)) => put(w, &format!("{tag} NO [{code}] {text}\r\n")),
             Err(Fail::No(None, text)) => put(w, &format!("{tag} NO {text}\r\n")),
             Err(Fail::Bad(text)) => put(w, &format!("{tag} BAD {text}\r\n")),
+            // What a URL may hold needs no quotes.
+            Err(Fail::BadUrl(url)) => {
+                put(w, &format!("{tag} NO [BADURL \"{url}\"] Nothing is there for you\r\n"));
+            }
         }
     }
 
@@ -507,7 +537,14 @@ impl Session {
         if let Err(error) = selected.follow(&user.mailbox) {
             tracing::warn!(%error, "the change log cannot be read");
         }
+        let changes = context::changes(&mut self.contexts, selected, &user.mailbox);
+        let changes = changes.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a search cannot be kept up to date");
+            Vec::new()
+        });
+        context::put_removed(&changes, selected, w);
         let changed = selected.tell(w, expunge, self.qresync);
+        context::put_added(&changes, selected, w);
         if let Err(error) =
             fetch::tell_flags(&user.mailbox, selected.folder, &changed, self.condstore, w)
         {

@@ -9,8 +9,10 @@ use store::message::{self, Listed, Marks, Outline};
 use store::text::{Field, Searcher};
 use store::{Mailbox, StoreError};
 
+use super::context::Found;
+use super::sort::Order;
 use super::source::{self, Made, Need, Source};
-use super::{Fail, Outcome, Session, done, fetch, marks_of, no};
+use super::{Fail, Outcome, Session, context, done, fetch, marks_of, no};
 use crate::imap::command::set::in_order;
 use crate::imap::command::{By, Flag, Key, Program, Return, SequenceSet};
 use crate::imap::mailbox::{Known, Selected};
@@ -34,8 +36,13 @@ impl Session {
         w: &mut Vec<u8>,
     ) -> Outcome {
         let modseq = self.begin_search(program)?;
+        // RFC 6855 3: with UTF-8 everywhere there is no charset to be named.
+        if program.charset.is_some() && self.utf8 && !self.rev2 {
+            return Err(Fail::Bad("everything is UTF-8 since UTF8=ACCEPT"));
+        }
         let rev2 = self.rev2;
         let (selected, user) = self.selected()?;
+        let sequence = store::folder::info(&user.mailbox, selected.folder)?.sequence;
         let found = found(selected, &user.mailbox, &program.key)?;
         let newest = newest(&found).filter(|_| modseq);
         let known: Vec<Known> = found.iter().map(|(known, _)| *known).collect();
@@ -45,6 +52,9 @@ impl Session {
             (None, true) => results.put(&[Return::All], selected, w),
             (Some(returned), _) => results.put(returned, selected, w),
         }
+        let found = known.iter().map(|known| (Vec::new(), known.uid)).collect();
+        let found = Found { order: Order::default(), found, sequence };
+        context::keep(&mut self.contexts, tag, by, program, found, w);
         done("Searched")
     }
 
@@ -70,6 +80,16 @@ pub(super) fn found(
     mailbox: &Mailbox,
     key: &Key,
 ) -> Result<Vec<(Known, Listed)>, StoreError> {
+    found_since(selected, mailbox, key, 0)
+}
+
+/// As [`found`], of what changed after a sequence.
+pub(super) fn found_since(
+    selected: &Selected,
+    mailbox: &Mailbox,
+    key: &Key,
+    since: u64,
+) -> Result<Vec<(Known, Listed)>, StoreError> {
     let listed = match asks_subject(key) {
         true => message::list_subjects(mailbox, selected.folder)?,
         false => {
@@ -78,7 +98,8 @@ pub(super) fn found(
         }
     };
     let mut known = selected.all().peekable();
-    let mut candidates = listed.into_iter().filter_map(|(listed, subject)| {
+    let listed = listed.into_iter().filter(|(listed, _)| listed.sequence > since);
+    let mut candidates = listed.filter_map(|(listed, subject)| {
         while known.next_if(|known| known.uid < listed.uid).is_some() {}
         Some((known.next_if(|known| known.uid == listed.uid)?, listed, subject))
     });
@@ -154,6 +175,16 @@ impl Results<'_> {
 
     /// What RETURN asks for: keeps what `$` becomes, and tells the rest.
     pub(super) fn put(&self, returned: &[Return], selected: &mut Selected, w: &mut Vec<u8>) {
+        // These two say what is done with the results, and not which are told.
+        let told: Vec<Return> = returned
+            .iter()
+            .filter(|item| !matches!(item, Return::Update | Return::Context))
+            .copied()
+            .collect();
+        let returned = match told.as_slice() {
+            [] => &[Return::All][..],
+            told => told,
+        };
         if returned.contains(&Return::Save) {
             selected.saved = self.saved(returned);
         }

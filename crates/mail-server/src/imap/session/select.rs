@@ -22,7 +22,7 @@ impl Session {
             return Err(Fail::Bad("ENABLE QRESYNC comes first"));
         }
         // Whatever comes of it, nothing is selected any more (RFC 9051 6.3.2).
-        if self.selected.take().is_some() {
+        if self.deselect() {
             put(w, "* OK [CLOSED] The mailbox before is closed\r\n");
         }
         self.condstore |= condstore;
@@ -57,9 +57,12 @@ impl Session {
         let modseq = modseq(&listed, info.sequence);
         put(w, &format!("* OK [HIGHESTMODSEQ {modseq}] The newest change\r\n"));
         put(w, &format!("* OK [MAILBOXID ({})] The mailbox's id\r\n", mailbox_id(info.id)));
-        put(w, "* LIST () \"/\" ");
-        mailbox(w, &self.named(name)?, self.utf8);
-        put(w, "\r\n");
+        // RFC 9051 6.3.2; an older client did not ask for a list.
+        if self.rev2 {
+            put(w, "* LIST () \"/\" ");
+            mailbox(w, &self.named(name)?, self.utf8);
+            put(w, "\r\n");
+        }
         if let Some(known) = qresync.filter(|known| known.uid_validity == info.uid_validity) {
             self.resync(&user, &known, &selected, &listed, uid_next, w)?;
         }

@@ -7,8 +7,9 @@ use mapi::FileTime;
 use store::message::Listed;
 use store::{Mailbox, StoreError};
 
+use super::context::Found;
 use super::search::{self, Results};
-use super::{Outcome, Session, done, source};
+use super::{Outcome, Session, context, done, source};
 use crate::imap::command::{By, Program, SortBy, SortKey, ThreadBy};
 use crate::imap::mailbox::Known;
 use crate::imap::response::{Address, addresses, put};
@@ -30,32 +31,33 @@ impl Session {
     ) -> Outcome {
         let modseq = self.begin_search(program)?;
         let (selected, user) = self.selected()?;
+        // What changes while it is looked at is looked at again.
+        let sequence = store::folder::info(&user.mailbox, selected.folder)?.sequence;
         let found = search::found(selected, &user.mailbox, &program.key)?;
         let newest = search::newest(&found).filter(|_| modseq);
-        let order = distinct(order);
+        let order = Order::new(order);
         let mut keyed = Vec::with_capacity(found.len());
         for (known, listed) in found {
             // One that went meanwhile is not found.
-            match keys(&order, &user.mailbox, &listed) {
-                Ok(keys) => keyed.push((keys, known)),
+            match order.places(&user.mailbox, &listed) {
+                Ok(places) => keyed.push((places, known)),
                 Err(StoreError::NotFound(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+        // RFC 5256 3: the number decides what the keys do not, whatever is reversed.
         keyed.sort_by(|(a, a_known), (b, b_known)| {
-            let first = a.iter().zip(b).zip(&order).map(|((a, b), key)| match key.reverse {
-                true => b.cmp(a),
-                false => a.cmp(b),
-            });
-            // RFC 5256 3: the number decides what the keys do not, whatever is reversed.
-            first.fold(Ordering::Equal, Ordering::then).then(a_known.number.cmp(&b_known.number))
+            order.compare(a, b).then(a_known.number.cmp(&b_known.number))
         });
-        let known: Vec<Known> = keyed.into_iter().map(|(_, known)| known).collect();
+        let known: Vec<Known> = keyed.iter().map(|(_, known)| *known).collect();
         let results = Results { tag, by, known: &known, newest };
         match &program.returned {
             None => results.put_plain("SORT", w),
             Some(returned) => results.put(returned, selected, w),
         }
+        let found = keyed.into_iter().map(|(places, known)| (places, known.uid)).collect();
+        let found = Found { order, found, sequence };
+        context::keep(&mut self.contexts, tag, by, program, found, w);
         done("Sorted")
     }
 
@@ -91,41 +93,62 @@ impl Session {
 
 /// What of a message decides its place.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+pub(super) enum Place {
     Number(u64),
     Text(String),
 }
 
-/// The keys that decide anything: a second one by the same thing does not.
-fn distinct(order: &[SortKey]) -> Vec<SortKey> {
-    let mut all: Vec<SortKey> = Vec::new();
-    for key in order {
-        if !all.iter().any(|known| known.by == key.by) {
-            all.push(*key);
-        }
-    }
-    all
-}
+/// By what messages are sorted. A second key by the same thing decides nothing.
+#[derive(Debug, Default)]
+pub(super) struct Order(Vec<SortKey>);
 
-fn keys(order: &[SortKey], mailbox: &Mailbox, listed: &Listed) -> Result<Vec<Place>, StoreError> {
-    let bytes = match order.iter().any(|key| key.by != SortBy::Arrival) {
-        true => source::received(mailbox, listed.id)?,
-        false => Vec::new(),
-    };
-    let part = formats::mime::parse(&bytes, 0);
-    let header = &part.header;
-    let place = |key: &SortKey| match key.by {
-        SortBy::Arrival => Place::Number(listed.received.0),
-        SortBy::Size => Place::Number(bytes.len() as u64),
-        SortBy::Date => Place::Number(sent(header, listed.received).0),
-        SortBy::Subject => Place::Text(subject_of(header).text),
-        SortBy::From => Place::Text(mailbox_of(header, "from")),
-        SortBy::To => Place::Text(mailbox_of(header, "to")),
-        SortBy::Cc => Place::Text(mailbox_of(header, "cc")),
-        SortBy::DisplayFrom => Place::Text(display_of(header, "from")),
-        SortBy::DisplayTo => Place::Text(display_of(header, "to")),
-    };
-    Ok(order.iter().map(place).collect())
+impl Order {
+    fn new(order: &[SortKey]) -> Order {
+        let mut all: Vec<SortKey> = Vec::new();
+        for key in order {
+            if !all.iter().any(|known| known.by == key.by) {
+                all.push(*key);
+            }
+        }
+        Order(all)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn compare(&self, a: &[Place], b: &[Place]) -> Ordering {
+        let each = a.iter().zip(b).zip(&self.0).map(|((a, b), key)| match key.reverse {
+            true => b.cmp(a),
+            false => a.cmp(b),
+        });
+        each.fold(Ordering::Equal, Ordering::then)
+    }
+
+    pub(super) fn places(
+        &self,
+        mailbox: &Mailbox,
+        listed: &Listed,
+    ) -> Result<Vec<Place>, StoreError> {
+        let bytes = match self.0.iter().any(|key| key.by != SortBy::Arrival) {
+            true => source::received(mailbox, listed.id)?,
+            false => Vec::new(),
+        };
+        let part = formats::mime::parse(&bytes, 0);
+        let header = &part.header;
+        let place = |key: &SortKey| match key.by {
+            SortBy::Arrival => Place::Number(listed.received.0),
+            SortBy::Size => Place::Number(bytes.len() as u64),
+            SortBy::Date => Place::Number(sent(header, listed.received).0),
+            SortBy::Subject => Place::Text(subject_of(header).text),
+            SortBy::From => Place::Text(mailbox_of(header, "from")),
+            SortBy::To => Place::Text(mailbox_of(header, "to")),
+            SortBy::Cc => Place::Text(mailbox_of(header, "cc")),
+            SortBy::DisplayFrom => Place::Text(display_of(header, "from")),
+            SortBy::DisplayTo => Place::Text(display_of(header, "to")),
+        };
+        Ok(self.0.iter().map(place).collect())
+    }
 }
 
 fn entry(

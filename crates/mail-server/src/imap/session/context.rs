@@ -103,9 +103,10 @@ pub(super) fn changes(
         return Ok(Vec::new());
     }
     let listed = message::list(mailbox, selected.folder)?;
+    let texts = Searcher::open(mailbox)?;
     contexts
         .iter_mut()
-        .map(|context| context.change(&listed, sequence, selected, mailbox))
+        .map(|context| context.change(&listed, sequence, selected, &texts, mailbox))
         .collect()
 }
 

@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 
 use store::message::{self, Listed};
-use store::text::Searcher;
 use store::{Mailbox, StoreError};
 
-use super::search::{fulfils, name};
+use super::search::{found_since, name};
 use super::sort::{Order, Place};
 use crate::imap::command::set::in_order;
 use crate::imap::command::{By, Key, Program, Return, SequenceSet};
@@ -103,10 +102,9 @@ pub(super) fn changes(
         return Ok(Vec::new());
     }
     let listed = message::list(mailbox, selected.folder)?;
-    let texts = Searcher::open(mailbox)?;
     contexts
         .iter_mut()
-        .map(|context| context.change(&listed, sequence, selected, &texts, mailbox))
+        .map(|context| context.change(&listed, sequence, selected, mailbox))
         .collect()
 }
 
@@ -116,26 +114,20 @@ impl Context {
         listed: &[Listed],
         sequence: u64,
         selected: &Selected,
-        texts: &Searcher<'_>,
         mailbox: &Mailbox,
     ) -> Result<Change, StoreError> {
         let by_uid: BTreeMap<u32, &Listed> =
             listed.iter().map(|listed| (listed.uid, listed)).collect();
-        let mut matching = BTreeMap::new();
-        for known in selected.all() {
-            let Some(listed) = by_uid.get(&known.uid).copied() else { continue };
-            if listed.sequence > self.sequence {
-                let is = match fulfils(selected, mailbox, texts, known, listed, &self.key) {
-                    Err(StoreError::NotFound(_)) => false,
-                    is => is?,
-                };
-                matching.insert(known.uid, is);
-            }
-        }
+        let since = self.sequence;
+        let matching = found_since(selected, mailbox, &self.key, since)?;
+        let matching: BTreeMap<u32, Listed> =
+            matching.into_iter().map(|(known, listed)| (known.uid, listed)).collect();
         let mut removed = Vec::new();
         let mut at = 0;
         self.found.retain(|(_, uid)| {
-            let stays = by_uid.contains_key(uid) && *matching.get(uid).unwrap_or(&true);
+            let listed = by_uid.get(uid);
+            let stays =
+                listed.is_some_and(|now| now.sequence <= since || matching.contains_key(uid));
             match stays {
                 true => at += 1,
                 // Those before it are gone already.
@@ -144,11 +136,11 @@ impl Context {
             stays
         });
         let mut added = Vec::new();
-        for (uid, _) in matching.into_iter().filter(|(_, is)| *is) {
+        for (uid, listed) in matching {
             if self.found.iter().any(|(_, known)| *known == uid) || self.found.len() >= MAX_FOUND {
                 continue;
             }
-            let places = self.order.places(mailbox, by_uid[&uid])?;
+            let places = self.order.places(mailbox, &listed)?;
             let at = self.found.partition_point(|(known_places, known)| {
                 self.order.compare(known_places, &places).then(known.cmp(&uid)).is_lt()
             });

@@ -184,7 +184,7 @@ pub fn host_name() -> String {
 }
 
 /// The passwords of MAPI/HTTP: one memory of what was verified, one pool of threads that hash.
-struct Passwords(Arc<Authenticator>);
+pub struct Passwords(pub Arc<Authenticator>);
 
 impl Verifier for Passwords {
     fn verify(&self, user: String, password: String) -> Verification {
@@ -201,7 +201,7 @@ impl Verifier for Passwords {
 }
 
 /// The ledger of MAPI/HTTP.
-struct Connections(Arc<Ledger>);
+pub struct Connections(pub Arc<Ledger>);
 
 impl Census for Connections {
     fn open(&self, protocol: Protocol, _: Option<SocketAddr>) -> Box<dyn Counted> {

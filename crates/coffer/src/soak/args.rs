@@ -2,9 +2,10 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use mail_server::Address;
 
 use super::mode::Mode;
-use super::scenario::{self, SCENARIOS, Scenario};
+use super::scenario::{self, Offers, SCENARIOS, Scenario};
 
 #[derive(Debug, Clone, Args)]
 pub struct SoakArgs {
@@ -37,6 +38,14 @@ pub struct SoakArgs {
     /// With a server: another mailbox that the user may open. Can be given several times.
     #[arg(long, value_name = "ADDRESS|DN", requires = "user")]
     pub other: Vec<String>,
+
+    /// With a server: where it takes mail over LMTP, for the scenarios that deliver.
+    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH", requires = "user")]
+    pub lmtp: Option<Address>,
+
+    /// With a server: where it speaks IMAP, for the scenarios that read mail so.
+    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH", requires = "user")]
+    pub imap: Option<Address>,
 
     /// How often the scenario is run, the warm-up among it.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
@@ -141,6 +150,19 @@ impl SoakArgs {
 
     pub fn is_local(&self) -> bool {
         self.target == "local"
+    }
+
+    /// What the target has.
+    pub fn offers(&self) -> Offers {
+        match self.is_local() {
+            true => Offers { store: true, others: true, lmtp: true, imap: true },
+            false => Offers {
+                store: false,
+                others: !self.other.is_empty(),
+                lmtp: self.lmtp.is_some(),
+                imap: self.imap.is_some(),
+            },
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use mapi::{ErrorCode, FolderId, MessageId, tags};
+use mapi::restriction::FuzzyLevel;
+use mapi::{ErrorCode, FolderId, MessageId, Restriction, TaggedValue, tags};
 use mapi_session::{Folder, Fuse, MapiProp, Message, MsgStore, Profile, Session};
 
 use super::crew::Watch;
@@ -22,6 +23,7 @@ pub struct Ground {
     sessions: Vec<Arc<Session>>,
     /// The folder above all others that the soak makes.
     home: OnceLock<FolderId>,
+    mark: OnceLock<String>,
     /// A folder for each thread.
     work: OnceLock<Vec<FolderId>>,
     fixture: OnceLock<Fixture>,
@@ -53,13 +55,29 @@ pub struct Visit<'a> {
     /// Where sessions of this cycle log on.
     pub profile: Profile,
     pub watch: &'a Watch,
+    /// Where connections of this cycle are cut.
+    pub fuse: Option<&'a Fuse>,
     session: Option<Arc<Session>>,
     /// What the target acknowledged in this cycle: these messages have to be readable after it.
     pub acknowledged: &'a Acknowledged,
 }
 
 /// Messages whose save was acknowledged and whose removal was not asked for.
-pub type Acknowledged = std::cell::RefCell<Vec<(FolderId, MessageId)>>;
+pub type Acknowledged = std::cell::RefCell<Vec<(FolderId, Kept)>>;
+
+/// By what a message is found again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    Id(MessageId),
+    /// It came by another protocol, and no other message has its subject.
+    Subject(String),
+}
+
+impl From<MessageId> for Kept {
+    fn from(id: MessageId) -> Kept {
+        Kept::Id(id)
+    }
+}
 
 impl Visit<'_> {
     /// The session of the cycle.
@@ -70,6 +88,11 @@ impl Visit<'_> {
     /// The thread's own folder.
     pub fn folder(&self) -> Result<FolderId> {
         self.ground.work()?.get(self.thread).copied().context("a thread without a folder")
+    }
+
+    /// Whether the cycle speaks a protocol of mail.
+    pub fn is_of_mail(&self) -> bool {
+        matches!(self.ground.scenario.needs, Needs::Lmtp | Needs::Imap)
     }
 
     /// Logs on by itself; waits while the user has as many sessions as he may, since abandoned ones are on
@@ -94,6 +117,7 @@ impl Ground {
             scenario,
             sessions: Vec::new(),
             home: OnceLock::new(),
+            mark: OnceLock::new(),
             work: OnceLock::new(),
             fixture: OnceLock::new(),
             patience,
@@ -128,7 +152,7 @@ impl Ground {
             count => Some(self.sessions[thread % count].clone()),
         };
         let profile = self.target.profile(None);
-        Visit { number, thread, ground: self, profile, watch, session, acknowledged }
+        Visit { number, thread, ground: self, profile, watch, fuse: None, session, acknowledged }
     }
 
     /// A cycle in a session of its own, if the scenario has one, over connections that the fuse cuts.
@@ -136,7 +160,7 @@ impl Ground {
         &'a self,
         thread: usize,
         number: u64,
-        fuse: Option<&Fuse>,
+        fuse: Option<&'a Fuse>,
         watch: &'a Watch,
         acknowledged: &'a Acknowledged,
     ) -> Result<Visit<'a>> {
@@ -145,7 +169,7 @@ impl Ground {
             Sessions::One | Sessions::Shared => Some(Arc::new(self.logon(&profile)?)),
             Sessions::Own | Sessions::Abandoned => None,
         };
-        Ok(Visit { number, thread, ground: self, profile, watch, session, acknowledged })
+        Ok(Visit { number, thread, ground: self, profile, watch, fuse, session, acknowledged })
     }
 
     pub fn logon(&self, profile: &Profile) -> Result<Session> {
@@ -186,8 +210,10 @@ impl Ground {
             session.flush()?;
         }
         self.end_sessions()?;
+        self.target.wait_for_the_end_of_mail(self.patience)?;
         if self.scenario.writes {
-            if self.mode != Mode::Plain {
+            // One of mail goes by turns and leaves what it appended.
+            if self.mode != Mode::Plain || self.scenario.needs == Needs::Imap {
                 self.clean_work()?;
             }
             self.target.trim()?;
@@ -216,6 +242,13 @@ impl Ground {
         for folder in folders {
             empty(&store, &store.open_folder(*folder)?)?;
         }
+        if self.scenario.needs == Needs::Lmtp {
+            let inbox = store.inbox()?;
+            let left = of_subject(&inbox, self.mark.get().context("nothing is marked")?)?;
+            if !left.is_empty() {
+                inbox.hard_delete_messages(&left)?;
+            }
+        }
         Ok(session.logoff()?)
     }
 
@@ -226,8 +259,16 @@ impl Ground {
         }
         let session = self.logon(&self.target.profile(None))?;
         let store = session.open_default_msg_store()?;
-        for (folder, message) in acknowledged.borrow_mut().drain(..) {
-            let found = store.open_folder(folder).and_then(|folder| folder.open_message(message));
+        for (folder, kept) in acknowledged.borrow_mut().drain(..) {
+            let found = store.open_folder(folder).map_err(Into::into).and_then(|folder| {
+                let id = match &kept {
+                    Kept::Id(id) => *id,
+                    Kept::Subject(subject) => {
+                        one_of_subject(&folder, subject)?.context("nothing has its subject")?
+                    }
+                };
+                anyhow::Ok(folder.open_message(id)?)
+            });
             let message = found.context("a message whose save was acknowledged is not there")?;
             ensure!(message.text(tags::SUBJECT)?.is_some(), "a saved message lost its subject");
         }
@@ -238,12 +279,31 @@ impl Ground {
         if let Some(home) = self.home.get() {
             return Ok(*home);
         }
-        let root = session.open_default_msg_store()?.root_folder()?;
+        let store = session.open_default_msg_store()?;
+        let above = match self.scenario.needs {
+            // Where others than MAPI see it.
+            Needs::Lmtp | Needs::Imap => store.ipm_subtree()?,
+            _ => store.root_folder()?,
+        };
+        let name = self.mark()?;
+        let made = above.create_folder(name).context("the folder for the soak cannot be made")?;
+        Ok(*self.home.get_or_init(|| made.id()))
+    }
+
+    /// What the run calls what it makes: the name of its folder, and the begin of subjects.
+    pub fn mark(&self) -> Result<&str> {
+        if let Some(mark) = self.mark.get() {
+            return Ok(mark);
+        }
         let mut random = [0; 4];
         getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("no random number: {e}"))?;
-        let name = format!("coffer soak {:08x}", u32::from_le_bytes(random));
-        let made = root.create_folder(&name).context("the folder for the soak cannot be made")?;
-        Ok(*self.home.get_or_init(|| made.id()))
+        let mark = format!("coffer soak {:08x}", u32::from_le_bytes(random));
+        Ok(self.mark.get_or_init(|| mark))
+    }
+
+    /// The path of a thread's folder in IMAP.
+    pub fn path(&self, thread: usize) -> Result<String> {
+        Ok(format!("{}/thread {thread}", self.mark()?))
     }
 
     /// Mail to be read, made when it is first asked for, by whoever sets a scenario.
@@ -311,6 +371,25 @@ pub fn meet(profile: &Profile) -> Result<()> {
             thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a session panicked")))
         })
     })
+}
+
+/// The messages of a folder whose subjects begin so, at most a hundred of them.
+pub fn of_subject(folder: &Folder, begin: &str) -> Result<Vec<MessageId>> {
+    let table = folder.contents_table()?.with_columns(&[tags::MID, tags::SUBJECT])?;
+    table.restrict(Some(Restriction::Content {
+        level: FuzzyLevel { low: FuzzyLevel::PREFIX, high: 0 },
+        tag: tags::SUBJECT,
+        value: TaggedValue::new(tags::SUBJECT, begin),
+    }))?;
+    let rows = table.query_rows(100)?;
+    Ok(rows.iter().filter_map(|row| row.integer(tags::MID)).map(MessageId::from_i64).collect())
+}
+
+/// The only message with a subject.
+pub fn one_of_subject(folder: &Folder, subject: &str) -> Result<Option<MessageId>> {
+    let found = of_subject(folder, subject)?;
+    ensure!(found.len() < 2, "{} messages have the subject of one", found.len());
+    Ok(found.first().copied())
 }
 
 /// A message with an attachment of bytes and one of a message, in which others are embedded.

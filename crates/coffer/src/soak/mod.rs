@@ -16,8 +16,10 @@ mod metrics;
 mod mode;
 mod plot;
 mod probe;
+mod post;
 mod report;
 mod scenario;
+mod talk;
 mod target;
 mod wire;
 
@@ -90,7 +92,7 @@ pub fn run(args: &SoakArgs) -> Result<ExitCode> {
         );
     }
     let mode = args.mode();
-    if let Some(why) = args.scenario.refuses(mode, args.is_local(), !args.other.is_empty()) {
+    if let Some(why) = args.scenario.refuses(mode, args.offers()) {
         bail!("{} does not run so: {why}", args.scenario.name);
     }
     let threads = args.threads.unwrap_or(match args.control {
@@ -138,7 +140,7 @@ fn run_all(args: &SoakArgs) -> Result<ExitCode> {
         report::write_heading(&mut out)?;
     }
     for scenario in SCENARIOS {
-        if let Some(why) = scenario.refuses(mode, args.is_local(), !args.other.is_empty()) {
+        if let Some(why) = scenario.refuses(mode, args.offers()) {
             if !args.json {
                 writeln!(out, "{:<18} skipped: {why}", scenario.name)?;
             }
@@ -310,6 +312,7 @@ fn soak(args: &SoakArgs, run: Run) -> Result<Outcome> {
     let purpose = Purpose {
         leak,
         port: run.scenario.needs == Needs::Port || matches!(run.mode, Mode::Cut | Mode::Abandon),
+        mail: matches!(run.scenario.needs, Needs::Lmtp | Needs::Imap),
         faults: run.mode == Mode::Fault,
     };
     let target = Target::new(args, purpose)?;

@@ -134,6 +134,13 @@ fn abandon(
 ) -> Result<()> {
     let fuse = Fuse::whole();
     let visit = ground.fresh_visit(thread, number, Some(&fuse), watch, acknowledged)?;
+    if visit.is_of_mail() {
+        // It says no goodbye by itself.
+        let outcome = act(&visit);
+        fuse.cut();
+        drop(visit);
+        return outcome.and_then(|()| ground.check(acknowledged));
+    }
     let session = visit.logon()?;
     let store = session.open_default_msg_store()?;
     let inbox = store.inbox()?;

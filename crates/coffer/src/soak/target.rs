@@ -19,6 +19,7 @@ use super::SoakArgs;
 use super::faults::Faulty;
 use super::judge::Sample;
 use super::metrics::Metrics;
+use super::post::{Office, Post};
 use super::probe::{LocalStore, Probe};
 use crate::command::Request;
 use crate::terminal::Terminal;
@@ -34,6 +35,7 @@ pub struct Local {
     way: Way,
     pub store: Store,
     faults: Option<Faults>,
+    mail: Option<Post>,
     dir: tempfile::TempDir,
 }
 
@@ -46,6 +48,7 @@ enum Way {
 pub struct Remote {
     service: Http,
     server: Address,
+    office: Office,
     others: Vec<String>,
     metrics: Option<Metrics>,
     /// What the server held before the first session.
@@ -75,6 +78,8 @@ pub struct Purpose {
     pub leak: Option<usize>,
     /// Serve it over HTTP.
     pub port: bool,
+    /// Serve mail beside.
+    pub mail: bool,
     /// Let its engine fail.
     pub faults: bool,
 }
@@ -109,6 +114,34 @@ impl Target {
         match self {
             Target::Local(local) => local.address().context("the local store has no port"),
             Target::Remote(remote) => Ok(remote.server.clone()),
+        }
+    }
+
+    /// Where mail is delivered and read, and the password for that.
+    pub fn post(&self) -> Result<Office> {
+        match self {
+            Target::Local(local) => {
+                let post = local.mail.as_ref().context("the local store serves no mail")?;
+                Ok(Office {
+                    lmtp: Some(post.lmtp().clone()),
+                    imap: Some(post.imap().clone()),
+                    user: USER.into(),
+                    password: PASSWORD.into(),
+                })
+            }
+            Target::Remote(remote) => Ok(remote.office.clone()),
+        }
+    }
+
+    /// Waits until the server has counted out every connection of mail. Of a server elsewhere that is waited for as
+    /// long as what it tells still moves.
+    pub fn wait_for_the_end_of_mail(&self, patience: Duration) -> Result<()> {
+        match self {
+            Target::Local(local) => match &local.mail {
+                Some(post) => post.wait_for_the_end(&local.processor().ledger, patience),
+                None => Ok(()),
+            },
+            Target::Remote(remote) => remote.wait_for_stillness(),
         }
     }
 
@@ -287,14 +320,21 @@ impl Local {
             limits: limits(),
             ..Options::default()
         };
-        let way = match purpose.port {
+        // Mail shares the passwords of MAPI/HTTP.
+        let way = match purpose.port || purpose.mail {
             false => Way::Loopback(Loopback::with_options(store.clone(), USER, options)?),
             true => {
                 let config = Config { options, metrics: None, ..Config::default() };
                 Way::Http(Server::start(store.clone(), config).context("cannot serve the store")?)
             }
         };
-        Ok(Local { way, store, faults, dir })
+        let mail = match &way {
+            Way::Http(running) if purpose.mail => {
+                Some(Post::start(&store, running, dir.path()).context("cannot serve mail")?)
+            }
+            _ => None,
+        };
+        Ok(Local { way, store, faults, mail, dir })
     }
 
     fn profile(&self, fuse: Option<&Fuse>) -> Profile {
@@ -434,7 +474,13 @@ impl Remote {
         let base = metrics.as_ref().and_then(|metrics| metrics.sample(0).ok());
         let expiry = Duration::from_secs(u64::from(args.expiry));
         let (others, data) = (args.other.clone(), args.server_data.clone());
-        Ok(Remote { service, server, others, metrics, base, data, expiry })
+        let office = Office {
+            lmtp: args.lmtp.clone(),
+            imap: args.imap.clone(),
+            user: user.clone(),
+            password: password.0.to_string(),
+        };
+        Ok(Remote { service, server, office, others, metrics, base, data, expiry })
     }
 
     fn compact(&self, data: &Path) -> Result<()> {
@@ -443,6 +489,24 @@ impl Remote {
             0 => Ok(()),
             status => bail!("the server's engine could not be compacted: status {status}"),
         }
+    }
+
+    /// Waits until the server tells the same number of objects twice: what clients closed just now, it counts out in
+    /// its own time.
+    fn wait_for_stillness(&self) -> Result<()> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        const TRIES: u32 = 100;
+        let Some(metrics) = &self.metrics else { return Ok(()) };
+        let mut before = metrics.sample(0)?.objects;
+        for _ in 0..TRIES {
+            std::thread::sleep(PAUSE);
+            let now = metrics.sample(0)?.objects;
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+        Ok(())
     }
 
     /// How many objects more than at the start the server has; a server that does not tell is given its

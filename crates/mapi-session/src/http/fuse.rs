@@ -39,8 +39,12 @@ impl Fuse {
         self.0.load(Ordering::Relaxed) == CUT
     }
 
-    /// Takes a step; an error if the connection ends here.
-    pub(super) fn step(&self) -> io::Result<()> {
+    /// Takes a step; an error if the connection ends here. For checks that speak another protocol beside.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::ConnectionAborted`], at the step of the cut and from then on.
+    pub fn step(&self) -> io::Result<()> {
         let next = |left: i64| match left {
             WHOLE => None,
             left => Some((left - 1).max(CUT)),

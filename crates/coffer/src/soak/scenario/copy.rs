@@ -53,9 +53,9 @@ pub fn copies(ground: &Ground) -> Result<Stage> {
                 stream.commit()?;
                 drop((stream, clone));
                 let id = moved.save()?;
-                visit.acknowledged.borrow_mut().push((folder.id(), id));
+                visit.acknowledged.borrow_mut().push((folder.id(), id.into()));
                 lock(visit, session, &folder, id)?;
-                visit.acknowledged.borrow_mut().retain(|known| *known != (folder.id(), id));
+                visit.acknowledged.borrow_mut().retain(|known| *known != (folder.id(), id.into()));
                 folder.hard_delete_messages(&[id])?;
             }
         }

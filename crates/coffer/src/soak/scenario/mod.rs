@@ -6,6 +6,7 @@ mod copy;
 mod hostile;
 mod limits;
 mod local;
+mod mail;
 mod notify;
 mod permission;
 mod progress;
@@ -55,6 +56,21 @@ pub enum Needs {
     Others,
     /// The store itself: --target local only.
     Store,
+    /// LMTP, beside MAPI: with a server, `--lmtp` says where.
+    Lmtp,
+    /// IMAP, beside MAPI: with a server, `--imap` says where.
+    Imap,
+}
+
+/// What a target has.
+#[derive(Debug, Clone, Copy)]
+pub struct Offers {
+    /// The store itself.
+    pub store: bool,
+    /// Other mailboxes that the user may open.
+    pub others: bool,
+    pub lmtp: bool,
+    pub imap: bool,
 }
 
 /// In which sessions cycles run.
@@ -91,10 +107,12 @@ pub struct Stage {
 
 impl Scenario {
     /// Why it cannot run so; None if it can.
-    pub fn refuses(&self, mode: Mode, local: bool, others: bool) -> Option<&'static str> {
+    pub fn refuses(&self, mode: Mode, offers: Offers) -> Option<&'static str> {
         match (self.needs, self.breaks, mode) {
-            (Needs::Store, ..) if !local => Some("it works on the store itself"),
-            (Needs::Others, ..) if !local && !others => Some("it needs mailboxes: --other"),
+            (Needs::Store, ..) if !offers.store => Some("it works on the store itself"),
+            (Needs::Others, ..) if !offers.others => Some("it needs mailboxes: --other"),
+            (Needs::Lmtp, ..) if !offers.lmtp => Some("it needs LMTP: --lmtp"),
+            (Needs::Imap, ..) if !offers.imap => Some("it needs IMAP: --imap"),
             (Needs::Port, _, Mode::Fault) => Some("faults are not injected behind a port"),
             (_, Breaks::Nowhere, Mode::Cut | Mode::Abandon | Mode::Fault) => {
                 Some("it breaks off by itself, or has nothing to break")
@@ -382,6 +400,31 @@ pub static SCENARIOS: &[Scenario] = &[
         writes: true,
         share: 50,
         set: progress::progress,
+        ..PLAIN
+    },
+    Scenario {
+        name: "smtp-delivery",
+        about: "what the Internet Mail Service does all day: connects, is refused a command and a recipient, \
+                delivers two messages over LMTP, and for each opens a store, sees the message in it, deletes it \
+                for good and closes the store; messages are by turns small, large, nested, and broken",
+        rows: &[2, 17, 18, 20, 21, 22, 23, 42, 57, 59, 62, 63],
+        writes: true,
+        needs: Needs::Lmtp,
+        share: 10,
+        set: mail::smtp_delivery,
+        ..PLAIN
+    },
+    Scenario {
+        name: "imap",
+        about: "logs on over IMAP, by turns after a wrong command or password, selects a folder, appends a \
+                message, fetches it whole and in parts, marks it, searches it, waits in IDLE for the next, \
+                expunges, and goes: with LOGOUT, after CLOSE, after UNSELECT, or in IDLE without a word",
+        rows: &[16, 17, 18, 20, 21, 22, 36, 43, 48, 57, 59, 62, 63],
+        writes: true,
+        needs: Needs::Imap,
+        sessions: Sessions::Own,
+        share: 10,
+        set: mail::imap,
         ..PLAIN
     },
     Scenario {

@@ -24,7 +24,7 @@ pub fn notifications(visit: &Visit<'_>) -> Result<()> {
     let message = folder.create_message()?;
     message.set(tags::SUBJECT, "Told to whoever asked")?;
     let id = message.save()?;
-    visit.acknowledged.borrow_mut().push((folder.id(), id));
+    visit.acknowledged.borrow_mut().push((folder.id(), id.into()));
     visit.watch.note("waiting for an event");
     let place = Place::Message(folder.id(), id);
     ensure!(hears(visit, &inside, &Event::Created(place))?, "a new message is not told");
@@ -33,7 +33,7 @@ pub fn notifications(visit: &Visit<'_>) -> Result<()> {
     message.save()?;
     ensure!(matches!(one.next(SOON)?, Some(Event::Modified { .. })), "a change is not told");
     visit.watch.note("deleting");
-    visit.acknowledged.borrow_mut().retain(|known| *known != (folder.id(), id));
+    visit.acknowledged.borrow_mut().retain(|known| *known != (folder.id(), id.into()));
     folder.hard_delete_messages(&[id])?;
     match visit.number % 4 {
         0 => {

@@ -40,7 +40,7 @@ pub fn save(visit: &Visit<'_>) -> Result<()> {
     let message = compose(&folder, "A message of the soak")?;
     visit.watch.note("saving");
     let id = message.save()?;
-    visit.acknowledged.borrow_mut().push((folder.id(), id));
+    visit.acknowledged.borrow_mut().push((folder.id(), id.into()));
     message.set(tags::SUBJECT, "The same, changed")?;
     message.save()?;
     drop(message);
@@ -55,7 +55,7 @@ pub fn save(visit: &Visit<'_>) -> Result<()> {
 
 /// From now on it may be gone.
 fn forget(visit: &Visit<'_>, folder: &Folder, id: mapi::MessageId) {
-    visit.acknowledged.borrow_mut().retain(|known| *known != (folder.id(), id));
+    visit.acknowledged.borrow_mut().retain(|known| *known != (folder.id(), id.into()));
 }
 
 fn compose(folder: &Folder, subject: &str) -> Result<Message> {

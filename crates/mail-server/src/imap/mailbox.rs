@@ -238,6 +238,11 @@ impl Selected {
         Ok(())
     }
 
+    /// What [`tell`](Self::tell) gave could not be told.
+    pub(crate) fn did_not_tell(&mut self, changed: &[Known]) {
+        self.changed.extend(changed.iter().map(|known| known.uid));
+    }
+
     /// Tells of messages that are gone, if it may be, and of how many there are. Gives those whose flags changed.
     pub(crate) fn tell(&mut self, w: &mut Vec<u8>, expunge: bool, vanished: bool) -> Vec<Known> {
         if expunge && !self.gone.is_empty() {

@@ -8,7 +8,7 @@ use store::{Mailbox, StoreError};
 
 use super::source::{self, Made, Need, Source};
 use super::{
-    Done, Fail, Outcome, Session, doing, messages_of, no, place, preview, put_flags, search,
+    Done, Fail, Outcome, Session, doing, messages_of, no, place, preview, put_flags, search, whole,
 };
 use crate::imap::command::{BodySection, By, FetchModifiers, Fetched, SequenceSet};
 use crate::imap::mailbox::{Known, Selected};
@@ -479,9 +479,12 @@ fn tell(
         let ids: Vec<_> = batch.iter().map(|known| known.id).collect();
         for (known, listed) in batch.iter().zip(message::list_some(mailbox, folder, &ids)?) {
             let Some(listed) = listed else { continue };
-            put(w, &format!("* {} FETCH (UID {}", known.number, known.uid));
-            one(w, &listed)?;
-            put(w, ")\r\n");
+            whole(w, |w| {
+                put(w, &format!("* {} FETCH (UID {}", known.number, known.uid));
+                one(w, &listed)?;
+                put(w, ")\r\n");
+                Ok::<_, StoreError>(())
+            })?;
         }
     }
     Ok(())

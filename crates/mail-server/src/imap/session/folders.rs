@@ -10,7 +10,7 @@ use store::{Mailbox, SpecialFolder, StoreError, message, quota};
 
 use super::place::{self, User};
 use super::select::mailbox_id;
-use super::{Fail, Outcome, Session, done, done_with, no, source, special};
+use super::{Fail, Outcome, Session, done, done_with, no, source, special, whole};
 use crate::imap::command::{List, Name, StatusItem};
 use crate::imap::names::{self, DELIMITER, Named, matches};
 use crate::imap::response::{mailbox, put, string};
@@ -137,31 +137,33 @@ impl Session {
             all.retain(|message| message.marks().deleted);
             Ok(all)
         };
-        put(w, "* STATUS ");
-        mailbox(w, name, self.utf8);
-        for (index, item) in items.iter().enumerate() {
-            put(w, if index == 0 { " (" } else { " " });
-            put(w, item.name());
-            let value = match item {
-                StatusItem::Messages => u64::from(info.contents),
-                StatusItem::Recent => 0,
-                StatusItem::UidNext => info.uid_next.into(),
-                StatusItem::UidValidity => info.uid_validity.into(),
-                StatusItem::Unseen => info.unread.into(),
-                StatusItem::Deleted => deleted()?.len() as u64,
-                StatusItem::Size => source::sizes(mailbox_, id, &message::list(mailbox_, id)?)?,
-                StatusItem::DeletedStorage => source::sizes(mailbox_, id, &deleted()?)?,
-                StatusItem::HighestModSeq => info.sequence.max(1),
-                StatusItem::AppendLimit => self.options.append_limit.into(),
-                StatusItem::MailboxId => {
-                    put(w, &format!(" ({})", mailbox_id(id)));
-                    continue;
-                }
-            };
-            put(w, &format!(" {value}"));
-        }
-        put(w, if items.is_empty() { " ()\r\n" } else { ")\r\n" });
-        Ok(())
+        whole(w, |w| {
+            put(w, "* STATUS ");
+            mailbox(w, name, self.utf8);
+            for (index, item) in items.iter().enumerate() {
+                put(w, if index == 0 { " (" } else { " " });
+                put(w, item.name());
+                let value = match item {
+                    StatusItem::Messages => u64::from(info.contents),
+                    StatusItem::Recent => 0,
+                    StatusItem::UidNext => info.uid_next.into(),
+                    StatusItem::UidValidity => info.uid_validity.into(),
+                    StatusItem::Unseen => info.unread.into(),
+                    StatusItem::Deleted => deleted()?.len() as u64,
+                    StatusItem::Size => source::sizes(mailbox_, id, &message::list(mailbox_, id)?)?,
+                    StatusItem::DeletedStorage => source::sizes(mailbox_, id, &deleted()?)?,
+                    StatusItem::HighestModSeq => info.sequence.max(1),
+                    StatusItem::AppendLimit => self.options.append_limit.into(),
+                    StatusItem::MailboxId => {
+                        put(w, &format!(" ({})", mailbox_id(id)));
+                        continue;
+                    }
+                };
+                put(w, &format!(" {value}"));
+            }
+            put(w, if items.is_empty() { " ()\r\n" } else { ")\r\n" });
+            Ok::<_, Fail>(())
+        })
     }
 
     pub(super) fn create(&mut self, name: &Name, uses: &[String]) -> Outcome {

@@ -549,6 +549,8 @@ impl Session {
             fetch::tell_flags(&user.mailbox, selected.folder, &changed, self.condstore, w)
         {
             tracing::warn!(%error, "flags cannot be read");
+            // They are told with what is answered next.
+            selected.did_not_tell(&changed);
         }
     }
 }
@@ -570,6 +572,12 @@ fn messages_of(selected: &Selected, by: By, set: &SequenceSet) -> Result<Vec<Kno
             }
         }
     }
+}
+
+/// Appends a response that is whole or not there: half a line would take the tagged answer behind it along.
+fn whole<E>(w: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+    let begin = w.len();
+    put(w).inspect_err(|_| w.truncate(begin))
 }
 
 /// Runs what changes the store, and notes what it changed as this session's own.

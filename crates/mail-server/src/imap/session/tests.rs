@@ -12,6 +12,7 @@ use crate::imap::command::parse;
 mod conformance;
 mod contexts;
 mod dates_and_uses;
+mod failing;
 mod notes;
 mod sharing;
 mod sorting;

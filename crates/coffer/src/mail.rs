@@ -1,7 +1,7 @@
 //! The servers of internet mail beside MAPI/HTTP: they share its passwords, its ledger and its limits.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -113,16 +113,8 @@ pub fn start(
     }
     let spool = data.join("spool");
     std::fs::create_dir_all(&spool).with_context(|| format!("make {}", spool.display()))?;
-    let host = Arc::new(Host {
-        store: store.clone(),
-        work: Work::start("coffer-mail", store, THREADS, QUEUE)
-            .context("start the threads that deliver")?,
-        reading: Work::start("coffer-reads", store, READERS, WAITING_READERS)
-            .context("start the threads that read")?,
-        verifier: Arc::new(Passwords(Arc::clone(server.authenticator()))),
-        name: args.host_name.clone().unwrap_or_else(host_name),
-        letters: Letters::new(spool),
-    });
+    let name = args.host_name.clone().unwrap_or_else(host_name);
+    let host = Arc::new(host(store, server, spool, name)?);
     let authenticator = authenticator(data, args, &host.name)?;
     // One for both of its sockets: a maildrop is held over all of them.
     let pop3: Arc<dyn Service> = Arc::new(Pop3::new(Arc::clone(&host)));
@@ -148,8 +140,7 @@ pub fn start(
         };
         Listen { address: asked.address, service, security }
     });
-    let census = Arc::new(Connections(Arc::clone(&server.processor().ledger)));
-    let running = mail_server::start(listens.collect(), Bounds::default(), census)
+    let running = mail_server::start(listens.collect(), Bounds::default(), census(server))
         .context("serve mail; give another address, or end the program that has this one")?;
     mail.running = Some(running);
     Ok(mail)
@@ -174,6 +165,25 @@ fn authenticator(
     Ok(Some(authenticate::Authenticator::new(&system, Arc::new(Signer::new(data)), options)))
 }
 
+/// What the services share.
+pub fn host(store: &Store, server: &Running, spool: PathBuf, name: String) -> anyhow::Result<Host> {
+    Ok(Host {
+        store: store.clone(),
+        work: Work::start("coffer-mail", store, THREADS, QUEUE)
+            .context("start the threads that deliver")?,
+        reading: Work::start("coffer-reads", store, READERS, WAITING_READERS)
+            .context("start the threads that read")?,
+        verifier: Arc::new(Passwords(Arc::clone(server.authenticator()))),
+        name,
+        letters: Letters::new(spool),
+    })
+}
+
+/// Where their connections are counted.
+pub fn census(server: &Running) -> Arc<dyn Census> {
+    Arc::new(Connections(Arc::clone(&server.processor().ledger)))
+}
+
 /// The system's name for this host.
 pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -184,7 +194,7 @@ pub fn host_name() -> String {
 }
 
 /// The passwords of MAPI/HTTP: one memory of what was verified, one pool of threads that hash.
-pub struct Passwords(pub Arc<Authenticator>);
+struct Passwords(Arc<Authenticator>);
 
 impl Verifier for Passwords {
     fn verify(&self, user: String, password: String) -> Verification {
@@ -201,7 +211,7 @@ impl Verifier for Passwords {
 }
 
 /// The ledger of MAPI/HTTP.
-pub struct Connections(pub Arc<Ledger>);
+struct Connections(Arc<Ledger>);
 
 impl Census for Connections {
     fn open(&self, protocol: Protocol, _: Option<SocketAddr>) -> Box<dyn Counted> {

@@ -28,6 +28,7 @@ mod soak;
 mod terminal;
 mod tls;
 mod top;
+mod waiting;
 mod why;
 
 use std::io::{self, IsTerminal, Write};

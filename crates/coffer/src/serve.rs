@@ -21,11 +21,14 @@ use crate::mail::{self, Mail};
 use crate::maintain::Maintenance;
 use crate::password::{self, Secret};
 use crate::tls::{self, Shown};
-use crate::{account, alloc, demo, open, signal};
+use crate::{account, alloc, demo, open, signal, waiting};
+/// More threads than a server has.
+const THREADS: usize = 85;
 
 pub fn run(data: &Path, args: &ServeArgs) -> anyhow::Result<u8> {
     // Before the first thread, so that none of them takes the signal.
     let signals = signal::Signals::block()?;
+    waiting::make_room(THREADS).context("start threads")?;
     if args.ephemeral {
         let dir = tempfile::Builder::new().prefix("coffer-").tempdir().context("make a place")?;
         return serve_ephemeral(dir.path(), args, &signals);

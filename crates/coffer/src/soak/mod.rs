@@ -15,8 +15,8 @@ mod judge;
 mod metrics;
 mod mode;
 mod plot;
-mod probe;
 mod post;
+mod probe;
 mod report;
 mod scenario;
 mod talk;
@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::owners::{self, Left};
+use crate::waiting;
 use args::Control;
 pub use args::SoakArgs;
 use crew::{Crew, Failure};
@@ -48,6 +49,9 @@ use target::{Purpose, Target};
 /// How many times everything is measured after the warm-up; fewer where each time the engine is compacted.
 const SAMPLES: u64 = 200;
 const SAMPLES_OF_WRITES: u64 = 160;
+
+/// No process has more threads beside those that run cycles.
+const THREADS: usize = 128;
 
 /// After so many cycles whose sessions are abandoned, the server has to have ended them.
 const ABANDONED: u64 = 100;
@@ -315,6 +319,7 @@ fn soak(args: &SoakArgs, run: Run) -> Result<Outcome> {
         mail: matches!(run.scenario.needs, Needs::Lmtp | Needs::Imap),
         faults: run.mode == Mode::Fault,
     };
+    waiting::make_room(THREADS + run.threads).context("no thread")?;
     let target = Target::new(args, purpose)?;
     let mut probes = target.probes(args)?;
     let ground = Ground::new(target, run.scenario, run.mode, run.threads, run.patience)?;

@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use mail_server::imap::{self, Imap};
 use mail_server::smtp::{Limits, Role, Smtp};
-use mail_server::work::Work;
-use mail_server::{Address, Bounds, Host, Listen, Service};
+use mail_server::{Address, Bounds, Listen, Service};
 use mapi_server::http::Running;
 use mapi_server::{Kind, Ledger};
 use store::Store;
 
 use super::talk::Talk;
-use crate::mail::{Connections, Passwords};
+use crate::mail;
 
 /// Where mail goes in and out.
 #[derive(Clone)]
@@ -30,27 +29,16 @@ pub struct Post {
     running: mail_server::Running,
 }
 
-/// Threads and waiting jobs, as `coffer serve` has them.
-const THREADS: usize = 16;
-const QUEUE: usize = 1_024;
-
 impl Post {
     pub fn start(store: &Store, server: &Running, dir: &Path) -> Result<Post> {
         let spool = dir.join("spool");
         std::fs::create_dir_all(&spool)?;
-        let host = Arc::new(Host {
-            store: store.clone(),
-            work: Work::start(store, THREADS, QUEUE)?,
-            verifier: Arc::new(Passwords(Arc::clone(server.authenticator()))),
-            name: "soak.example.test".to_owned(),
-            spool,
-        });
+        let host = Arc::new(mail::host(store, server, spool, "soak.example.test".into())?);
         let lmtp: Arc<dyn Service> = Smtp::new(Arc::clone(&host), Role::Lmtp, Limits::default());
         let imap: Arc<dyn Service> = Arc::new(Imap::new(host, imap::session::Options::default()));
         let listen = |service| Listen { address: loopback(), service };
-        let census = Arc::new(Connections(Arc::clone(&server.processor().ledger)));
         let listens = vec![listen(lmtp), listen(imap)];
-        Ok(Post { running: mail_server::start(listens, Bounds::default(), census)? })
+        Ok(Post { running: mail_server::start(listens, Bounds::default(), mail::census(server))? })
     }
 
     pub fn lmtp(&self) -> &Address {

@@ -291,7 +291,10 @@ mod tests {
         let address = scripted(&[
             ("", "220 here\r\n"),
             ("LHLO me\r\n", "250-here\r\n250-SIZE 5\r\n250 CHUNKING\r\n"),
-            ("s1 FETCH 1 BODY[]\r\n", "* 1 FETCH (BODY[] {6}\r\ns1 OK!)\r\n* 7 EXISTS\r\ns1 OK x\r\n"),
+            (
+                "s1 FETCH 1 BODY[]\r\n",
+                "* 1 FETCH (BODY[] {6}\r\ns1 OK!)\r\n* 7 EXISTS\r\ns1 OK x\r\n",
+            ),
             ("s2 APPEND a {2}\r\n", "+ go\r\n"),
             ("hi\r\n", "s2 OK [APPENDUID 1 9] done\r\n"),
             ("s3 X\r\n", "s3 NO no\r\n"),

@@ -147,7 +147,8 @@ fn nested() -> String {
 pub fn imap(ground: &Ground) -> Result<Stage> {
     let office = ground.target.post()?;
     let address = office.imap.clone().context("no IMAP")?;
-    let paths = (0..ground.threads).map(|thread| ground.path(thread)).collect::<Result<Vec<_>>>()?;
+    let paths =
+        (0..ground.threads).map(|thread| ground.path(thread)).collect::<Result<Vec<_>>>()?;
     let (mark, next) = (ground.mark()?.to_owned(), AtomicU64::new(0));
     Stage::new(move |visit| {
         let path = &paths[visit.thread];
@@ -178,7 +179,8 @@ pub fn imap(ground: &Ground) -> Result<Stage> {
         if visit.number.is_multiple_of(4) {
             // Another connection of the same user.
             let mut other = enter(visit, &address, &office)?;
-            other.ask_with(&format!("APPEND \"{path}\" ()"), b"Subject: another\r\n\r\nText.\r\n")?;
+            other
+                .ask_with(&format!("APPEND \"{path}\" ()"), b"Subject: another\r\n\r\nText.\r\n")?;
             while !talk.told()?.ends_with(" EXISTS") {}
             other.ask("LOGOUT")?;
             other.closed()?;

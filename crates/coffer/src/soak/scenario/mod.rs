@@ -407,7 +407,7 @@ pub static SCENARIOS: &[Scenario] = &[
         about: "what the Internet Mail Service does all day: connects, is refused a command and a recipient, \
                 delivers two messages over LMTP, and for each opens a store, sees the message in it, deletes it \
                 for good and closes the store; messages are by turns small, large, nested, and broken",
-        rows: &[2, 17, 18, 20, 21, 22, 23, 42, 57, 59, 62, 63],
+        rows: &[2, 17, 18, 21, 22, 23, 42, 57, 59, 62, 63],
         writes: true,
         needs: Needs::Lmtp,
         share: 10,
@@ -419,7 +419,7 @@ pub static SCENARIOS: &[Scenario] = &[
         about: "logs on over IMAP, by turns after a wrong command or password, selects a folder, appends a \
                 message, fetches it whole and in parts, marks it, searches it, waits in IDLE for the next, \
                 expunges, and goes: with LOGOUT, after CLOSE, after UNSELECT, or in IDLE without a word",
-        rows: &[16, 17, 18, 20, 21, 22, 36, 43, 48, 57, 59, 62, 63],
+        rows: &[16, 17, 18, 21, 22, 43, 48, 57, 59, 62, 63],
         writes: true,
         needs: Needs::Imap,
         sessions: Sessions::Own,

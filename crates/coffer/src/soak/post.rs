@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use mail_server::imap::{self, Imap};
 use mail_server::smtp::{Limits, Role, Smtp};
-use mail_server::{Address, Bounds, Listen, Service};
+use mail_server::{Address, Bounds, Listen, Security, Service};
 use mapi_server::http::Running;
 use mapi_server::{Kind, Ledger};
 use store::Store;
@@ -36,7 +36,7 @@ impl Post {
         let host = Arc::new(mail::host(store, server, spool, "soak.example.test".into())?);
         let lmtp: Arc<dyn Service> = Smtp::new(Arc::clone(&host), Role::Lmtp, Limits::default());
         let imap: Arc<dyn Service> = Arc::new(Imap::new(host, imap::session::Options::default()));
-        let listen = |service| Listen { address: loopback(), service };
+        let listen = |service| Listen { address: loopback(), service, security: Security::Plain };
         let listens = vec![listen(lmtp), listen(imap)];
         Ok(Post { running: mail_server::start(listens, Bounds::default(), mail::census(server))? })
     }

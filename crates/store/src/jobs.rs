@@ -21,6 +21,8 @@ const FOLDER: &[u8] = b"jf";
 const SETTLING: &[u8] = b"js";
 /// Of a submitted message: what its delivery has come to is the value.
 const SUBMISSION: &[u8] = b"jq";
+/// Of a message to other domains: what is known of it is the value.
+const OUTBOUND: &[u8] = b"jo";
 /// A search folder that is being filled.
 const SEARCH: &[u8] = b"jp";
 /// A folder that was moved with all below it, which search folders have to look at.
@@ -181,8 +183,10 @@ pub(crate) fn remove_mailbox(store: &Store, mailbox: MailboxNumber) -> Result<()
         if page.len() < BATCH {
             batch.delete(Space::Queue, mailbox_job(mailbox));
             // Its messages that were not sent yet are gone.
-            for entry in jobs(store, &in_mailbox(SUBMISSION, mailbox))? {
-                batch.delete(Space::Queue, entry);
+            for kind in [SUBMISSION, OUTBOUND] {
+                for entry in jobs(store, &in_mailbox(kind, mailbox))? {
+                    batch.delete(Space::Queue, entry);
+                }
             }
         }
         let _ = store.engine().commit(batch)?;
@@ -195,13 +199,13 @@ pub(crate) fn remove_mailbox(store: &Store, mailbox: MailboxNumber) -> Result<()
 
 /// Whether a key of the queue is a job on a mailbox or in it.
 pub(crate) fn is_of_mailbox(key: &[u8]) -> bool {
-    let all = [MAILBOX, FOLDER, SEARCH, SUBMISSION, SETTLING, TREE];
+    let all = [MAILBOX, FOLDER, OUTBOUND, SEARCH, SUBMISSION, SETTLING, TREE];
     all.iter().any(|kind| key.starts_with(kind))
 }
 
 /// What the jobs on folders of a mailbox begin with, in the order of keys.
-pub(crate) fn folder_prefixes(mailbox: MailboxNumber) -> [Vec<u8>; 5] {
-    [FOLDER, SEARCH, SUBMISSION, SETTLING, TREE].map(|kind| in_mailbox(kind, mailbox))
+pub(crate) fn folder_prefixes(mailbox: MailboxNumber) -> [Vec<u8>; 6] {
+    [FOLDER, OUTBOUND, SEARCH, SUBMISSION, SETTLING, TREE].map(|kind| in_mailbox(kind, mailbox))
 }
 
 /// What the entries of submitted messages begin with, of a mailbox or of all.
@@ -218,6 +222,20 @@ pub(crate) fn is_submission(key: &[u8]) -> bool {
     key.starts_with(SUBMISSION) && key.len() == 18
 }
 
+/// What messages to other domains begin with, of a mailbox or of all.
+pub(crate) fn outbound(mailbox: Option<MailboxNumber>) -> Vec<u8> {
+    mailbox.map_or_else(|| OUTBOUND.to_vec(), |mailbox| in_mailbox(OUTBOUND, mailbox))
+}
+
+pub(crate) fn outbound_job(mailbox: MailboxNumber, number: u64) -> Vec<u8> {
+    [&in_mailbox(OUTBOUND, mailbox)[..], &number.to_be_bytes()].concat()
+}
+
+/// Whether a key of the queue is a message to other domains.
+pub(crate) fn is_outbound(key: &[u8]) -> bool {
+    key.starts_with(OUTBOUND) && key.len() == 18
+}
+
 fn in_mailbox(kind: &[u8], mailbox: MailboxNumber) -> Vec<u8> {
     [kind, &mailbox.0.to_be_bytes()].concat()
 }
@@ -231,7 +249,7 @@ pub(crate) fn without_mailbox(job: &[u8]) -> Vec<u8> {
 /// The reverse of [`without_mailbox`]; None for what is no job on a folder.
 pub(crate) fn with_mailbox(job: &[u8], mailbox: MailboxNumber) -> Option<Vec<u8>> {
     let (kind, folder) = job.split_at_checked(2)?;
-    let all = [FOLDER, SEARCH, SUBMISSION, SETTLING, TREE];
+    let all = [FOLDER, OUTBOUND, SEARCH, SUBMISSION, SETTLING, TREE];
     let known = all.contains(&kind) && folder.len() == 8;
     known.then(|| [&in_mailbox(kind, mailbox)[..], folder].concat())
 }

@@ -14,6 +14,7 @@ pub mod mailbox;
 pub mod manifest;
 pub mod message;
 pub mod notify;
+pub mod outbound;
 pub mod permission;
 pub mod pool;
 pub mod quota;

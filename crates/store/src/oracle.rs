@@ -6,6 +6,7 @@ use crate::blob::node::{self as blob, Node};
 use crate::delivery::queue;
 use crate::directory;
 use crate::mailbox::{per_user, read_state};
+use crate::outbound::{self, Letter, track};
 use crate::permission::Acl;
 use crate::record::{
     change, folder, head, hot, mime, node, outline, properties, search, settings, summary,
@@ -20,6 +21,7 @@ pub type Check = (&'static str, fn(&[u8]));
 /// Those that have a target of their own, beside all records together and the backup.
 pub const CHECKS: &[Check] = &[
     ("queue", |bytes| drop(queue_entry(bytes))),
+    ("letter", |bytes| drop(letter(bytes))),
     ("collapse", |bytes| drop(collapse_state(bytes))),
     ("search", |bytes| drop(criteria(bytes))),
     ("per_user", |bytes| drop(per_user_information(bytes))),
@@ -56,6 +58,15 @@ fn stable<T, E>(
 fn queue_entry(bytes: &[u8]) -> Option<queue::Entry> {
     let _ = queue::item_of(bytes);
     stable(bytes, queue::Entry::read, queue::Entry::to_bytes)
+}
+
+/// A message to other domains, its key, and an event of message tracking.
+fn letter(bytes: &[u8]) -> Option<Letter> {
+    let _ = (outbound::id_of(bytes), track::time_of(bytes));
+    let _ = outbound::record::held(bytes);
+    let at = mapi::FileTime(1);
+    stable(bytes, |bytes| track::Event::read(at, bytes), track::Event::to_bytes);
+    stable(bytes, Letter::read, Letter::to_bytes)
 }
 
 /// What a client keeps of expanded categories, and gives back as it likes.
@@ -177,6 +188,7 @@ mod tests {
         type Taken = fn(&[u8]) -> bool;
         let kinds: [(&str, Taken); 7] = [
             ("queue", |bytes| super::queue_entry(bytes).is_some()),
+            ("letter", |bytes| super::letter(bytes).is_some()),
             ("collapse", |bytes| super::collapse_state(bytes).is_some()),
             ("search", |bytes| super::criteria(bytes).is_some()),
             ("per_user", |bytes| super::per_user_information(bytes).is_some()),

@@ -93,6 +93,16 @@ pub struct StoreGauges {
     pub refused: u64,
     /// How often a delivery failed and was left for another time.
     pub delivery_failures: u64,
+    /// Messages that wait to be sent to other domains.
+    pub outbound: u64,
+    /// Recipients of other domains whose message another host took over, since the store was opened.
+    pub relayed: u64,
+    /// How often a recipient of another domain was left for another attempt.
+    pub deferred: u64,
+    /// Recipients of other domains to whom nothing could be sent.
+    pub unsendable: u64,
+    /// Reports on messages to other domains that went into senders' mailboxes.
+    pub reports: u64,
 }
 
 /// A store. Cloning gives another handle to the same one.
@@ -124,6 +134,7 @@ pub(crate) struct StoreInner {
     pub(crate) directory: Mutex<()>,
     pub(crate) deliveries: crate::delivery::Deliveries,
     pub(crate) text: Arc<crate::text::Feed>,
+    pub(crate) outbound: crate::outbound::Outbound,
     /// How often the directory was changed since the store was opened.
     pub(crate) directory_version: AtomicU64,
 }
@@ -207,6 +218,7 @@ impl Store {
                 directory: Mutex::default(),
                 deliveries: crate::delivery::Deliveries::default(),
                 text: Arc::default(),
+                outbound: crate::outbound::Outbound::default(),
                 directory_version: AtomicU64::new(0),
             }),
         }
@@ -289,11 +301,17 @@ impl Store {
     pub fn gauges(&self) -> StoreGauges {
         let gauges = &self.inner.gauges;
         let counts = &self.inner.deliveries.counts;
+        let outbound = &self.inner.outbound.counts;
         StoreGauges {
             queued: counts.waiting.load(Ordering::Relaxed),
             delivered: counts.delivered.load(Ordering::Relaxed),
             refused: counts.refused.load(Ordering::Relaxed),
             delivery_failures: counts.failures.load(Ordering::Relaxed),
+            outbound: outbound.letters.load(Ordering::Relaxed),
+            relayed: outbound.relayed.load(Ordering::Relaxed),
+            deferred: outbound.deferred.load(Ordering::Relaxed),
+            unsendable: outbound.failed.load(Ordering::Relaxed),
+            reports: outbound.reports.load(Ordering::Relaxed),
             mailboxes: gauges.mailboxes.get(),
             views: gauges.views.get(),
             view_bytes: gauges.view_bytes.get(),

@@ -14,6 +14,7 @@ pub(crate) mod fields;
 mod flowed;
 mod headers;
 mod locale;
+mod outgoing;
 pub(crate) mod parts;
 mod properties;
 mod read;
@@ -26,6 +27,7 @@ mod write;
 
 pub use fields::{ContentType, Field, Header};
 pub use headers::split_subject;
+pub use outgoing::{Outgoing, outgoing};
 pub use parts::{Part, header, parse};
 pub use read::{MimeError, read};
 pub use searched::{Place, any_text, message_in, with_crlf};

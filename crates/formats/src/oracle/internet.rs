@@ -29,6 +29,8 @@ const CARRIED: [PropertyTag; 18] = [
 ];
 
 pub(super) fn check(bytes: &[u8]) {
+    let sent = mime::outgoing(bytes);
+    assert_eq!(mime::outgoing(&sent.bytes).bytes, sent.bytes, "what goes out changed once more");
     let Ok(mut content) = mime::read(bytes) else { return };
     assert_eq!(mime::write(&content), bytes, "the received bytes changed");
     content.mime = None;

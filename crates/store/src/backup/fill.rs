@@ -99,7 +99,10 @@ impl<'a, 'w> Fill<'a, 'w> {
                 self.records += 1;
                 if record.space == Space::Queue as u8 {
                     if let Some(job) = jobs::with_mailbox(&record.key, number) {
-                        self.put(Space::Queue, job, &record.value)?;
+                        // What was on its way may have arrived since: an operator lets it go on.
+                        let held = jobs::is_outbound(&job)
+                            .then(|| crate::outbound::record::held(&record.value));
+                        self.put(Space::Queue, job, held.as_deref().unwrap_or(&record.value))?;
                     }
                     continue;
                 }

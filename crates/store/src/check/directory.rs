@@ -13,6 +13,7 @@ use crate::directory::{index_keys, record};
 use crate::engine::{Direction, KeyRange, Reader, Scanned, Space, Value};
 use crate::keys;
 use crate::message::flags;
+use crate::outbound::{self, Letter, track};
 use crate::record::folder::{FolderRecord, FolderState};
 use crate::record::hot::Hot;
 use crate::{Account, AccountId, MailboxNumber, Result, jobs};
@@ -48,9 +49,11 @@ impl DirectoryPass<'_> {
         let mut cursor = Cursor::new(self.reader, Space::Queue, KeyRange::all());
         while let Some((key, value)) = cursor.next()? {
             self.report.records += 1;
-            match jobs::is_submission(&key) {
-                true => self.submission(&key, &value)?,
-                false => self.job(&key)?,
+            match () {
+                () if jobs::is_submission(&key) => self.submission(&key, &value)?,
+                () if jobs::is_outbound(&key) => self.outbound(&key, &value)?,
+                () if track::time_of(&key).is_some() => self.event(&key, &value)?,
+                () => self.job(&key)?,
             }
         }
         let (kept, max) = (self.counters, self.max);
@@ -379,8 +382,49 @@ impl DirectoryPass<'_> {
                 }
             },
         };
-        let mut problem = Problem::new(What::Job, detail).record(Space::Queue, key);
-        problem.mailbox = Some(mailbox);
+        self.bad_record(What::Job, key, value, Some(mailbox), detail)
+    }
+
+    /// A message to other domains. Its bytes are looked at with its mailbox.
+    fn outbound(&mut self, key: &[u8], value: &crate::engine::Result<Value>) -> Result<()> {
+        let Some(id) = outbound::id_of(key) else { return Ok(()) };
+        let detail = match value {
+            Err(error) => reason(error),
+            Ok(value) => match Letter::read(value) {
+                Err(error) => error.to_string(),
+                Ok(_) if self.has_records(id.mailbox)? || self.is_removed(id.mailbox)? => {
+                    return Ok(());
+                }
+                Ok(_) => "its mailbox does not exist".to_owned(),
+            },
+        };
+        self.bad_record(What::Job, key, value, Some(id.mailbox), detail)
+    }
+
+    /// An event of message tracking.
+    fn event(&mut self, key: &[u8], value: &crate::engine::Result<Value>) -> Result<()> {
+        let at = track::time_of(key).unwrap_or_default();
+        let detail = match value {
+            Err(error) => reason(error),
+            Ok(value) => match track::Event::read(at, value) {
+                Ok(_) => return Ok(()),
+                Err(error) => error.to_string(),
+            },
+        };
+        self.bad_record(What::Event, key, value, None, detail)
+    }
+
+    /// A record of the queue that is of no use, and goes.
+    fn bad_record(
+        &mut self,
+        what: What,
+        key: &[u8],
+        value: &crate::engine::Result<Value>,
+        mailbox: Option<MailboxNumber>,
+        detail: String,
+    ) -> Result<()> {
+        let mut problem = Problem::new(what, detail).record(Space::Queue, key);
+        problem.mailbox = mailbox;
         let was = value.as_ref().ok().cloned();
         let fix = Fix::Remove { space: Space::Queue, key: key.to_vec(), was };
         self.sink.found(vec![problem], Some(fix))

@@ -89,6 +89,10 @@ pub(super) enum Fix {
     Marker {
         key: Vec<u8>,
     },
+    /// The bytes of a message to other domains, by its number in the queue.
+    Letter {
+        number: u64,
+    },
     SourceKey {
         key: Vec<u8>,
     },

@@ -11,15 +11,16 @@ use super::fix::Fix;
 use super::folders::read_parts;
 use super::pass::{Pass, read_as};
 use super::problem::What;
-use crate::engine::{KeyRange, Space};
+use crate::engine::{Error, KeyRange, Space};
 use crate::keys::{self, Kind};
 use crate::mailbox::names;
 use crate::mailbox::receive;
 use crate::message::MessageBody;
+use crate::outbound::{self, Letter};
 use crate::record::folder::FolderState;
 use crate::record::hot::Hot;
 use crate::record::{change, node};
-use crate::{Result, blob, large};
+use crate::{Result, blob, jobs, large};
 
 impl Pass<'_> {
     /// Ids of named properties follow each other without a gap, since they are given out by counting.
@@ -87,6 +88,25 @@ impl Pass<'_> {
         wrong.into_iter().try_for_each(|(what, detail)| {
             self.found(self.problem(what, detail), Fix::StoreProperties)
         })
+    }
+
+    /// Messages to other domains that the mailbox sends: their bytes are there, and are kept.
+    pub(super) fn letters(&mut self) -> Result<()> {
+        let range = KeyRange::prefix(jobs::outbound(Some(self.number)));
+        for (key, value) in collect(self.reader, Space::Queue, range)? {
+            // One that cannot be read is looked at with the directory.
+            let (Some(id), Ok(Ok(letter))) =
+                (outbound::id_of(&key), value.map(|value| Letter::read(&value)))
+            else {
+                continue;
+            };
+            let held = [(letter.message.to_bytes(), letter.message)].into();
+            for (_, detail) in self.references(&outbound::owner(id), &held)? {
+                let problem = self.problem(What::Letter, detail).record(Space::Queue, &key);
+                self.found(problem, Fix::Letter { number: id.number })?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn settings(&mut self) -> Result<()> {
@@ -399,6 +419,16 @@ pub(super) fn is_referred_to(
             match read_parts(&collect(reader, Space::Mailbox, range)?) {
                 Ok(read) => large::of_properties(&read),
                 Err(_) => return Ok(true),
+            }
+        }
+        (Some((b'q', number)), _) if number.len() == 8 => {
+            let number = number.first_chunk().map_or(0, |number| u64::from_be_bytes(*number));
+            let key = jobs::outbound_job(mailbox, number);
+            match reader.get(Space::Queue, &key).map(|value| value.map(|v| Letter::read(&v))) {
+                Ok(Some(Ok(letter))) => [(letter.message.to_bytes(), letter.message)].into(),
+                Ok(None) => return Ok(false),
+                Ok(Some(Err(_))) | Err(Error::Corrupt { .. }) => return Ok(true),
+                Err(error) => return Err(error.into()),
             }
         }
         (Some((b's', [])), _) => {

@@ -185,6 +185,7 @@ impl<'a> Pass<'a> {
         self.counters()?;
         self.deleted_messages()?;
         self.store_properties()?;
+        self.letters()?;
         self.receive()?;
         self.log()?;
         self.deleted()?;

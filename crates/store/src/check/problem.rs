@@ -174,6 +174,9 @@ kinds! {
     StrayMailbox, "stray-mailbox", Data, "a mailbox that belongs to no account and that no job removes",
         "left alone";
     Job, "job", Leftover, "a job that refers to nothing, or to what must not be removed", "removed";
+    Letter, "letter", Data, "the bytes of a message to other domains are damaged, or a collector would remove them",
+        "kept from the collector; taken out of the queue if they are lost";
+    Event, "event", Leftover, "an event of message tracking is damaged", "removed";
 }
 
 /// Something that is wrong.

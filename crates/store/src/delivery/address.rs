@@ -92,6 +92,25 @@ fn postmaster(store: &Store, local: &str) -> Result<Option<Account>> {
     Ok(None)
 }
 
+/// The address of the internet by which a person is named.
+pub(crate) fn internet_address(properties: &Properties, tags: &AddressTags) -> Option<String> {
+    let text = |tag: PropertyTag| {
+        let value = properties.inline(tag).and_then(PropertyValue::as_text);
+        let text = value.map(|text| text.to_string_lossy().trim().to_owned());
+        text.filter(|text| text.contains('@') && !text.starts_with('/'))
+    };
+    let one_off = || {
+        let entry_id = properties.inline(tags.entry_id).and_then(PropertyValue::as_binary);
+        match entry_id.map(EntryId::parse) {
+            Some(EntryId::OneOff(id)) => {
+                Some(one_off_address(&id.texts)).filter(|address| address.contains('@'))
+            }
+            _ => None,
+        }
+    };
+    text(tags.email_address).or_else(one_off).or_else(|| text(tags.smtp_address))
+}
+
 fn find(
     store: &Store,
     properties: &Properties,

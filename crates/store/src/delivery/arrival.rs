@@ -114,9 +114,22 @@ pub fn deliver_content(
     content: mapi::MessageContent,
     envelope: Envelope,
 ) -> Result<Result<Arrived, Reason>> {
+    deliver_with(store, account, content, envelope, |_| Ok(()))
+}
+
+/// As [`deliver_content`], where the caller wants something to be in the same batch.
+///
+/// Errors: as [`deliver`].
+pub(crate) fn deliver_with(
+    store: &crate::Store,
+    account: &Account,
+    content: mapi::MessageContent,
+    envelope: Envelope,
+    note: impl Fn(&mut Tx<'_>) -> Result<()>,
+) -> Result<Result<Arrived, Reason>> {
     let target = store.mailbox(account.mailbox)?;
     let body = message::body_in(&target, content)?;
-    let arrived = put(&target, body, account, envelope, |_| Ok(()))?;
+    let arrived = put(&target, body, account, envelope, note)?;
     if let Ok(arrived) = &arrived
         && !arrived.sent.is_empty()
     {

@@ -12,12 +12,14 @@ pub(crate) mod address;
 mod arrival;
 pub(crate) mod queue;
 pub(crate) mod receipt;
+mod relay;
 mod report;
 mod spooler;
 mod submit;
 mod work;
 
 pub use address::{Addressee, addressee, recipient_of};
+pub(crate) use arrival::deliver_with;
 pub use arrival::{Arrival, Arrived, Envelope, MAX_HOPS, Outgoing, deliver_content};
 pub(crate) use queue::Entry;
 pub use queue::{Outcome, Reason, State};

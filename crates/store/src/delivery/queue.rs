@@ -45,6 +45,8 @@ pub enum State {
 pub enum Outcome {
     Delivered,
     Failed(Reason),
+    /// He is of another domain: the message goes into the queue from which is sent over SMTP.
+    Outbound,
 }
 
 /// Why a recipient does not get a message.
@@ -52,7 +54,7 @@ pub enum Outcome {
 pub enum Reason {
     /// There is no such recipient here.
     Unknown,
-    /// The recipient is of another domain, where this server cannot send yet.
+    /// The recipient is of another domain, and this server does not send there.
     Outside,
     /// The mailbox takes nothing more.
     Full,
@@ -84,6 +86,7 @@ const STATES: [State; 3] = [State::Server, State::Spooler, State::Locked];
 const VERSION: u8 = 1;
 const SILENT: u8 = 0x01;
 const DELIVERED: u8 = 0xff;
+const OUTBOUND: u8 = 0xfe;
 
 impl Entry {
     pub(crate) fn new(sender: AccountId, now: FileTime) -> Entry {
@@ -122,6 +125,7 @@ impl Entry {
             let outcome = u8::read(r)?;
             let outcome = match (outcome, REASONS.get(usize::from(outcome))) {
                 (DELIVERED, _) => Outcome::Delivered,
+                (OUTBOUND, _) => Outcome::Outbound,
                 (_, Some(reason)) => Outcome::Failed(*reason),
                 _ => return Err(r.bad("an outcome of a delivery", u64::from(outcome), 1)),
             };
@@ -144,6 +148,7 @@ impl Entry {
             index.write(&mut w);
             w.push(match outcome {
                 Outcome::Delivered => DELIVERED,
+                Outcome::Outbound => OUTBOUND,
                 Outcome::Failed(reason) => {
                     REASONS.iter().position(|known| known == reason).unwrap_or(0) as u8
                 }
@@ -222,7 +227,11 @@ mod tests {
             silent: true,
             due: FileTime(9),
             next: 7,
-            outcomes: vec![(1, Outcome::Delivered), (2, Outcome::Failed(Reason::TooBig))],
+            outcomes: vec![
+                (1, Outcome::Delivered),
+                (2, Outcome::Failed(Reason::TooBig)),
+                (3, Outcome::Outbound),
+            ],
             ..Entry::new(AccountId(5), FileTime(8))
         };
         let bytes = entry.to_bytes();

@@ -25,7 +25,7 @@ pub(crate) fn reports(message: &Message, entry: &Entry, now: FileTime) -> Vec<Me
         match (with(*index), outcome) {
             (Some(recipient), Outcome::Failed(reason)) => failed.push((recipient, *reason)),
             (Some(recipient), Outcome::Delivered) => delivered.push(recipient),
-            (None, _) => {}
+            (_, Outcome::Outbound) | (None, _) => {}
         }
     }
     let mut reports = Vec::new();
@@ -44,7 +44,7 @@ pub(crate) fn wants_deliveries(properties: &Properties) -> bool {
 }
 
 /// Failures are told unless the sender said that he does not want to know ([MS-OXOMSG] 2.2.1).
-fn wants_failures(properties: &Properties) -> bool {
+pub(crate) fn wants_failures(properties: &Properties) -> bool {
     flag(properties, tags::ORIGINATOR_NON_DELIVERY_REPORT_REQUESTED) != Some(false)
 }
 
@@ -195,7 +195,7 @@ fn words_of(reason: Reason) -> &'static str {
     match reason {
         Reason::Unknown => "There is no such recipient. Check the address.",
         Reason::Outside => {
-            "The recipient is outside of this server, which does not send to other servers yet."
+            "The recipient is outside of this server, which does not send to other servers."
         }
         Reason::Full => "The recipient's mailbox is full.",
         Reason::Loop => "The message was forwarded in a circle.",

@@ -9,6 +9,7 @@ use crate::engine::Space;
 use crate::mailbox::special::SpecialFolder;
 use crate::mailbox::writer::{self, Tx};
 use crate::message::{self, Message, MessageBody, Saved, flags};
+use crate::outbound::track::{self, Event, Step};
 use crate::value::Properties;
 use crate::{Account, Mailbox, Result, StoreError, quota};
 
@@ -59,6 +60,10 @@ pub fn submit(
         submitted.flags = submitted.flags | flags::SUBMITTED | flags::UNSENT;
         message::write(tx, &mut submitted, false)?;
         queue::add(tx, (mailbox.number(), submitted.id), &entry);
+        let id = submitted.body.properties.inline(tags::INTERNET_MESSAGE_ID);
+        let id = id.and_then(PropertyValue::as_text).map(|id| id.to_string_lossy().into_owned());
+        let event = Event::new(Step::Submitted, &id.unwrap_or_default(), &sender.address);
+        track::add(mailbox.store(), &mut tx.batch, [event]);
         Ok(submitted)
     })?;
     mailbox.store().inner.deliveries.counts.added(1);

@@ -11,10 +11,11 @@ use parking_lot::Mutex;
 use super::address::{self, RECIPIENT};
 use super::arrival::{self, Arrived, Envelope};
 use super::queue::{self, Entry, Item, Outcome, Reason, State};
-use super::report;
+use super::{relay, report};
 use crate::engine::{Batch, Space};
 use crate::mailbox::writer::{self, Tx};
 use crate::message::{self, Message, Recipient, flags};
+use crate::outbound::track::{self, Event, Step as Way};
 use crate::value::Properties;
 use crate::{Account, AccountId, Mailbox, Result, Store, StoreError};
 
@@ -223,12 +224,13 @@ fn go_on(store: &Store, item: Item, left: &mut usize, caused: &mut Vec<Item>) ->
         return Ok(Step::Waits(entry.due));
     }
     let mut seen = before(store, &message, entry.next)?;
+    let way = way(store, &message, &entry)?;
     while let Some(recipient) = message.body.recipients.get(entry.next as usize) {
         if *left == 0 {
             return Ok(Step::More);
         }
         *left -= 1;
-        let one = One { source: &source, message: &message, item, recipient };
+        let one = One { source: &source, message: &message, item, recipient, way: &way };
         deliver_one(&one, &mut entry, &mut seen, caused)?;
     }
     finish(&source, &message, item, entry)?;
@@ -286,6 +288,20 @@ struct One<'a> {
     message: &'a Message,
     item: Item,
     recipient: &'a Recipient,
+    /// What message tracking says of the message.
+    way: &'a Event,
+}
+
+/// The beginning of every event about a message.
+fn way(store: &Store, message: &Message, entry: &Entry) -> Result<Event> {
+    let id = message.body.properties.inline(tags::INTERNET_MESSAGE_ID);
+    let id = id.and_then(PropertyValue::as_text).map(|id| id.to_string_lossy().into_owned());
+    let sender = match store.account(entry.sender) {
+        Ok(sender) => sender.address,
+        Err(StoreError::NotFound(_)) => String::new(),
+        Err(error) => return Err(error),
+    };
+    Ok(Event::new(Way::Submitted, &id.unwrap_or_default(), &sender))
 }
 
 fn deliver_one(
@@ -317,11 +333,25 @@ fn deliver_one(
                 Err(reason) => Some(reason),
             }
         }
+        Err(Reason::Outside) if relay::address_of(one.source, one.recipient).is_some() => {
+            after.outcomes.push((entry.next, Outcome::Outbound));
+            note(one.source, one.item, entry, &after)?;
+            *entry = after;
+            return Ok(());
+        }
         Err(reason) => Some(reason),
     };
     let before = entry.clone();
     entry.next += 1;
     if let Some(reason) = reason {
+        let recipient = address::internet_address(&one.recipient.properties, &RECIPIENT);
+        let event = Event {
+            what: Way::Refused,
+            recipient: recipient.unwrap_or_default(),
+            detail: format!("{reason:?}"),
+            ..one.way.clone()
+        };
+        track::note(store, vec![event])?;
         counts.refused.fetch_add(1, Ordering::Relaxed);
         entry.outcomes.push((before.next, Outcome::Failed(reason)));
     }
@@ -337,6 +367,9 @@ fn into_mailbox(
     let envelope = Envelope { sender: Some(entry.sender), hops: entry.hops, silent: entry.silent };
     let delivered =
         arrival::deliver(one.source, &one.message.body, account, envelope, |tx: &mut Tx<'_>| {
+            let recipient = account.address.clone();
+            let event = Event { what: Way::Delivered, recipient, ..one.way.clone() };
+            track::add(one.source.store(), &mut tx.batch, [event]);
             queue::replace(tx, one.item, entry, Some(after))
         });
     match delivered {
@@ -352,8 +385,9 @@ fn note(source: &Mailbox, item: Item, before: &Entry, after: &Entry) -> Result<(
 }
 
 /// All recipients are dealt with: tells the sender what is to be told, and puts the message where it belongs.
-fn finish(source: &Mailbox, message: &Message, item: Item, mut entry: Entry) -> Result<()> {
+fn finish(source: &Mailbox, message: &Message, item: Item, entry: Entry) -> Result<()> {
     let store = source.store();
+    let mut entry = relay::hand_on(source, message, item, entry)?;
     for body in report::reports(message, &entry, store.now()) {
         let mut after = entry.clone();
         // What was told is not told again after a crash.

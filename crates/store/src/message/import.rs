@@ -339,7 +339,11 @@ fn properties_of(bag: PropertyBag, ids: &HashMap<PropertyName, u16>) -> Properti
 ///
 /// Errors: [`StoreError::NotFound`].
 pub fn export(mailbox: &Mailbox, id: MessageId) -> Result<MessageContent> {
-    let message = open(mailbox, id)?;
+    content(mailbox, open(mailbox, id)?)
+}
+
+/// A message of a mailbox with its properties by their names, its large values in memory.
+pub(crate) fn content(mailbox: &Mailbox, message: Message) -> Result<MessageContent> {
     let ids = node::property_ids(&message.body);
     let names = names::names_of(mailbox, &ids)?;
     let names: HashMap<u16, PropertyName> =

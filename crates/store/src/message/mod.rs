@@ -35,8 +35,8 @@ pub use delete::{delete, purge};
 pub(crate) use delete::{erase, remove};
 pub use find::by_source_key;
 pub use glance::{Glance, glance};
-pub(crate) use import::body_in;
 pub use import::{ImportOptions, Imported, MAX_IMPORTED_TOGETHER, export, import, import_all};
+pub(crate) use import::{body_in, content};
 pub use listing::{Listed, list, list_some, list_subjects, saved};
 pub use marks::{
     ANSWERED_AND_FORWARDED, DELETE_MARKED, MAX_CATEGORIES, MAX_CATEGORY, MarkEdit, Marked, Marks,

@@ -11,13 +11,14 @@ use crate::check::indices::is_referred_to;
 use crate::check::kinds;
 use crate::check::pass::PLAUSIBLE;
 use crate::check::per_user;
-use crate::engine::{KeyRange, Scanned, Space, Value};
+use crate::engine::{Error, KeyRange, Scanned, Space, Value};
 use crate::keys::{self, Kind};
 use crate::mailbox::receive::{self, ReceiveFolder};
 use crate::mailbox::writer::{self, Tx};
 use crate::mailbox::{changes, names};
+use crate::outbound::{self, LetterId};
 use crate::record::node;
-use crate::{Mailbox, Result};
+use crate::{Mailbox, Result, jobs};
 
 /// Names that are made up at once at most. More are no lost records, but an id that nobody gave out.
 const MAX_MADE_UP: u16 = 64;
@@ -195,6 +196,34 @@ pub(super) fn marker(mailbox: &Mailbox, key: &[u8]) -> Result<Mended> {
         }
         tx.delete(key.to_vec());
         Ok(Mended::done())
+    })
+}
+
+/// Keeps the bytes of a message to other domains from the collector; takes it out of the queue if they are lost.
+pub(super) fn letter(mailbox: &Mailbox, number: u64) -> Result<Mended> {
+    let blobs = mailbox.store().inner.blobs.clone();
+    let id = LetterId { mailbox: mailbox.number(), number };
+    let Ok(Some(letter)) = outbound::find(mailbox.store().engine(), id) else {
+        return Ok(Mended::Fine);
+    };
+    let whole = match blobs.verify(&letter.message) {
+        Ok(()) => true,
+        Err(Error::Corrupt { .. } | Error::BlobLost) => false,
+        Err(error) => return Err(error.into()),
+    };
+    writer::write(mailbox, |tx| {
+        let key = jobs::outbound_job(id.mailbox, number);
+        if outbound::find(tx.reader(), id)?.is_none() {
+            return Ok(Mended::Fine);
+        }
+        let owner = outbound::owner(id);
+        if whole {
+            blobs.reference(&mut tx.batch, id.mailbox, &owner, &letter.message)?;
+            return Ok(Mended::done());
+        }
+        tx.batch.delete(Space::Queue, key);
+        blobs.unreference(&mut tx.batch, id.mailbox, &owner, &letter.message);
+        Ok(Mended::lost(vec![format!("message {id} to other domains, {}", letter.message_id)]))
     })
 }
 

@@ -168,6 +168,7 @@ impl<'a> Mender<'a> {
             Fix::DeletedMessage { key } => message::deleted_entry(mailbox, key),
             Fix::Sizes => folder::sizes(mailbox),
             Fix::Marker { key } => index::marker(mailbox, key),
+            Fix::Letter { number } => index::letter(mailbox, *number),
             Fix::SourceKey { key } => index::source_key(mailbox, key),
             Fix::Log { up_to } => index::log(mailbox, *up_to),
             Fix::Deleted { id } => index::deleted(mailbox, *id),

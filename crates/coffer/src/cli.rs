@@ -101,6 +101,11 @@ pub enum Command {
     Recover(RecoverArgs),
     /// Say whether a user may do something in a folder of a mailbox, and why.
     Why(WhyArgs),
+    /// List, retry, hold and drop messages that wait to be sent to other domains.
+    #[command(subcommand)]
+    Queue(crate::queue::QueueCommand),
+    /// Show each message's way from its submission to the host that took it over.
+    Track(crate::queue::TrackArgs),
     /// Remove for good what is due, shorten change logs and take unreferenced values away, now. A server
     /// does all this by itself.
     Maintain(MaintainArgs),
@@ -207,6 +212,14 @@ pub struct ServeArgs {
     /// The name server to ask instead of those of /etc/resolv.conf. May be given more than once.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub name_server: Vec<SocketAddr>,
+
+    /// Send users' messages to other domains, to the hosts that the domains name. Without it they are refused.
+    #[arg(long)]
+    pub outbound: bool,
+
+    /// Send users' messages to other domains through this host.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub smart_host: Option<mail_server::outbound::SmartHost>,
 
     /// The name of this host in greetings and Received fields; the system's if not given.
     #[arg(long, value_name = "NAME")]

@@ -15,11 +15,12 @@ use crate::control::Output;
 use crate::manifest::ManifestArgs;
 use crate::password::Secret;
 use crate::public::PublicCommand;
+use crate::queue::{QueueCommand, TrackArgs};
 use crate::restore::RestoreArgs;
 use crate::top::Served;
 use crate::{
-    account, backup, check, export, import, maintain, manifest, public, recover, restore, show,
-    top, why,
+    account, backup, check, export, import, maintain, manifest, public, queue, recover, restore,
+    show, top, why,
 };
 
 /// A command with everything that it needs; passwords have been asked for and paths are absolute.
@@ -67,6 +68,8 @@ pub enum Request {
     Manifest(ManifestArgs),
     Ls(LsArgs),
     Cat(CatArgs),
+    Queue(QueueCommand),
+    Track(TrackArgs),
     Maintain(MaintainArgs),
     Recover(RecoverArgs),
     Why(WhyArgs),
@@ -110,6 +113,8 @@ pub fn run(
         Request::Mailbox(MailboxCommand::Quota(args)) => account::quota(store, &args, out),
         Request::Recover(args) => return recover::run(store, &args, out),
         Request::Why(args) => return why::run(store, &args, out),
+        Request::Queue(command) => return queue::run(store, &command, out),
+        Request::Track(args) => return queue::track(store, &args, out),
         Request::Maintain(args) => maintain::once(store, &args, out),
         Request::Import(args) => return import::run(store, &args, out),
         Request::Export(args) => return export::run(store, &args, out),

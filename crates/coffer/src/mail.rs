@@ -12,6 +12,7 @@ use mail_server::dkim::Signer;
 use mail_server::dns;
 use mail_server::imap::{self, Imap};
 use mail_server::letters::Letters;
+use mail_server::outbound::{self, Outbound, Tools};
 use mail_server::pop3::Pop3;
 use mail_server::smtp::{Limits, Role, Smtp};
 use mail_server::tls::{Certificates, Tls};
@@ -28,6 +29,7 @@ use crate::cli::{Failing, ServeArgs};
 /// The servers at work; none where the command line names no address.
 pub struct Mail {
     running: Option<mail_server::Running>,
+    outbound: Option<Outbound>,
     names: Vec<&'static str>,
 }
 
@@ -42,6 +44,9 @@ impl Mail {
     pub fn stop(self) {
         if let Some(running) = self.running {
             running.stop();
+        }
+        if let Some(outbound) = self.outbound {
+            outbound.stop();
         }
     }
 }
@@ -107,14 +112,18 @@ pub fn start(
     certificates: Option<&Arc<Certificates>>,
 ) -> anyhow::Result<Mail> {
     let asked = Asked::of(args);
-    let mut mail = Mail { running: None, names: asked.iter().map(|asked| asked.name).collect() };
-    if asked.is_empty() {
+    let names = asked.iter().map(|asked| asked.name).collect();
+    let mut mail = Mail { running: None, outbound: None, names };
+    store::outbound::set_tracking(store, true);
+    let sends = args.outbound || args.smart_host.is_some();
+    if asked.is_empty() && !sends {
         return Ok(mail);
     }
     let spool = data.join("spool");
     std::fs::create_dir_all(&spool).with_context(|| format!("make {}", spool.display()))?;
     let name = args.host_name.clone().unwrap_or_else(host_name);
     let host = Arc::new(host(store, server, spool, name)?);
+    let asked_nothing = asked.is_empty();
     let authenticator = authenticator(data, args, &host.name)?;
     // One for both of its sockets: a maildrop is held over all of them.
     let pop3: Arc<dyn Service> = Arc::new(Pop3::new(Arc::clone(&host)));
@@ -140,7 +149,26 @@ pub fn start(
         };
         Listen { address: asked.address, service, security }
     });
-    let running = mail_server::start(listens.collect(), Bounds::default(), census(server))
+    let census = census(server);
+    if sends {
+        let dns = dns::Options { servers: args.name_server.clone(), ..dns::Options::default() };
+        let names = dns::System::new(&dns)
+            .context("--outbound asks name servers; name one with --name-server")?;
+        let options =
+            outbound::Options { smart_host: args.smart_host.clone(), ..Default::default() };
+        let tools = Tools {
+            names: Arc::new(names),
+            census: Arc::clone(&census),
+            tls: None,
+            signer: Some(Arc::new(Signer::new(data))),
+        };
+        let outbound = Outbound::start(Arc::clone(&host), tools, options);
+        mail.outbound = Some(outbound.context("send messages to other domains")?);
+    }
+    if asked_nothing {
+        return Ok(mail);
+    }
+    let running = mail_server::start(listens.collect(), Bounds::default(), census)
         .context("serve mail; give another address, or end the program that has this one")?;
     mail.running = Some(running);
     Ok(mail)
@@ -222,6 +250,10 @@ impl Census for Connections {
             Protocol::Pop3 => Kind::Pop3,
         };
         Box::new(Line { entry: self.0.open(kind), ledger: Arc::clone(&self.0), owner: None })
+    }
+
+    fn open_out(&self) -> Box<dyn Counted> {
+        Box::new(Line { entry: self.0.open(Kind::Outbound), ledger: Arc::clone(&self.0) })
     }
 }
 

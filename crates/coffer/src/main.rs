@@ -18,6 +18,7 @@ mod open;
 mod owners;
 mod password;
 mod public;
+mod queue;
 mod recover;
 mod restore;
 mod serve;
@@ -94,6 +95,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Cat(args) => ask(&data, Request::Cat(args))?,
         Command::Recover(args) => ask(&data, Request::Recover(args))?,
         Command::Why(args) => ask(&data, Request::Why(args))?,
+        Command::Queue(command) => ask(&data, Request::Queue(command))?,
+        Command::Track(args) => ask(&data, Request::Track(args))?,
         Command::Maintain(args) => ask(&data, Request::Maintain(args))?,
         Command::Check(args) => ask(&data, Request::Check(args))?,
     };

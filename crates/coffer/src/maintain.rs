@@ -27,6 +27,9 @@ const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 const STEP: usize = 64;
 /// Steps in one mailbox before the next one has its turn.
 const STEPS: usize = 32;
+/// Events of message tracking: for how long they are kept, and how many.
+const TRACKED_DAYS: i64 = 30;
+const TRACKED_EVENTS: usize = 1_000_000;
 /// Changes that a mailbox's log keeps. Views follow the last few thousand, and are built anew beyond.
 const LOG_ENTRIES: u64 = 65_536;
 
@@ -81,6 +84,7 @@ pub fn once(store: &Store, args: &MaintainArgs, out: &mut dyn Output) -> anyhow:
             break;
         }
     }
+    forget_events(store)?;
     let collected = store.collect_blobs(GRACE)?;
     if args.json {
         let counts = json!({
@@ -127,11 +131,21 @@ fn run(store: &Store, stopped: &Receiver<()>) {
         if !periods.is_multiple_of(COLLECT_EVERY) {
             continue;
         }
+        if let Err(error) = forget_events(store) {
+            tracing::warn!(%error, "cannot remove old events of message tracking");
+        }
         match store.collect_blobs(GRACE) {
             Ok(collected) => tracing::debug!(?collected, "collected unreferenced values"),
             Err(error) => tracing::warn!(%error, "cannot collect unreferenced values"),
         }
     }
+}
+
+/// Removes events of message tracking that are too old, or too many.
+fn forget_events(store: &Store) -> Result<u64, StoreError> {
+    let (seconds, _) = store.now().to_unix();
+    let before = mapi::FileTime::from_unix(seconds - TRACKED_DAYS * 86_400, 0);
+    store::outbound::track::trim(store, before, TRACKED_EVENTS)
 }
 
 /// One turn for each mailbox. `go_on` is told after each step how long it took, and ends the work with false.

@@ -133,7 +133,7 @@ pub fn find_folder(mailbox: &Mailbox, path: &str) -> anyhow::Result<FolderId> {
 }
 
 /// `2026-11-24`, `2026-11-24T18:30:00Z`, or seconds since 1970.
-fn parse_time(text: &str) -> anyhow::Result<FileTime> {
+pub(crate) fn parse_time(text: &str) -> anyhow::Result<FileTime> {
     let wrong = || format!("{text:?} is no time; write 2026-11-24 or 2026-11-24T18:30:00Z");
     if let Ok(seconds) = text.parse::<i64>() {
         return Ok(FileTime::from_unix(seconds, 0));
@@ -155,7 +155,7 @@ fn parse_time(text: &str) -> anyhow::Result<FileTime> {
     Ok(FileTime::from_civil(date[0], date[1], date[2], seconds))
 }
 
-fn show_time(time: FileTime) -> String {
+pub(crate) fn show_time(time: FileTime) -> String {
     let (year, month, day, hour, minute, second) = time.to_civil();
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }

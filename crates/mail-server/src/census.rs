@@ -13,6 +13,11 @@ use crate::listener::Protocol;
 pub trait Census: Send + Sync + 'static {
     /// Counts a connection in that belongs to nobody yet.
     fn open(&self, protocol: Protocol, peer: Option<SocketAddr>) -> Box<dyn Counted>;
+
+    /// Counts a connection to another host in.
+    fn open_out(&self) -> Box<dyn Counted> {
+        Box::new(NoCensus)
+    }
 }
 
 /// One connection's line. Dropping it counts the connection out.

@@ -20,6 +20,7 @@ pub mod imap;
 pub mod letters;
 pub mod line;
 pub mod listener;
+pub mod outbound;
 pub mod pop3;
 pub mod smtp;
 mod spool;

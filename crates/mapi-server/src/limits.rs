@@ -176,8 +176,10 @@ impl Limit {
             Kind::Session | Kind::Lock | Kind::Staged | Kind::Connection | Kind::Credential => {
                 return None;
             }
-            // Nobody has more than one.
-            Kind::Lmtp | Kind::Smtp | Kind::Imap | Kind::Pop3 | Kind::Maildrop => return None,
+            // Nobody has more than one of the last.
+            Kind::Lmtp | Kind::Smtp | Kind::Imap | Kind::Pop3 | Kind::Outbound | Kind::Maildrop => {
+                return None;
+            }
         })
     }
 
@@ -201,6 +203,7 @@ impl Limit {
             | Kind::Wait
             | Kind::Credential
             | Kind::Lmtp
+            | Kind::Outbound
             | Kind::Maildrop => return None,
         })
     }

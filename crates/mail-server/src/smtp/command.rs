@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use store::outbound::{Notify, Ret};
+
 /// One command. Its [`fmt::Display`] is the line without its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -32,8 +34,10 @@ pub struct Mail {
     /// BODY=8BITMIME.
     pub eight_bit: bool,
     pub utf8: bool,
-    /// RET and ENVID were there.
-    pub dsn: bool,
+    /// RET (RFC 3461 4.3).
+    pub ret: Option<Ret>,
+    /// ENVID, as it came (RFC 3461 4.4).
+    pub envelope_id: Option<String>,
     /// AUTH= (RFC 4954 5) was there; it is believed of nobody.
     pub auth: bool,
 }
@@ -43,16 +47,22 @@ pub struct Mail {
 pub struct Rcpt {
     pub to: Mailbox,
     pub notify: Option<Notify>,
-    /// ORCPT was there.
-    pub original: bool,
+    /// ORCPT, as it came (RFC 3461 4.2).
+    pub original: Option<String>,
 }
 
-/// When the sender wants to be told (RFC 3461 4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Notify {
-    pub success: bool,
-    pub failure: bool,
-    pub delay: bool,
+impl Mail {
+    /// Whether it asks for what DSN gives.
+    pub fn asks_for_dsn(&self) -> bool {
+        self.ret.is_some() || self.envelope_id.is_some()
+    }
+}
+
+impl Rcpt {
+    /// As [`Mail::asks_for_dsn`].
+    pub fn asks_for_dsn(&self) -> bool {
+        self.notify.is_some() || self.original.is_some()
+    }
 }
 
 /// An address of a path.
@@ -227,13 +237,16 @@ fn mail(rest: &str) -> Result<Mail, Malformed> {
                 mail.eight_bit = true;
             }
             ("SMTPUTF8", None) => mail.utf8 = true,
-            ("RET", Some(value))
-                if value.eq_ignore_ascii_case("FULL") || value.eq_ignore_ascii_case("HDRS") =>
-            {
-                mail.dsn = true;
+            ("RET", Some(value)) if value.eq_ignore_ascii_case("FULL") => {
+                mail.ret = Some(Ret::Full);
+            }
+            ("RET", Some(value)) if value.eq_ignore_ascii_case("HDRS") => {
+                mail.ret = Some(Ret::Headers);
             }
             // RFC 3461 4.4
-            ("ENVID", Some(value)) if is_xtext(value, 100) => mail.dsn = true,
+            ("ENVID", Some(value)) if is_xtext(value, 100) => {
+                mail.envelope_id = Some(value.to_owned());
+            }
             ("AUTH", Some(value)) if is_xtext(value, 500) => mail.auth = true,
             ("SIZE" | "BODY" | "SMTPUTF8" | "RET" | "ENVID" | "AUTH", _) => {
                 return Err(Malformed::Syntax("the parameter's value is none that it may have"));
@@ -250,14 +263,16 @@ fn rcpt(rest: &str) -> Result<Rcpt, Malformed> {
     if to.domain.is_none() && !to.local.eq_ignore_ascii_case("postmaster") {
         return Err(Malformed::Address);
     }
-    let mut rcpt = Rcpt { to, notify: None, original: false };
+    let mut rcpt = Rcpt { to, notify: None, original: None };
     let mut seen = Vec::new();
     for (name, value) in parameters_of(parameters)? {
         once(&mut seen, name)?;
         match (name.to_ascii_uppercase().as_str(), value) {
             ("NOTIFY", Some(value)) => rcpt.notify = Some(notify(value)?),
             // RFC 3461 4.2
-            ("ORCPT", Some(value)) if is_original(value) => rcpt.original = true,
+            ("ORCPT", Some(value)) if is_original(value) => {
+                rcpt.original = Some(value.to_owned());
+            }
             ("NOTIFY" | "ORCPT", _) => {
                 return Err(Malformed::Syntax("the parameter's value is none that it may have"));
             }
@@ -269,7 +284,7 @@ fn rcpt(rest: &str) -> Result<Rcpt, Malformed> {
 
 fn notify(value: &str) -> Result<Notify, Malformed> {
     let wrong = Malformed::Syntax("NOTIFY is NEVER, or some of SUCCESS, FAILURE and DELAY");
-    let mut notify = Notify::default();
+    let mut notify = Notify { given: true, ..Notify::default() };
     if value.eq_ignore_ascii_case("NEVER") {
         return Ok(notify);
     }
@@ -451,25 +466,30 @@ impl fmt::Display for Mail {
         let flags = [
             (self.eight_bit, " BODY=8BITMIME"),
             (self.utf8, " SMTPUTF8"),
-            (self.dsn, " RET=HDRS"),
+            (self.ret == Some(Ret::Full), " RET=FULL"),
+            (self.ret == Some(Ret::Headers), " RET=HDRS"),
             (self.auth, " AUTH=<>"),
         ];
-        flags.iter().filter(|(set, _)| *set).try_for_each(|(_, text)| f.write_str(text))
+        flags.iter().filter(|(set, _)| *set).try_for_each(|(_, text)| f.write_str(text))?;
+        match &self.envelope_id {
+            Some(id) => write!(f, " ENVID={id}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl fmt::Display for Rcpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RCPT TO:<{}>", self.to)?;
-        if let Some(Notify { success, failure, delay }) = self.notify {
+        if let Some(Notify { success, failure, delay, .. }) = self.notify {
             let all = [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")];
             let set: Vec<_> = all.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
             let value = if set.is_empty() { "NEVER".to_owned() } else { set.join(",") };
             write!(f, " NOTIFY={value}")?;
         }
-        match self.original {
-            true => f.write_str(" ORCPT=rfc822;x"),
-            false => Ok(()),
+        match &self.original {
+            Some(original) => write!(f, " ORCPT={original}"),
+            None => Ok(()),
         }
     }
 }
@@ -546,8 +566,9 @@ mod tests {
             "MAIL FROM:<a@b.test> SIZE=12 BODY=8BITMIME SMTPUTF8 RET=FULL ENVID=x+2By AUTH=<>",
         );
         let from = Mailbox { local: "a".into(), domain: Some("b.test".into()) };
-        let parts = (all.from, all.size, all.eight_bit, all.utf8, all.dsn, all.auth);
-        assert_eq!(parts, (Some(from), Some(12), true, true, true, true));
+        let parts = (all.from, all.size, all.eight_bit, all.utf8, all.ret, all.auth);
+        assert_eq!(parts, (Some(from), Some(12), true, true, Some(Ret::Full), true));
+        assert_eq!(all.envelope_id.as_deref(), Some("x+2By"));
         for wrong in
             ["SIZE=1 size=2", "SIZE", "SIZE=x", "BODY=BINARYMIME", "SMTPUTF8=1", "RET=x", "ENVID="]
         {
@@ -563,8 +584,9 @@ mod tests {
     fn rcpt_and_its_parameters() {
         let line = "RCPT TO:<a@b.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@b.test";
         let Ok(Command::Rcpt(rcpt)) = read(line) else { panic!("{line}") };
-        assert_eq!(rcpt.notify, Some(Notify { success: true, failure: false, delay: true }));
-        assert!(rcpt.original);
+        let notify = Notify { given: true, success: true, failure: false, delay: true };
+        assert_eq!(rcpt.notify, Some(notify));
+        assert_eq!(rcpt.original.as_deref(), Some("rfc822;a@b.test"));
         for wrong in ["NOTIFY=NEVER,SUCCESS", "NOTIFY=DELAY,DELAY", "NOTIFY", "ORCPT=x", "ORCPT=;x"]
         {
             let line = format!("RCPT TO:<a@b.test> {wrong}");

@@ -3,6 +3,7 @@
 //! [`command`] reads a line, [`session`] answers it, [`data`] takes the message off the wire into a letter,
 //! [`deliver`] brings it into the mailboxes with a [`trace`] in front.
 
+pub mod client;
 pub mod command;
 pub mod data;
 mod deliver;

@@ -1,5 +1,6 @@
 //! What must hold of the parsers for any bytes; property tests and fuzz targets call these.
 
+use super::client::Collect;
 use super::command::Command;
 use super::data::{Unstuff, stuff};
 
@@ -9,6 +10,23 @@ pub fn command(line: &[u8]) {
         let written = command.to_string();
         assert!(!written.contains(['\r', '\n', '\0']), "{written:?}");
         assert_eq!(Command::read(written.as_bytes()), Ok(command), "{written:?}");
+    }
+}
+
+/// What another host answers, in lines: no panic, and what is kept has a bound and no control characters.
+pub fn answer(bytes: &[u8]) {
+    let mut collect = Collect::default();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        match collect.line(line) {
+            Ok(Some((answer, _))) => {
+                let text = answer.to_string();
+                assert!(text.len() < 1_024 && !text.chars().any(char::is_control), "{text:?}");
+                assert!((200..600).contains(&answer.code));
+                collect = Collect::default();
+            }
+            Ok(None) => {}
+            Err(_) => return,
+        }
     }
 }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use store::delivery::{Addressee, addressee};
+use store::outbound::{self, Recipient};
 use store::{Account, Store, StoreError};
 
 use super::command::{Command, Mail, Mailbox, Malformed, Rcpt};
 use super::data::Unstuff;
-use super::deliver::{AT_A_TIME, Delivery, deliver, may_send};
+use super::deliver::{AT_A_TIME, Delivery, Reverse, deliver, may_send};
 use super::reply::{self, Reply};
 use super::trace::{Trace, stamp};
 use super::{Role, Smtp};
@@ -48,7 +49,17 @@ struct Transaction {
     accounts: Vec<Arc<Account>>,
     /// For each RCPT that was accepted, its place in `accounts`: LMTP answers each.
     recipients: Vec<usize>,
+    /// What was asked for each of `accounts`.
+    wishes: Vec<Recipient>,
+    /// Recipients of other domains, each once.
+    outside: Vec<Recipient>,
     body: Body,
+}
+
+impl Transaction {
+    fn has_recipients(&self) -> bool {
+        !self.recipients.is_empty() || !self.outside.is_empty()
+    }
 }
 
 /// What of the message is there.
@@ -227,10 +238,19 @@ impl Session {
         if self.security.offered().is_some() {
             all.push("STARTTLS".to_owned());
         }
+        if self.passes_dsn_on() {
+            all.push("DSN".to_owned());
+        }
         if self.may_log_on() {
             all.push("AUTH PLAIN LOGIN".to_owned());
         }
         all
+    }
+
+    /// Reports on deliveries go to whoever asks for them, where they can be sent at all; else it is not announced, and
+    /// who sends here tells the sender that the message was relayed (RFC 3461 5.2.2).
+    fn passes_dsn_on(&self) -> bool {
+        self.smtp.role != Role::Lmtp && outbound::is_enabled(&self.smtp.host.store)
     }
 
     fn may_log_on(&self) -> bool {
@@ -244,8 +264,7 @@ impl Session {
         if self.smtp.role == Role::Submission && self.account.is_none() {
             return reply::NEEDS_AUTH;
         }
-        // DSN is not announced: who sends here tells the sender that the message was relayed (RFC 3461 5.2.2).
-        if mail.dsn {
+        if mail.asks_for_dsn() && !self.passes_dsn_on() {
             return reply::PARAMETER;
         }
         if mail.size.is_some_and(|size| size > self.smtp.limits.message_bytes) {
@@ -269,27 +288,35 @@ impl Session {
             mail,
             accounts: Vec::new(),
             recipients: Vec::new(),
+            wishes: Vec::new(),
+            outside: Vec::new(),
             body: Body::Nothing,
         });
         reply::SENDER_OK
     }
 
     async fn rcpt(&mut self, rcpt: Rcpt) -> Reply {
+        let dsn = self.passes_dsn_on();
         let Some(transaction) = &mut self.transaction else { return reply::SEQUENCE };
         if !matches!(transaction.body, Body::Nothing) {
             return reply::SEQUENCE;
         }
-        if rcpt.notify.is_some() || rcpt.original {
+        if rcpt.asks_for_dsn() && !dsn {
             return reply::PARAMETER;
         }
         if rcpt.to.is_utf8() && !transaction.mail.utf8 {
             return reply::NEEDS_UTF8;
         }
-        if transaction.recipients.len() >= self.smtp.limits.recipients {
+        if transaction.recipients.len() + transaction.outside.len() >= self.smtp.limits.recipients {
             return reply::TOO_MANY_RECIPIENTS;
         }
         let store = self.smtp.host.store.clone();
         let address = rcpt.to.address();
+        let wish = Recipient {
+            original: rcpt.original.unwrap_or_default(),
+            notify: rcpt.notify.unwrap_or_default(),
+            ..Recipient::new(rcpt.to.to_string())
+        };
         let size = transaction.mail.size.unwrap_or(0).max(1);
         let judged = self.smtp.host.work.run(move || recipient(&store, &address, size));
         let account = match judged.await {
@@ -301,6 +328,13 @@ impl Session {
                 return match self.smtp.role {
                     Role::Lmtp => reply::NO_SUCH_USER,
                     Role::Smtp => reply::NO_RELAY,
+                    // Only who logged on comes this far.
+                    Role::Submission if outbound::is_enabled(&self.smtp.host.store) => {
+                        if !transaction.outside.iter().any(|one| one.address == wish.address) {
+                            transaction.outside.push(wish);
+                        }
+                        reply::RECIPIENT_OK
+                    }
                     Role::Submission => reply::NO_OUTBOUND,
                 };
             }
@@ -310,6 +344,7 @@ impl Session {
         let known = transaction.accounts.iter().position(|known| known.id == account.id);
         let place = known.unwrap_or_else(|| {
             transaction.accounts.push(account);
+            transaction.wishes.push(wish);
             transaction.accounts.len() - 1
         });
         transaction.recipients.push(place);
@@ -323,7 +358,7 @@ impl Session {
             Some(transaction) if !matches!(transaction.body, Body::Nothing) => {
                 return reply::SEQUENCE.into();
             }
-            Some(transaction) if transaction.recipients.is_empty() => {
+            Some(transaction) if !transaction.has_recipients() => {
                 return reply::NO_RECIPIENTS.into();
             }
             Some(_) => {}
@@ -390,7 +425,7 @@ impl Session {
             None => Some(reply::SEQUENCE),
             Some(transaction) => match &transaction.body {
                 Body::Refused => Some(reply::SEQUENCE),
-                _ if transaction.recipients.is_empty() => Some(reply::NO_RECIPIENTS),
+                _ if !transaction.has_recipients() => Some(reply::NO_RECIPIENTS),
                 Body::Chunks(letter)
                     if letter.size().saturating_add(size) > limits.message_bytes =>
                 {
@@ -472,11 +507,13 @@ impl Session {
     }
 
     async fn deliver(&mut self, transaction: Transaction, letter: Letter) -> Step {
-        let Transaction { mail, accounts, recipients, .. } = transaction;
+        let Transaction { mail, accounts, recipients, wishes, outside, .. } = transaction;
         self.messages += 1;
         let size = letter.size();
         let id = message_id();
-        let mut stamp = self.stamp(&mail, &accounts, &id);
+        // Others must not learn of each other.
+        let named = if outside.is_empty() { &accounts[..] } else { &[] };
+        let mut stamp = self.stamp(&mail, named, &id);
         let mut spam_confidence = None;
         let (mut letter, mut _place) = (letter, None);
         // Before it takes what all protocols share: who makes it wait for his name servers keeps no other mail.
@@ -497,11 +534,17 @@ impl Session {
             stamp,
             spam_confidence,
             recipients: accounts,
+            wishes,
+            outside,
+            reverse: Reverse {
+                path: mail.from.as_ref().map(ToString::to_string).unwrap_or_default(),
+                ret: mail.ret,
+                envelope_id: mail.envelope_id.clone().unwrap_or_default(),
+            },
             sender: self.account.clone(),
-            null_sender: mail.from.is_none(),
             complete: self.account.is_some().then(|| format!("{id}@{}", self.smtp.host.name)),
         };
-        let replies = deliver(&self.smtp.host.store, &self.smtp.host.work, delivery).await;
+        let replies = deliver(&self.smtp.host, delivery).await;
         let good = replies.iter().filter(|reply| reply.is_good()).count();
         tracing::debug!(peer = %self.peer, id, size, good, of = replies.len(), "a message came in");
         if self.smtp.role == Role::Lmtp {

@@ -25,7 +25,7 @@ const SMALL: u64 = 20_000;
 
 pub struct Rig {
     pub store: Store,
-    host: Arc<Host>,
+    pub host: Arc<Host>,
     counts: Arc<Counts>,
     running: Option<Running>,
     dir: tempfile::TempDir,

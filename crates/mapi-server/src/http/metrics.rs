@@ -58,7 +58,7 @@ fn open_objects(page: &mut Page, shared: &Shared) {
         ledger.live(Kind::Connection),
     );
     page.begin("coffer_mail_connections", "gauge", "Connections of mail protocols, by protocol.");
-    for kind in [Kind::Lmtp, Kind::Smtp, Kind::Imap, Kind::Pop3] {
+    for kind in [Kind::Lmtp, Kind::Smtp, Kind::Imap, Kind::Pop3, Kind::Outbound] {
         page.line(&[("protocol", kind.name())], ledger.live(kind));
     }
     page.gauge(
@@ -346,6 +346,31 @@ fn store(page: &mut Page, shared: &Shared) {
         "coffer_queue_failures_total",
         "How often a delivery failed and was left for another time.",
         store.delivery_failures,
+    );
+    page.gauge(
+        "coffer_outbound_messages",
+        "Messages that wait to be sent to other domains.",
+        store.outbound,
+    );
+    page.counter(
+        "coffer_outbound_relayed_total",
+        "Recipients of other domains whose host took the message over.",
+        store.relayed,
+    );
+    page.counter(
+        "coffer_outbound_deferred_total",
+        "How often a recipient of another domain was left for another attempt.",
+        store.deferred,
+    );
+    page.counter(
+        "coffer_outbound_failed_total",
+        "Recipients of other domains to whom a message could not be sent.",
+        store.unsendable,
+    );
+    page.counter(
+        "coffer_outbound_reports_total",
+        "Reports on messages to other domains that went into senders' mailboxes.",
+        store.reports,
     );
     let engine = shared.processor.store.engine_gauges();
     page.gauge(

@@ -88,6 +88,8 @@ kinds! {
     Pop3 "pop3",
     /// The Inbox that a session of POP3 holds alone (RFC 1939 8).
     Maildrop "maildrop",
+    /// A connection to a host of another domain.
+    Outbound "outbound",
 }
 
 impl Kind {
@@ -103,7 +105,10 @@ impl Kind {
 
     /// Whether it is a connection from outside, over whatever protocol.
     pub const fn is_connection(self) -> bool {
-        matches!(self, Kind::Connection | Kind::Lmtp | Kind::Smtp | Kind::Imap | Kind::Pop3)
+        matches!(
+            self,
+            Kind::Connection | Kind::Lmtp | Kind::Smtp | Kind::Imap | Kind::Pop3 | Kind::Outbound
+        )
     }
 }
 

@@ -77,11 +77,8 @@ pub(super) fn hand_on(
         recipients,
         ..NewLetter::default()
     };
-    let ready = match outbound::Ready::new(source.store(), &sent.bytes) {
-        Ok(ready) => ready,
-        // The queue is full: the message waits where it is.
-        Err(error) => return Err(error),
-    };
+    // Where the queue is full, the message waits where it is.
+    let ready = outbound::Ready::new(source.store(), &sent.bytes)?;
     let ids = writer::write(source, |tx| {
         queue::replace(tx, item, &entry, Some(&after))?;
         outbound::add(tx, &new, &ready)

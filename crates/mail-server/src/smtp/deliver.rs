@@ -255,9 +255,6 @@ fn convert(store: &Store, delivery: Delivery) -> Result<Ready, Reply> {
         }
         whole.splice(before..before, stamp.drain(before..));
     }
-    let sent = (!outside.is_empty() || sender.is_some()).then(|| mime::outgoing(&whole));
-    let message_id = sent.as_ref().map(|sent| sent.message_id.clone()).unwrap_or_default();
-    let sent = sent.filter(|_| !outside.is_empty());
     let mut content = mime::read(&whole).map_err(|_| reply::FAILED)?;
     if let Some(account) = &sender {
         let sending = may_submit(store, account, &content, whole.len() as u64)?;
@@ -270,6 +267,10 @@ fn convert(store: &Store, delivery: Delivery) -> Result<Ready, Reply> {
             content = formats::mime::read(&whole).map_err(|_| reply::FAILED)?;
         }
     }
+    // With all that was added above.
+    let sent = (!outside.is_empty() || sender.is_some()).then(|| mime::outgoing(&whole));
+    let message_id = sent.as_ref().map(|sent| sent.message_id.clone()).unwrap_or_default();
+    let sent = sent.filter(|_| !outside.is_empty());
     if let Some(level) = spam_confidence {
         content.properties.set(tags::CONTENT_FILTER_SPAM_CONFIDENCE_LEVEL, level);
     }

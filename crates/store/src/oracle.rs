@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn the_seeds_are_what_they_are_named_for() {
         type Taken = fn(&[u8]) -> bool;
-        let kinds: [(&str, Taken); 7] = [
+        let kinds: [(&str, Taken); 8] = [
             ("queue", |bytes| super::queue_entry(bytes).is_some()),
             ("letter", |bytes| super::letter(bytes).is_some()),
             ("collapse", |bytes| super::collapse_state(bytes).is_some()),

@@ -263,7 +263,7 @@ impl Lines {
     }
 
     /// Drops what was sent before its time. Returns whether there was any.
-    fn discard_input(&mut self) -> bool {
+    pub fn discard_input(&mut self) -> bool {
         let any = !self.buffered().is_empty();
         self.consume(usize::MAX - self.start);
         any

@@ -241,6 +241,12 @@ impl Verifier for Passwords {
 /// The ledger of MAPI/HTTP.
 struct Connections(Arc<Ledger>);
 
+impl Connections {
+    fn line(&self, kind: Kind) -> Box<dyn Counted> {
+        Box::new(Line { entry: self.0.open(kind), ledger: Arc::clone(&self.0), owner: None })
+    }
+}
+
 impl Census for Connections {
     fn open(&self, protocol: Protocol, _: Option<SocketAddr>) -> Box<dyn Counted> {
         let kind = match protocol {
@@ -249,11 +255,11 @@ impl Census for Connections {
             Protocol::Imap => Kind::Imap,
             Protocol::Pop3 => Kind::Pop3,
         };
-        Box::new(Line { entry: self.0.open(kind), ledger: Arc::clone(&self.0), owner: None })
+        self.line(kind)
     }
 
     fn open_out(&self) -> Box<dyn Counted> {
-        Box::new(Line { entry: self.0.open(Kind::Outbound), ledger: Arc::clone(&self.0) })
+        self.line(Kind::Outbound)
     }
 }
 

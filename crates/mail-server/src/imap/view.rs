@@ -12,12 +12,13 @@ use store::message::Listed;
 /// What sessions of one mailbox are likely to have in common.
 pub(super) type Key = (MailboxNumber, FolderId);
 pub(super) type Rows = Arc<Vec<Row>>;
+type States = Vec<Weak<Vec<Row>>>;
 
 /// Different states of one mailbox that are shared. Who is behind by more has his own.
 const STATES: usize = 8;
 
 /// Keys of what nobody holds any more go with the last session ([`forget`]).
-static SHARED: LazyLock<Mutex<HashMap<Key, Vec<Weak<Vec<Row>>>>>> = LazyLock::new(Mutex::default);
+static SHARED: LazyLock<Mutex<HashMap<Key, States>>> = LazyLock::new(Mutex::default);
 
 /// A message, in 16 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

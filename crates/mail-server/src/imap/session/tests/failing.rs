@@ -44,10 +44,7 @@ fn a_disk_that_fails_leaves_no_half_line_and_news_come_later() {
                 let told = |line: &&str| {
                     line.starts_with("* ") && line.matches('(').count() == line.matches(')').count()
                 };
-                assert!(
-                    lines[..lines.len() - 1].iter().all(|line| told(line)),
-                    "{command}: {answer}"
-                );
+                assert!(lines[..lines.len() - 1].iter().all(told), "{command}: {answer}");
             }
             if faults.struck() == struck {
                 assert!(step > 0, "{command} asks for nothing");

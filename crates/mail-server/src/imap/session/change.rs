@@ -123,7 +123,8 @@ impl Session {
         let code = format!("COPYUID {validity} {} {}", compact(from.clone()), compact(into));
         // RFC 9051 6.4.7: all are copied, or none.
         if !moving && missed > 0 && !new_ids.is_empty() {
-            message::delete(mailbox, target, &new_ids, true)?;
+            // Where the copies are: the same ids name other messages here.
+            message::delete(&there.mailbox, target, &new_ids, true)?;
             return Err(no("EXPUNGEISSUED", "some of the messages are not there any more"));
         }
         match (moving, from.is_empty()) {

@@ -193,3 +193,25 @@ fn public_folders_are_shared() {
     assert!(me.say("CREATE \"Public Folders/Mine\"").starts_with("a NO [NOPERM]"));
     assert!(me.say("SELECT \"Public Folders/INBOX\"").starts_with("* OK [CLOSED]"));
 }
+
+#[test]
+fn a_copy_that_is_not_whole_is_taken_back_where_it_was_made() {
+    let (mut me, mut ann) = two();
+    me.say("SETACL INBOX ann@example.test lr");
+    me.append("");
+    ann.say(&format!("SELECT {MINE}"));
+    me.say("SELECT INBOX");
+    assert!(me.say("MOVE 1 Team").contains("* 1 EXPUNGE\r\n"));
+    ann.expect(
+        "COPY 1:3 INBOX",
+        &["* 1 EXPUNGE", "a NO [EXPUNGEISSUED] some of the messages are not there any more"],
+    );
+    ann.expect(
+        "STATUS INBOX (MESSAGES)",
+        &["* STATUS INBOX (MESSAGES 0)", "a OK This is the status"],
+    );
+    me.expect(
+        "STATUS INBOX (MESSAGES)",
+        &["* STATUS INBOX (MESSAGES 2)", "a OK This is the status"],
+    );
+}

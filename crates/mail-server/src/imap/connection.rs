@@ -292,6 +292,8 @@ impl Talk {
     /// Waits for DONE and tells what happens meanwhile (RFC 9051 6.3.13).
     async fn idle(&mut self) -> Result<Next, Gone> {
         self.lines.flush().await.map_err(|_| Gone)?;
+        // What happened cannot be read now: it is asked for again, but not all the time.
+        let mut stuck = false;
         loop {
             let bell = Arc::new(Notify::new());
             let ring = Arc::clone(&bell);
@@ -299,11 +301,14 @@ impl Talk {
             let alarm = watch.map(|watch| watch.alarm(Arc::new(move || ring.notify_one())));
             // What came before the alarm was set.
             let behind = watch.is_some_and(|watch| watch.is_behind());
-            if !behind && !has_line(self.lines.buffered()) {
+            if (stuck || !behind) && !has_line(self.lines.buffered()) {
+                let within = if stuck { READ_AGAIN } else { COMMAND_WITHIN };
                 tokio::select! {
-                    () = bell.notified() => {}
-                    filled = self.lines.fill(COMMAND_WITHIN) => match filled {
+                    () = bell.notified(), if !stuck => {}
+                    filled = self.lines.fill(within) => match filled {
                         Ok(()) => {}
+                        // The client is heard meanwhile, whatever the store does.
+                        Err(ReadError::TimedOut) if stuck => {}
                         Err(ReadError::Ending) => {
                             self.bye("[UNAVAILABLE] The server ends").await?;
                             return Err(Gone);
@@ -329,12 +334,7 @@ impl Talk {
                 return Err(Gone);
             }
             self.on_session(Session::news).await?;
-            // What cannot be read now is asked for again, but not all the time.
-            if self.session.as_ref().and_then(Session::watch).is_some_and(|w| w.is_behind())
-                && !has_line(self.lines.buffered())
-            {
-                tokio::time::sleep(READ_AGAIN).await;
-            }
+            stuck = self.session.as_ref().and_then(Session::watch).is_some_and(|w| w.is_behind());
             self.lines.flush().await.map_err(|_| Gone)?;
         }
     }

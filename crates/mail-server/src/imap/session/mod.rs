@@ -531,11 +531,12 @@ impl Session {
         let Some((selected, user)) = self.selected.as_mut().zip(self.place.as_ref()) else {
             return;
         };
-        if !user.may(selected.folder, place::READ).unwrap_or(false) {
-            return;
-        }
+        // Also where nothing may be told: what was not read would wake an idle client again and again.
         if let Err(error) = selected.follow(&user.mailbox) {
             tracing::warn!(%error, "the change log cannot be read");
+        }
+        if !user.may(selected.folder, place::READ).unwrap_or(false) {
+            return;
         }
         let changes = context::changes(&mut self.contexts, selected, &user.mailbox);
         let changes = changes.unwrap_or_else(|error| {

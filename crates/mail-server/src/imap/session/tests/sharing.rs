@@ -215,3 +215,20 @@ fn a_copy_that_is_not_whole_is_taken_back_where_it_was_made() {
         &["* STATUS INBOX (MESSAGES 2)", "a OK This is the status"],
     );
 }
+
+#[test]
+fn who_may_not_read_any_more_is_not_behind() {
+    let (mut me, mut ann) = two();
+    for gone in ["SETACL Team ann@example.test l", "DELETE Team"] {
+        me.say("SETACL Team ann@example.test lr");
+        let team = "\"Other Users/me@example.test/Team\"";
+        assert!(ann.say(&format!("SELECT {team}")).contains("a OK"));
+        let mut w = Vec::new();
+        let tagged = parse(b"i IDLE\r\n").expect("a command");
+        assert_eq!(ann.session.handle(tagged, &mut w), Next::Idle);
+        me.say(gone);
+        ann.session.news(&mut w);
+        assert_eq!(w, b"+ idling\r\n", "{gone}");
+        assert!(!ann.session.watch().expect("selected").is_behind(), "{gone}");
+    }
+}

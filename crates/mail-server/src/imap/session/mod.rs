@@ -476,9 +476,10 @@ impl Session {
 
     fn selected(&mut self) -> Result<(&mut Selected, &User), Fail> {
         self.user()?;
-        let both = self.selected.as_mut().zip(self.place.as_ref());
+        let both = self.selected.as_mut().zip(self.place.as_mut());
         let (selected, user) = both.ok_or(Fail::Bad("select a mailbox first"))?;
         // It may have been taken from him meanwhile.
+        user.judge_again()?;
         user.needs(selected.folder, place::READ)?;
         Ok((selected, user))
     }
@@ -528,14 +529,15 @@ impl Session {
     }
 
     fn tell(&mut self, expunge: bool, w: &mut Vec<u8>) {
-        let Some((selected, user)) = self.selected.as_mut().zip(self.place.as_ref()) else {
+        let Some((selected, user)) = self.selected.as_mut().zip(self.place.as_mut()) else {
             return;
         };
         // Also where nothing may be told: what was not read would wake an idle client again and again.
         if let Err(error) = selected.follow(&user.mailbox) {
             tracing::warn!(%error, "the change log cannot be read");
         }
-        if !user.may(selected.folder, place::READ).unwrap_or(false) {
+        let judged = user.judge_again();
+        if judged.is_err() || !user.may(selected.folder, place::READ).unwrap_or(false) {
             return;
         }
         let changes = context::changes(&mut self.contexts, selected, &user.mailbox);

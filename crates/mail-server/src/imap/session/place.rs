@@ -55,6 +55,19 @@ impl User {
         }
     }
 
+    /// As whom the user is there now: full access may have been given or taken since.
+    pub(super) fn judge_again(&mut self) -> Result<(), StoreError> {
+        if self.prefix.is_empty() {
+            return Ok(());
+        }
+        let store = self.mailbox.store();
+        self.who = match self.mailbox.is_public() {
+            true => at_public(store, &self.account)?,
+            false => store.user_of(self.mailbox.number(), &self.account)?,
+        };
+        Ok(())
+    }
+
     /// The mailbox that belongs to another account, as this user is there; None if it grants him nothing.
     pub(super) fn at(&self, owner: &Account) -> Result<Option<User>, StoreError> {
         if owner.mailbox == self.account.mailbox {
@@ -75,14 +88,19 @@ impl User {
         let store = self.mailbox.store();
         let Some(owner) = store.public_folders()? else { return Ok(None) };
         let guid = self.account.mailbox_guid;
-        let who = match store.is_administrator(self.account.id)? {
-            true => permission::User::FullAccess,
-            false => permission::User::Other(guid),
-        };
+        let who = at_public(store, &self.account)?;
         let mailbox = store.mailbox(owner.mailbox)?.as_seen_by(guid);
         let prefix = format!("{PUBLIC}{DELIMITER}");
         Ok(Some(User { mailbox, account: Arc::clone(&self.account), who, prefix }))
     }
+}
+
+/// As whom an account meets the public folders.
+fn at_public(store: &Store, account: &Account) -> Result<permission::User, StoreError> {
+    Ok(match store.is_administrator(account.id)? {
+        true => permission::User::FullAccess,
+        false => permission::User::Other(account.mailbox_guid),
+    })
 }
 
 impl User {

@@ -232,3 +232,19 @@ fn who_may_not_read_any_more_is_not_behind() {
         assert!(!ann.session.watch().expect("selected").is_behind(), "{gone}");
     }
 }
+
+#[test]
+fn full_access_that_is_taken_ends_at_once() {
+    let (mut me, mut ann) = two();
+    let store = me.session.store.clone();
+    let id = |address: &str| {
+        store.account_by_address(address).expect("accounts").expect("an account").id
+    };
+    let (owner, grantee) = (id("me@example.test"), id("ann@example.test"));
+    store.grant_full_access(owner, grantee).expect("granted");
+    assert!(ann.say(&format!("SELECT {MINE}")).contains("a OK [READ-WRITE]"));
+    store.revoke_full_access(owner, grantee).expect("revoked");
+    me.append("");
+    ann.expect("NOOP", &["a OK Nothing done"]);
+    assert!(ann.say("FETCH 1 FLAGS").starts_with("a NO [NONEXISTENT]"));
+}

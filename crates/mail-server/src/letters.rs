@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -15,6 +16,8 @@ const CONVERT_BYTES: u64 = 256 << 20;
 const TIMES: u64 = 8;
 /// Each further mailbox that gets it at the same time has a copy, which its batch writes.
 const TIMES_MORE: u64 = 3;
+/// How long a message waits for others to be converted.
+const ROOM_WITHIN: Duration = Duration::from_secs(60);
 
 /// Shared by all services of a process.
 pub struct Letters {
@@ -50,17 +53,24 @@ impl Letters {
         self.spool.letter()
     }
 
-    /// Waits for the memory that a message takes which goes into so many mailboxes at the same time. What is larger
-    /// than all of it is dealt with alone.
-    pub(crate) async fn room(&self, size: u64, mailboxes: usize) -> Room {
-        let permit = Arc::clone(&self.converting).acquire_many_owned(wanted(size, mailboxes)).await;
-        Room { _permit: permit.expect("nobody closes it") }
+    /// Whether the spool takes so many bytes more as it is now.
+    pub(crate) fn has_room_for(&self, size: u64) -> bool {
+        self.spooled().saturating_add(size) <= SPOOL_BYTES
     }
 
-    /// The same, if it is there now.
-    pub(crate) fn room_now(&self, size: u64) -> Option<Room> {
-        let permit = Arc::clone(&self.converting).try_acquire_many_owned(wanted(size, 1)).ok()?;
-        Some(Room { _permit: permit })
+    /// Waits for the memory that a message takes which goes into so many mailboxes at the same time; None where there
+    /// is none for too long. What is larger than all of it is dealt with alone.
+    ///
+    /// INVARIANT: it is taken for what is here as a whole. Whoever has some of it waits for no client, or one that
+    /// sends slowly would keep out the mail of everybody.
+    pub(crate) async fn room(&self, size: u64, mailboxes: usize) -> Option<Room> {
+        self.room_within(size, mailboxes, ROOM_WITHIN).await
+    }
+
+    async fn room_within(&self, size: u64, mailboxes: usize, within: Duration) -> Option<Room> {
+        let permit = Arc::clone(&self.converting).acquire_many_owned(wanted(size, mailboxes));
+        let permit = tokio::time::timeout(within, permit).await.ok()?;
+        Some(Room { _permit: permit.expect("nobody closes it") })
     }
 }
 
@@ -78,11 +88,18 @@ mod tests {
     #[test]
     fn all_messages_together_are_bounded() {
         let letters = Letters::new(std::env::temp_dir());
-        let large = letters.room_now(64 << 20).expect("alone");
-        assert!(letters.room_now(1).is_none());
-        drop(large);
-        let rooms: Vec<_> = std::iter::from_fn(|| letters.room_now(1 << 20)).collect();
-        assert_eq!(rooms.len(), 31);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let soon = Duration::from_millis(1);
+            let large = letters.room_within(64 << 20, 1, soon).await.expect("alone");
+            assert!(letters.room_within(1, 1, soon).await.is_none(), "it waits for ever");
+            drop(large);
+            let mut rooms = Vec::new();
+            while let Some(room) = letters.room_within(1 << 20, 1, soon).await {
+                rooms.push(room);
+            }
+            assert_eq!(rooms.len(), 31);
+        });
         assert!(wanted(1 << 20, 8) > 3 * wanted(1 << 20, 1));
     }
 }

@@ -15,6 +15,7 @@ use crate::deflate::deflated;
 use crate::letters::Room;
 use crate::line::{Lines, ReadError};
 use crate::listener::{Connection, Peer, Protocol, Security, Service, Serving};
+use crate::spool::{Letter, SpoolError};
 
 /// Before anybody logged in, a command has to come within this time; RFC 9051 5.4 asks for half an hour afterwards.
 const LOGIN_WITHIN: Duration = Duration::from_secs(60);
@@ -107,10 +108,10 @@ struct Talk {
 }
 
 /// A command as it came.
-struct Read {
-    bytes: Vec<u8>,
-    /// Of the memory for messages on their way in, until the command is done.
-    _rooms: Vec<Room>,
+enum Read {
+    Line(Vec<u8>),
+    /// One with messages, and memory for what becomes of them.
+    Messages(Letter, Room),
 }
 
 /// What came instead of a command.
@@ -186,36 +187,18 @@ impl Talk {
         let logged_in = self.is_logged_in();
         let within = if logged_in { COMMAND_WITHIN } else { LOGIN_WITHIN };
         let mut bytes = self.lines.line(MAX_COMMAND_LINE, within).await?.text;
-        let mut rooms = Vec::new();
+        if logged_in && is_append(&bytes) {
+            return self.append(bytes).await;
+        }
+        let limit = if logged_in { MAX_COMMAND } else { MAX_BEFORE_LOGIN };
         // Where the last line begins: what a literal holds announces none, whoever wrote it.
         let mut line = 0;
         loop {
             let Some(literal) = literal_at_end(&bytes[line..]) else {
-                return Ok(Came::Command(Read { bytes, _rooms: rooms }));
-            };
-            let limit = match (logged_in, is_append(&bytes)) {
-                (false, _) => MAX_BEFORE_LOGIN,
-                (true, false) => MAX_COMMAND,
-                // Many messages may come in one command; all together are bounded as one and a half.
-                (true, true) => self.append_limit().saturating_mul(3) / 2 + MAX_COMMAND,
+                return Ok(Came::Command(Read::Line(bytes)));
             };
             if literal.length > limit.saturating_sub(bytes.len()) {
                 return self.refuse(&bytes, &literal, "[TOOBIG] The literal is too long").await;
-            }
-            // Messages that come in over all connections have a bound together. Who has some of it does not wait for
-            // more, or all would wait for each other.
-            if logged_in && is_append(&bytes) {
-                let size = literal.length as u64;
-                let taken = match rooms.is_empty() {
-                    true => Some(self.imap.host.letters.room(size, 1).await),
-                    false => self.imap.host.letters.room_now(size),
-                };
-                if taken.is_none() {
-                    return self
-                        .refuse(&bytes, &literal, "[UNAVAILABLE] Too many messages come in")
-                        .await;
-                }
-                rooms.extend(taken);
             }
             bytes.extend_from_slice(b"\r\n");
             if literal.waits {
@@ -226,6 +209,71 @@ impl Talk {
             line = bytes.len();
             bytes.extend_from_slice(&rest);
         }
+    }
+
+    /// The same with messages. They wait in the spool until the command is complete: a client takes its time, and
+    /// memory is for those that are here.
+    async fn append(&mut self, first: Vec<u8>) -> Result<Came, ReadError> {
+        // Many messages may come in one command; all together are bounded as one and a half.
+        let most = self.append_limit().saturating_mul(3) / 2 + MAX_COMMAND;
+        let host = Arc::clone(&self.imap.host);
+        let mut letter = host.letters.letter();
+        let mut line = first.clone();
+        loop {
+            let literal = literal_at_end(&line);
+            let used = usize::try_from(letter.size()).unwrap_or(usize::MAX) + line.len();
+            if let Some(literal) = &literal {
+                if literal.length > most.saturating_sub(used) {
+                    return self.refuse(&first, literal, "[TOOBIG] The literal is too long").await;
+                }
+                if !host.letters.has_room_for(literal.length as u64) {
+                    let why = "[UNAVAILABLE] Too many messages come in";
+                    return self.refuse(&first, literal, why).await;
+                }
+                line.extend_from_slice(b"\r\n");
+            }
+            let kept = letter.extend(&host.reading, |out| out.append(&mut line)).await;
+            if let Err(error) = kept {
+                return self.not_kept(&error).await;
+            }
+            let Some(literal) = literal else { break };
+            if literal.waits {
+                self.lines.write(b"+ Go on\r\n").await.map_err(|_| ReadError::Closed)?;
+            }
+            let mut left = literal.length;
+            while left > 0 {
+                if self.lines.buffered().is_empty() {
+                    self.lines.fill(BYTES_WITHIN).await?;
+                }
+                let input = self.lines.buffered();
+                let count = input.len().min(left);
+                let add = |out: &mut Vec<u8>| out.extend_from_slice(&input[..count]);
+                if let Err(error) = letter.extend(&host.reading, add).await {
+                    return self.not_kept(&error).await;
+                }
+                self.lines.consume(count);
+                left -= count;
+            }
+            line = self.lines.line(MAX_COMMAND_LINE, BYTES_WITHIN).await?.text;
+        }
+        match host.letters.room(letter.size(), 1).await {
+            Some(room) => Ok(Came::Command(Read::Messages(letter, room))),
+            None => {
+                let no =
+                    format!("{} NO [UNAVAILABLE] Too many messages come in\r\n", tag_of(&first));
+                self.lines.write(no.as_bytes()).await.map_err(|_| ReadError::Closed)?;
+                Ok(Came::Refused)
+            }
+        }
+    }
+
+    /// What is on its way cannot be told from commands any more.
+    async fn not_kept(&mut self, error: &SpoolError) -> Result<Came, ReadError> {
+        if let SpoolError::Io(error) = error {
+            tracing::error!(%error, "the spool cannot be written");
+        }
+        let _ = self.bye("[UNAVAILABLE] There is no room for messages now").await;
+        Err(ReadError::Closed)
     }
 
     async fn refuse(
@@ -246,7 +294,17 @@ impl Talk {
     /// Reads what a command says and does it. None if it is no command; it was answered then.
     async fn handle(&mut self, read: Read) -> Result<Option<Next>, Gone> {
         self.on_session(move |session, w| {
-            let Read { bytes, _rooms } = read;
+            let (bytes, _room) = match read {
+                Read::Line(bytes) => (bytes, None),
+                Read::Messages(letter, room) => match letter.whole(&[]) {
+                    Ok(bytes) => (bytes, Some(room)),
+                    Err(error) => {
+                        tracing::error!(%error, "a message cannot be read from the spool");
+                        w.extend_from_slice(b"* BYE [UNAVAILABLE] The message was lost\r\n");
+                        return Some(Next::Logout);
+                    }
+                },
+            };
             let parsed = command::parse(&bytes);
             // The message is in the command now.
             drop(bytes);

@@ -1,6 +1,7 @@
 //! One connection: commands in, answers out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use store::delivery::{Addressee, addressee};
@@ -26,6 +27,8 @@ const MAX_COMMAND: usize = 2 * 1024;
 const MAX_AUTH: usize = auth::MAX_LINE + 64;
 /// Octets that are read of a message, as a multiple of what it may have, before the connection is given up.
 const PATIENCE: u64 = 4;
+/// How long a message waits until others were looked at.
+const PLACE_WITHIN: Duration = Duration::from_secs(120);
 
 struct Session {
     smtp: Arc<Smtp>,
@@ -371,7 +374,7 @@ impl Session {
         match outcome {
             Ok(Ok(letter)) => self.deliver(transaction, letter).await,
             // LMTP answers each recipient here too (RFC 2033 4.2).
-            Ok(Err(refusal)) => self.refuse_all(&transaction, refusal),
+            Ok(Err(refusal)) => self.refuse_all(&transaction.recipients, refusal),
             Err(step) => step,
         }
     }
@@ -487,7 +490,7 @@ impl Session {
         }
         match &mut self.transaction {
             Some(_) if last => match self.transaction.take() {
-                Some(transaction) => self.refuse_all(&transaction, refusal),
+                Some(transaction) => self.refuse_all(&transaction.recipients, refusal),
                 None => refusal.into(),
             },
             Some(transaction) => {
@@ -498,12 +501,12 @@ impl Session {
         }
     }
 
-    fn refuse_all(&mut self, transaction: &Transaction, refusal: Reply) -> Step {
-        if self.smtp.role != Role::Lmtp || transaction.recipients.is_empty() {
+    fn refuse_all(&mut self, recipients: &[usize], refusal: Reply) -> Step {
+        if self.smtp.role != Role::Lmtp || recipients.is_empty() {
             return refusal.into();
         }
-        self.errors += 1;
-        Step::Bytes(refusal.bytes().repeat(transaction.recipients.len()))
+        self.errors += u32::from(refusal.code >= 500);
+        Step::Bytes(refusal.bytes().repeat(recipients.len()))
     }
 
     async fn deliver(&mut self, transaction: Transaction, letter: Letter) -> Step {
@@ -518,17 +521,23 @@ impl Session {
         let (mut letter, mut _place) = (letter, None);
         // Before it takes what all protocols share: who makes it wait for his name servers keeps no other mail.
         if let Some(authenticator) = self.smtp.authenticator.clone() {
-            _place = Some(authenticator.place(size).await);
+            match tokio::time::timeout(PLACE_WITHIN, authenticator.place(size)).await {
+                Ok(place) => _place = Some(place),
+                Err(_) => return self.refuse_all(&recipients, reply::BUSY),
+            }
             match self.authenticate(authenticator, &mail, letter).await {
                 Ok((same, fields, level)) => {
                     letter = same;
                     stamp.extend(fields);
                     spam_confidence = level;
                 }
-                Err(refusal) => return refusal.into(),
+                Err(refusal) => return self.refuse_all(&recipients, refusal),
             }
         }
-        let _room = self.smtp.host.letters.room(size, accounts.len().min(AT_A_TIME)).await;
+        let mailboxes = accounts.len().min(AT_A_TIME);
+        let Some(_room) = self.smtp.host.letters.room(size, mailboxes).await else {
+            return self.refuse_all(&recipients, reply::SPOOL_FULL);
+        };
         let delivery = Delivery {
             letter,
             stamp,

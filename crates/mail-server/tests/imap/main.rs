@@ -139,6 +139,29 @@ fn literals_wait_or_do_not_and_are_bounded() {
     assert_eq!(client.line(), "");
 }
 
+#[test]
+fn who_sends_slowly_keeps_nobody_out() {
+    let server = server();
+    let mut slow: Vec<Client> = (0..4).map(|_| Client::logged_in(&server)).collect();
+    for client in &mut slow {
+        client.send("a APPEND INBOX {33554432}\r\n");
+        assert_eq!(client.line(), "+ Go on\r\n");
+        client.send(MAIL);
+    }
+    let mut quick = Client::logged_in(&server);
+    let wait = Some(std::time::Duration::from_secs(20));
+    quick.reader.get_ref().set_read_timeout(wait).expect("a time");
+    let answer = quick.say("b", &format!("APPEND INBOX {{{}+}}\r\n{MAIL}", MAIL.len()));
+    assert!(answer.starts_with("b OK [APPENDUID "), "{answer}");
+    // Large ones go through a file, and several come in one command.
+    let large = format!("{MAIL}{}", "x".repeat(1 << 20));
+    let (one, two) = (large.len(), MAIL.len());
+    let answer =
+        quick.say("c", &format!("APPEND INBOX {{{one}+}}\r\n{large} {{{two}+}}\r\n{MAIL}"));
+    assert!(answer.starts_with("c OK [APPENDUID "), "{answer}");
+    assert!(quick.say("d", "STATUS INBOX (MESSAGES)").contains("(MESSAGES 3)"));
+}
+
 /// All bytes compressed so that what was said before can be read (RFC 4978).
 fn squeezed(deflate: &mut CompressorOxide, text: &str) -> Vec<u8> {
     let mut out = vec![0; 64 << 10];

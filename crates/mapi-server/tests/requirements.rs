@@ -65,9 +65,10 @@ fn ids_of_other_replicas_get_a_number() {
     assert_eq!(long_id(&mut client, id), Ok(foreign));
     // MS-OXCSTOR R1245: nothing has to be there, and nothing is.
     assert_eq!(client.open_folder(id), Err(ErrorCode::NOT_FOUND));
-    // MS-OXCSTOR R94801
+    // MS-OXCSTOR R94801001: Exchange 2016 takes it.
     let nobody = LongTermId::new(Guid::NULL, GlobalCounter::new(1));
-    assert_eq!(short_id(&mut client, nobody), Err(ErrorCode::INVALID_PARAMETER));
+    let zero = FolderId::new(ReplId(0), GlobalCounter::new(1));
+    assert_eq!(short_id(&mut client, nobody), Ok(zero));
     // MS-OXCSTOR R946
     let unknown = FolderId::new(ReplId(999), GlobalCounter::new(1));
     assert_eq!(long_id(&mut client, unknown), Err(ErrorCode::NOT_FOUND));

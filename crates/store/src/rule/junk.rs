@@ -29,11 +29,6 @@ pub(super) fn is_junk(message: &Message) -> bool {
     confidence(message).is_some_and(|level| level > THRESHOLD)
 }
 
-/// It cannot be spam.
-pub(super) fn is_safe(message: &Message) -> bool {
-    confidence(message) == Some(-1)
-}
-
 #[cfg(test)]
 mod tests {
     use mapi::{FolderId, MessageContent};

@@ -11,7 +11,6 @@ use mapi::{
 use super::deferred::{self, Cause, Deferred};
 use super::record::{
     ENABLED, ERROR, EXIT_LEVEL, KEEP_OOF_HISTORY, OF_SERVER, ONLY_WHEN_OOF, PARSE_ERROR, Rule,
-    SKIP_IF_SCL_IS_SAFE,
 };
 use super::{MAX_BYTES, Note, answer, extended, forward, junk, post};
 use crate::delivery::{Arrival, Outgoing, Reason};
@@ -176,10 +175,6 @@ impl Run<'_> {
         let (mut stays, mut exited) = (true, false);
         for rule in rules {
             let only_oof = rule.has(ONLY_WHEN_OOF);
-            // [MS-OXORULE] 2.2.1.3.1.3
-            if rule.has(SKIP_IF_SCL_IS_SAFE) && junk::is_safe(self.message) {
-                continue;
-            }
             // Behind an exit only those for when the user is out (R560, R807).
             if exited && !only_oof || only_oof && !self.is_out()? {
                 continue;

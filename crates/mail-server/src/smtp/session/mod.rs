@@ -1,35 +1,28 @@
 //! One connection: commands in, answers out.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod hand_in;
+mod octets;
 
-use jiff::Timestamp;
+use std::sync::Arc;
+
 use store::delivery::{Addressee, addressee};
 use store::outbound::{self, Recipient};
 use store::{Account, Store, StoreError};
 
 use super::command::{Command, Mail, Mailbox, Malformed, Rcpt};
-use super::data::Unstuff;
-use super::deliver::{AT_A_TIME, Delivery, Reverse, deliver, may_send};
+use super::deliver::may_send;
 use super::reply::{self, Reply};
-use super::trace::{Trace, stamp};
 use super::{Role, Smtp};
 use crate::auth::{self, Exchange, Mechanism, Next, Refused};
-use crate::authenticate::{Action, Authenticator, Origin};
 use crate::census::{Counted, Full};
 use crate::line::{End, Lines, ReadError};
 use crate::listener::{Connection, Peer, Security};
-use crate::spool::{Letter, SpoolError};
+use crate::spool::Letter;
 
 /// The longest command (RFC 5321 4.5.3.1.4, with room for the parameters of the extensions), and one with an answer
 /// of SASL in it.
 const MAX_COMMAND: usize = 2 * 1024;
 const MAX_AUTH: usize = auth::MAX_LINE + 64;
-/// Octets that are read of a message, as a multiple of what it may have, before the connection is given up.
-const PATIENCE: u64 = 4;
-/// How long a message waits until others were looked at.
-const PLACE_WITHIN: Duration = Duration::from_secs(120);
-
 struct Session {
     smtp: Arc<Smtp>,
     lines: Lines,
@@ -354,283 +347,6 @@ impl Session {
         reply::RECIPIENT_OK
     }
 
-    async fn data(&mut self) -> Step {
-        match &self.transaction {
-            None => return reply::SEQUENCE.into(),
-            // RFC 3030 2: DATA and BDAT do not go together.
-            Some(transaction) if !matches!(transaction.body, Body::Nothing) => {
-                return reply::SEQUENCE.into();
-            }
-            Some(transaction) if !transaction.has_recipients() => {
-                return reply::NO_RECIPIENTS.into();
-            }
-            Some(_) => {}
-        }
-        if self.lines.write(&reply::GO_ON.bytes()).await.is_err() {
-            return Step::Gone;
-        }
-        let outcome = self.read_data().await;
-        let Some(transaction) = self.transaction.take() else { return reply::SEQUENCE.into() };
-        match outcome {
-            Ok(Ok(letter)) => self.deliver(transaction, letter).await,
-            // LMTP answers each recipient here too (RFC 2033 4.2).
-            Ok(Err(refusal)) => self.refuse_all(&transaction.recipients, refusal),
-            Err(step) => step,
-        }
-    }
-
-    /// Reads the data to its end, whatever becomes of it.
-    async fn read_data(&mut self) -> Result<Result<Letter, Reply>, Step> {
-        let Session { smtp, lines, .. } = self;
-        let limits = &smtp.limits;
-        let mut unstuff = Unstuff::default();
-        let mut letter = smtp.host.letters.letter();
-        let mut refusal: Option<Reply> = None;
-        let mut taken = 0;
-        let mut discarded = Vec::new();
-        loop {
-            if lines.buffered().is_empty() {
-                lines.fill(limits.data_within).await?;
-            }
-            let input = lines.buffered();
-            let (count, end) = match &refusal {
-                Some(_) => {
-                    discarded.clear();
-                    unstuff.take(input, &mut discarded)
-                }
-                None => {
-                    let add = |out: &mut Vec<u8>| unstuff.take(input, out);
-                    match letter.extend(&smtp.host.work, add).await {
-                        Ok(taken) => taken,
-                        // How much was taken is not known.
-                        Err(error) => return Err(Step::Close(spool_reply(&error))),
-                    }
-                }
-            };
-            lines.consume(count);
-            taken += count as u64;
-            if letter.size() > limits.message_bytes {
-                refusal.get_or_insert(reply::TOO_BIG);
-                letter = smtp.host.letters.letter();
-            }
-            if end {
-                return Ok(refusal.map_or(Ok(letter), Err));
-            }
-            if taken > limits.message_bytes.saturating_mul(PATIENCE) {
-                return Err(Step::Close(reply::TOO_BIG));
-            }
-        }
-    }
-
-    async fn bdat(&mut self, size: u64, last: bool) -> Step {
-        let limits = self.smtp.limits.clone();
-        let refusal = match &self.transaction {
-            None => Some(reply::SEQUENCE),
-            Some(transaction) => match &transaction.body {
-                Body::Refused => Some(reply::SEQUENCE),
-                _ if !transaction.has_recipients() => Some(reply::NO_RECIPIENTS),
-                Body::Chunks(letter)
-                    if letter.size().saturating_add(size) > limits.message_bytes =>
-                {
-                    Some(reply::TOO_BIG)
-                }
-                Body::Nothing if size > limits.message_bytes => Some(reply::TOO_BIG),
-                _ => None,
-            },
-        };
-        if let Some(refusal) = refusal {
-            return self.skip_chunk(size, last, refusal).await;
-        }
-        let Session { smtp, lines, transaction, .. } = self;
-        let Some(transaction) = transaction.as_mut() else { return reply::SEQUENCE.into() };
-        let mut letter = match std::mem::replace(&mut transaction.body, Body::Refused) {
-            Body::Chunks(letter) => letter,
-            _ => smtp.host.letters.letter(),
-        };
-        let mut left = size;
-        while left > 0 {
-            if lines.buffered().is_empty()
-                && let Err(error) = lines.fill(limits.data_within).await
-            {
-                return error.into();
-            }
-            let input = lines.buffered();
-            let count = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let add = |out: &mut Vec<u8>| out.extend_from_slice(&input[..count]);
-            if let Err(error) = letter.extend(&smtp.host.work, add).await {
-                return Step::Close(spool_reply(&error));
-            }
-            lines.consume(count);
-            left -= count as u64;
-        }
-        if !last {
-            transaction.body = Body::Chunks(letter);
-            return Reply::say(250, "2.0.0", format!("{size} octets")).into();
-        }
-        let Some(transaction) = self.transaction.take() else { return reply::SEQUENCE.into() };
-        self.deliver(transaction, letter).await
-    }
-
-    /// The octets come whatever is thought of them.
-    async fn skip_chunk(&mut self, size: u64, last: bool, refusal: Reply) -> Step {
-        if size > self.smtp.limits.message_bytes.saturating_mul(PATIENCE) {
-            return Step::Close(refusal);
-        }
-        let mut left = size;
-        while left > 0 {
-            if self.lines.buffered().is_empty()
-                && let Err(error) = self.lines.fill(self.smtp.limits.data_within).await
-            {
-                return error.into();
-            }
-            let count = self.lines.buffered().len();
-            let count = count.min(usize::try_from(left).unwrap_or(usize::MAX));
-            self.lines.consume(count);
-            left -= count as u64;
-        }
-        match &mut self.transaction {
-            Some(_) if last => match self.transaction.take() {
-                Some(transaction) => self.refuse_all(&transaction.recipients, refusal),
-                None => refusal.into(),
-            },
-            Some(transaction) => {
-                transaction.body = Body::Refused;
-                refusal.into()
-            }
-            None => refusal.into(),
-        }
-    }
-
-    fn refuse_all(&mut self, recipients: &[usize], refusal: Reply) -> Step {
-        if self.smtp.role != Role::Lmtp || recipients.is_empty() {
-            return refusal.into();
-        }
-        self.errors += u32::from(refusal.code >= 500);
-        Step::Bytes(refusal.bytes().repeat(recipients.len()))
-    }
-
-    async fn deliver(&mut self, transaction: Transaction, letter: Letter) -> Step {
-        let Transaction { mail, accounts, recipients, wishes, outside, .. } = transaction;
-        self.messages += 1;
-        let size = letter.size();
-        let id = message_id();
-        // Others must not learn of each other.
-        let named = if outside.is_empty() { &accounts[..] } else { &[] };
-        let mut stamp = self.stamp(&mail, named, &id);
-        let mut spam_confidence = None;
-        let (mut letter, mut _place) = (letter, None);
-        // Before it takes what all protocols share: who makes it wait for his name servers keeps no other mail.
-        if let Some(authenticator) = self.smtp.authenticator.clone() {
-            match tokio::time::timeout(PLACE_WITHIN, authenticator.place(size)).await {
-                Ok(place) => _place = Some(place),
-                Err(_) => return self.refuse_all(&recipients, reply::BUSY),
-            }
-            match self.authenticate(authenticator, &mail, letter).await {
-                Ok((same, fields, level)) => {
-                    letter = same;
-                    stamp.extend(fields);
-                    spam_confidence = level;
-                }
-                Err(refusal) => return self.refuse_all(&recipients, refusal),
-            }
-        }
-        let mailboxes = accounts.len().min(AT_A_TIME);
-        let Some(_room) = self.smtp.host.letters.room(size, mailboxes).await else {
-            return self.refuse_all(&recipients, reply::SPOOL_FULL);
-        };
-        let delivery = Delivery {
-            letter,
-            stamp,
-            spam_confidence,
-            recipients: accounts,
-            wishes,
-            outside,
-            reverse: Reverse {
-                path: mail.from.as_ref().map(ToString::to_string).unwrap_or_default(),
-                ret: mail.ret,
-                envelope_id: mail.envelope_id.clone().unwrap_or_default(),
-            },
-            sender: self.account.clone(),
-            complete: self.account.is_some().then(|| format!("{id}@{}", self.smtp.host.name)),
-        };
-        let replies = deliver(&self.smtp.host, delivery).await;
-        let good = replies.iter().filter(|reply| reply.is_good()).count();
-        tracing::debug!(peer = %self.peer, id, size, good, of = replies.len(), "a message came in");
-        if self.smtp.role == Role::Lmtp {
-            let each = recipients.iter().filter_map(|place| replies.get(*place));
-            return Step::Bytes(each.flat_map(|reply| reply.bytes()).collect());
-        }
-        summary(replies, &id).into()
-    }
-
-    /// Looks whether a message is from whom it says. Returns it as it is delivered, what is stamped on it, and how
-    /// likely it is junk.
-    async fn authenticate(
-        &mut self,
-        authenticator: Arc<Authenticator>,
-        mail: &Mail,
-        letter: Letter,
-    ) -> Result<(Letter, Vec<u8>, Option<i32>), Reply> {
-        let read = self.smtp.host.work.run(move || letter.whole(&[])).await;
-        let message = match read {
-            Ok(Ok(message)) => message,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "a message cannot be read from the spool");
-                return Err(reply::FAILED);
-            }
-            Err(_) => return Err(reply::BUSY),
-        };
-        let origin = Origin {
-            address: self.peer.0.map(|address| address.ip().to_canonical()),
-            client: self.client.as_ref().map(|(name, _)| name.clone()).unwrap_or_default(),
-            sender: mail.from.as_ref().map(Mailbox::address).unwrap_or_default(),
-        };
-        let (message, verdict) = authenticator.look(message, origin).await;
-        let level = match verdict.action {
-            Action::Accept => None,
-            Action::Junk(level) => Some(level),
-            Action::Reject { domain } => {
-                tracing::info!(peer = %self.peer, domain, "a message was refused by DMARC");
-                // RFC 7372 and RFC 7489 10.3.
-                let why = format!("the policy of {domain} (DMARC) refuses this message");
-                return Err(Reply::say(550, "5.7.1", why));
-            }
-            Action::HeaderTooLarge => return Err(reply::HEADER_TOO_LARGE),
-        };
-        Ok((self.smtp.host.letters.holding(message), verdict.fields, level))
-    }
-
-    fn stamp(&self, mail: &Mail, accounts: &[Arc<Account>], id: &str) -> Vec<u8> {
-        let (client, extended) = match &self.client {
-            Some((name, extended)) => (name.as_str(), *extended),
-            None => ("unknown", false),
-        };
-        let base = match (self.smtp.role, mail.utf8, extended) {
-            (Role::Lmtp, false, _) => "LMTP",
-            (Role::Lmtp, true, _) => "UTF8LMTP",
-            (_, true, _) => "UTF8SMTP",
-            (_, false, true) => "ESMTP",
-            (_, false, false) => "SMTP",
-        };
-        let secure = if self.security.is_tls() { "S" } else { "" };
-        let known = if self.account.is_some() { "A" } else { "" };
-        let path = mail.from.as_ref().map(ToString::to_string).unwrap_or_default();
-        let recipient = match accounts {
-            [only] => Some(only.address.as_str()),
-            _ => None,
-        };
-        stamp(&Trace {
-            return_path: Some(&path),
-            client,
-            peer: self.peer,
-            host: &self.smtp.host.name,
-            with: &format!("{base}{secure}{known}"),
-            id,
-            recipient,
-            when: Timestamp::now(),
-        })
-    }
-
     async fn auth(&mut self, mechanism: &str, initial: Option<&str>) -> Step {
         if self.smtp.role != Role::Submission {
             return reply::NOT_HERE.into();
@@ -719,46 +435,4 @@ fn malformed_reply(malformed: Malformed, line: &[u8]) -> Reply {
         }
         Malformed::Address => Reply::new(501, "5.1.3", "the recipient's address is malformed"),
     }
-}
-
-fn spool_reply(error: &SpoolError) -> Reply {
-    match error {
-        SpoolError::Full => reply::SPOOL_FULL,
-        SpoolError::Undone(_) => reply::BUSY,
-        SpoolError::Io(error) => {
-            tracing::error!(%error, "the spool cannot be written");
-            reply::SPOOL_FULL
-        }
-    }
-}
-
-/// The one answer that SMTP has for all recipients. A message that some got and others did not is not sent again:
-/// the answer names whom it did not reach, and the client's report tells its sender.
-fn summary(replies: Vec<Reply>, id: &str) -> Reply {
-    let (good, bad): (Vec<Reply>, Vec<Reply>) = replies.into_iter().partition(Reply::is_good);
-    if bad.is_empty() {
-        return Reply::say(250, "2.0.0", format!("delivered as {id}"));
-    }
-    if good.is_empty() {
-        // If one of them may have it later, all are tried again; nobody has it yet.
-        let transient = bad.iter().find(|reply| reply.is_transient()).cloned();
-        return transient.unwrap_or_else(|| bad[0].clone());
-    }
-    const MOST_NAMED: usize = 5;
-    let named: Vec<&str> = bad.iter().take(MOST_NAMED).map(|reply| &*reply.text).collect();
-    let text = format!(
-        "not delivered to {} of {} recipients, delivered to the others: {}",
-        bad.len(),
-        bad.len() + good.len(),
-        named.join("; ")
-    );
-    Reply::say(554, "5.3.0", text)
-}
-
-/// Unique on this host: the time, and a number of this process.
-fn message_id() -> String {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{:x}.{number:x}", Timestamp::now().as_microsecond())
 }

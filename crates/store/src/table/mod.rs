@@ -15,6 +15,7 @@ pub(crate) mod evaluate;
 mod expand;
 mod find;
 pub(crate) mod fold;
+mod folder_row;
 mod follow;
 mod header;
 mod members;

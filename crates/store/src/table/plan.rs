@@ -7,9 +7,10 @@ use mapi::sort::Direction as SortDirection;
 use mapi::{FolderId, MessageId, PropertyTag, PropertyValue, Restriction};
 
 use super::category::{Extreme, Groups};
+use super::folder_row::FolderRow;
 use super::places::Places;
 use super::rows::Entry;
-use super::source::{self, Context, FolderRow, Instance, MessageRow, RowSource};
+use super::source::{self, Context, Instance, MessageRow, RowSource};
 use super::view::State;
 use super::{Contents, Query, QueryRows, RowKey, RowObject, collate, evaluate, follow, members};
 use crate::engine::{self, KeyRange, Reader, Space};

@@ -169,16 +169,7 @@ impl DirectoryPass<'_> {
         self.max.mailbox = self.max.mailbox.max(account.mailbox.0);
         self.mailboxes.insert(account.mailbox.0);
         for index in index_keys(&account) {
-            let entry = self.reader.get(Space::Directory, &index);
-            let detail = match entry {
-                Ok(Some(entry)) if entry[..] == id.to_be_bytes() => continue,
-                Ok(Some(_)) => "it leads to another account".to_owned(),
-                Ok(None) => "it is missing".to_owned(),
-                Err(error @ crate::engine::Error::Corrupt { .. }) => reason(&error),
-                Err(error) => return Err(error.into()),
-            };
-            let fix = Fix::AccountIndex { key: index.clone(), id };
-            self.found(What::AccountIndex, &index, &detail, Some(fix))?;
+            self.leads_to(&index, id)?;
         }
         if !self.has_records(account.mailbox)? {
             let detail = format!("{}, mailbox {}", account.address, account.mailbox.0);
@@ -241,6 +232,19 @@ impl DirectoryPass<'_> {
         self.found(What::AccountIndex, key, &detail, Some(fix))
     }
 
+    /// Whether an index of an account leads to it.
+    fn leads_to(&mut self, index: &[u8], id: u64) -> Result<()> {
+        let detail = match self.reader.get(Space::Directory, index) {
+            Ok(Some(entry)) if entry[..] == id.to_be_bytes() => return Ok(()),
+            Ok(Some(_)) => "it leads to another account".to_owned(),
+            Ok(None) => "it is missing".to_owned(),
+            Err(error @ crate::engine::Error::Corrupt { .. }) => reason(&error),
+            Err(error) => return Err(error.into()),
+        };
+        let fix = Fix::AccountIndex { key: index.to_vec(), id };
+        self.found(What::AccountIndex, index, &detail, Some(fix))
+    }
+
     /// An account's further addresses; none where it has no list.
     fn aliases_of(&self, id: u64) -> Result<std::result::Result<Vec<String>, String>> {
         let list = self.reader.get(Space::Directory, &record::aliases_key(AccountId(id)));
@@ -264,16 +268,7 @@ impl DirectoryPass<'_> {
             }
         };
         for alias in all {
-            let index = record::alias_key(&alias);
-            let detail = match self.reader.get(Space::Directory, &index) {
-                Ok(Some(entry)) if entry[..] == id.to_be_bytes() => continue,
-                Ok(Some(_)) => "it leads to another account".to_owned(),
-                Ok(None) => "it is missing".to_owned(),
-                Err(error @ crate::engine::Error::Corrupt { .. }) => reason(&error),
-                Err(error) => return Err(error.into()),
-            };
-            let fix = Fix::AccountIndex { key: index.clone(), id };
-            self.found(What::AccountIndex, &index, &detail, Some(fix))?;
+            self.leads_to(&record::alias_key(&alias), id)?;
         }
         Ok(())
     }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use mapi::{Guid, PropertyName, PropertyTag, PropertyType, PropertyValue, WString, tags};
+use mapi::{PropertyType, PropertyValue, WString, tags};
 use store::folder::{self, DeleteOptions};
-use store::mailbox::{names as properties, store_properties};
+use store::mailbox::store_properties;
 use store::permission::Action;
 use store::{Mailbox, SpecialFolder, StoreError, message, quota};
 
 use super::place::{self, User};
+use super::property;
 use super::select::mailbox_id;
 use super::{Fail, Outcome, Session, done, done_with, no, source, special, whole};
 use crate::imap::command::{List, Name, StatusItem};
@@ -256,7 +257,7 @@ impl Session {
             return Err(no("LIMIT", "there are too many subscriptions"));
         }
         let names: Vec<WString> = subscribed.iter().map(|name| name.as_str().into()).collect();
-        let tag = subscriptions_tag(mailbox, true)?.ok_or(no("LIMIT", "no more properties"))?;
+        let tag = SUBSCRIPTIONS.made(mailbox)?;
         let value = PropertyValue::MultipleString(names);
         store_properties::set(mailbox, vec![(tag, value.into())])?;
         done(if subscribe { "Subscribed" } else { "Not subscribed any more" })
@@ -309,21 +310,13 @@ fn has_below(subscribed: &BTreeSet<String>, name: &str) -> bool {
 }
 
 /// A property of the store object: the names that the user is subscribed to.
-const SUBSCRIPTIONS: &str = "coffer:ImapSubscriptions";
-
-fn subscriptions_tag(mailbox: &Mailbox, create: bool) -> Result<Option<PropertyTag>, Fail> {
-    // PS_PUBLIC_STRINGS: any program may add names there.
-    let set: Guid = mapi::names::PS_PUBLIC_STRINGS;
-    let name = PropertyName::string(set, SUBSCRIPTIONS);
-    let ids = properties::ids_of(mailbox, &[name], create)?;
-    let tag = |id| PropertyTag::from_parts(id, PropertyType::MULTIPLE_STRING);
-    Ok(ids.into_iter().next().flatten().map(tag))
-}
+const SUBSCRIPTIONS: property::Named =
+    property::Named { name: "coffer:ImapSubscriptions", kind: PropertyType::MULTIPLE_STRING };
 
 /// The names that the user is subscribed to: all there are, until he subscribes or unsubscribes for the first time.
 fn subscriptions(mailbox: &Mailbox, all: &[Named]) -> Result<BTreeSet<String>, Fail> {
     let everything = || all.iter().map(|named| named.name.clone()).collect();
-    let Some(tag) = subscriptions_tag(mailbox, false)? else { return Ok(everything()) };
+    let Some(tag) = SUBSCRIPTIONS.tag(mailbox)? else { return Ok(everything()) };
     let value = store_properties::get(mailbox, &[tag])?.into_iter().next().flatten();
     let Some(value) = value else { return Ok(everything()) };
     match mailbox.store().load(&value, 64 << 20)? {

@@ -3,12 +3,12 @@
 //! They stand in one property of the folder, or of the own store object for the server: a list of texts, each the GUID
 //! of whose note it is (null for a shared one), its name, a null, and its value.
 
-use mapi::{FolderId, Guid, PropertyName, PropertyTag, PropertyType, PropertyValue};
-use store::Mailbox;
-use store::mailbox::{names as properties, store_properties};
+use mapi::{FolderId, Guid, PropertyType, PropertyValue};
+use store::mailbox::store_properties;
 use store::permission::Action;
 
 use super::place::{self, User};
+use super::property::Named;
 use super::{Fail, Outcome, Session, done, done_with, no, special};
 use crate::imap::command::{Depth, Name};
 use crate::imap::response::{literal, mailbox, put, string};
@@ -20,7 +20,7 @@ const MAX_NOTES: usize = 64;
 /// Bytes of a name.
 const MAX_NAME: usize = 256;
 
-const PROPERTY: &str = "coffer:ImapMetadata";
+const PROPERTY: Named = Named { name: "coffer:ImapMetadata", kind: PropertyType::MULTIPLE_BINARY };
 /// RFC 6154 5.
 const SPECIAL_USE: &str = "/private/specialuse";
 
@@ -166,7 +166,7 @@ impl Session {
 impl Notes {
     fn read(&self) -> Result<Vec<Note>, Fail> {
         let mailbox = &*self.user.mailbox;
-        let Some(tag) = tag(mailbox, false)? else { return Ok(Vec::new()) };
+        let Some(tag) = PROPERTY.tag(mailbox)? else { return Ok(Vec::new()) };
         let values = match self.folder {
             Some(folder) => store::folder::get(mailbox, folder, &[tag])?,
             None => store_properties::get(mailbox, &[tag])?,
@@ -182,7 +182,7 @@ impl Notes {
 
     fn write(&self, notes: &[Note]) -> Result<(), Fail> {
         let mailbox = &*self.user.mailbox;
-        let tag = tag(mailbox, true)?.ok_or(no("LIMIT", "no more properties"))?;
+        let tag = PROPERTY.made(mailbox)?;
         let value = PropertyValue::MultipleBinary(notes.iter().map(Note::to_bytes).collect());
         match self.folder {
             Some(folder) => {
@@ -214,13 +214,6 @@ fn is_below(entry: &str, name: &str, depth: Depth) -> bool {
         (Some(below), Depth::One) => !below.contains('/'),
         (Some(_), Depth::Infinity) => true,
     }
-}
-
-fn tag(mailbox: &Mailbox, create: bool) -> Result<Option<PropertyTag>, Fail> {
-    let name = PropertyName::string(mapi::names::PS_PUBLIC_STRINGS, PROPERTY);
-    let ids = properties::ids_of(mailbox, &[name], create)?;
-    let tag = |id| PropertyTag::from_parts(id, PropertyType::MULTIPLE_BINARY);
-    Ok(ids.into_iter().next().flatten().map(tag))
 }
 
 #[cfg(test)]

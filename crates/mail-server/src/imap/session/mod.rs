@@ -13,6 +13,7 @@ mod folders;
 mod metadata;
 mod place;
 mod preview;
+mod property;
 mod search;
 mod select;
 mod shared;

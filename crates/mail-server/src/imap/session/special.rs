@@ -1,17 +1,18 @@
 //! Special uses that a client gives to mailboxes (CREATE-SPECIAL-USE, RFC 6154 3). Every mailbox has its Drafts, Sent,
 //! Trash and Junk already; an Archive is made by a client, and there is one.
 
-use mapi::{FolderId, PropertyName, PropertyTag, PropertyType, PropertyValue, Reader, Wire};
+use mapi::{FolderId, PropertyType, PropertyValue, Reader, Wire};
 use store::Mailbox;
-use store::mailbox::{names as properties, store_properties};
+use store::mailbox::store_properties;
 
+use super::property::Named;
 use super::{Fail, no};
 use crate::imap::names;
 
 pub(super) const ARCHIVE: &str = "\\Archive";
 
 /// A property of the store object: the folder that is the archive.
-const PROPERTY: &str = "coffer:ImapArchive";
+const PROPERTY: Named = Named { name: "coffer:ImapArchive", kind: PropertyType::BINARY };
 
 /// What special use a client may give to a new mailbox now.
 pub(super) fn check(mailbox: &Mailbox, uses: &[String]) -> Result<(), Fail> {
@@ -27,7 +28,7 @@ pub(super) fn check(mailbox: &Mailbox, uses: &[String]) -> Result<(), Fail> {
 }
 
 pub(super) fn set_archive(mailbox: &Mailbox, folder: FolderId) -> Result<(), Fail> {
-    let tag = tag(mailbox, true)?.ok_or(no("LIMIT", "no more properties"))?;
+    let tag = PROPERTY.made(mailbox)?;
     let mut bytes = Vec::new();
     folder.write(&mut bytes);
     store_properties::set(mailbox, vec![(tag, PropertyValue::Binary(bytes).into())])?;
@@ -41,7 +42,7 @@ pub(super) struct Uses {
 
 impl Uses {
     pub(super) fn read(mailbox: &Mailbox) -> Result<Uses, Fail> {
-        let Some(tag) = tag(mailbox, false)? else { return Ok(Uses { archive: None }) };
+        let Some(tag) = PROPERTY.tag(mailbox)? else { return Ok(Uses { archive: None }) };
         let value = store_properties::get(mailbox, &[tag])?.into_iter().next().flatten();
         let value = value.map(|value| mailbox.store().load(&value, 1 << 10)).transpose()?;
         let id = value.as_ref().and_then(PropertyValue::as_binary);
@@ -59,11 +60,4 @@ impl Uses {
             false => names::special_use(id),
         }
     }
-}
-
-fn tag(mailbox: &Mailbox, create: bool) -> Result<Option<PropertyTag>, Fail> {
-    let name = PropertyName::string(mapi::names::PS_PUBLIC_STRINGS, PROPERTY);
-    let ids = properties::ids_of(mailbox, &[name], create)?;
-    let tag = |id| PropertyTag::from_parts(id, PropertyType::BINARY);
-    Ok(ids.into_iter().next().flatten().map(tag))
 }

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use mapi::{FolderId, PropertyName, PropertyTag, PropertyType, PropertyValue, Wire};
+use mapi::{FolderId, PropertyType, PropertyValue, Wire};
 use sha2::{Digest, Sha256};
-use store::mailbox::{names as properties, store_properties};
+use store::mailbox::store_properties;
 use store::{Mailbox, StoreError, message};
 use subtle::ConstantTimeEq;
 
 use super::place::{READ, User};
+use super::property::Named;
 use super::{Fail, Outcome, Session, done, done_with, no, source};
 use crate::imap::command::{Name, Piece};
 use crate::imap::names;
@@ -17,7 +18,7 @@ use crate::imap::structure;
 use crate::imap::url::{self, Access, Url};
 
 /// A property of the store object: the key of the mailbox, and what was added to the keys of single folders.
-const PROPERTY: &str = "coffer:ImapUrlKeys";
+const PROPERTY: Named = Named { name: "coffer:ImapUrlKeys", kind: PropertyType::MULTIPLE_BINARY };
 const KEY: usize = 32;
 /// Folders whose keys were reset by themselves; one more resets all.
 const MAX_RESET: usize = 1_000;
@@ -204,7 +205,7 @@ struct Keys {
 
 impl Keys {
     fn read(mailbox: &Mailbox) -> Result<Option<Keys>, Fail> {
-        let Some(tag) = tag(mailbox, false)? else { return Ok(None) };
+        let Some(tag) = PROPERTY.tag(mailbox)? else { return Ok(None) };
         let value = store_properties::get(mailbox, &[tag])?.into_iter().next().flatten();
         let Some(value) = value else { return Ok(None) };
         let PropertyValue::MultipleBinary(all) = mailbox.store().load(&value, 1 << 20)? else {
@@ -223,7 +224,7 @@ impl Keys {
     }
 
     fn write(&self, mailbox: &Mailbox) -> Result<(), Fail> {
-        let tag = tag(mailbox, true)?.ok_or(no("LIMIT", "no more properties"))?;
+        let tag = PROPERTY.made(mailbox)?;
         let mut all = vec![self.key.to_vec()];
         for (folder, key) in &self.reset {
             let mut bytes = Vec::new();
@@ -283,13 +284,6 @@ fn random() -> Result<[u8; KEY], Fail> {
     getrandom::fill(&mut key)
         .map_err(|_| no("UNAVAILABLE", "the system has no random numbers now"))?;
     Ok(key)
-}
-
-fn tag(mailbox: &Mailbox, create: bool) -> Result<Option<PropertyTag>, Fail> {
-    let name = PropertyName::string(mapi::names::PS_PUBLIC_STRINGS, PROPERTY);
-    let ids = properties::ids_of(mailbox, &[name], create)?;
-    let tag = |id| PropertyTag::from_parts(id, PropertyType::MULTIPLE_BINARY);
-    Ok(ids.into_iter().next().flatten().map(tag))
 }
 
 #[cfg(test)]

@@ -4,11 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use mail_server::auth::{Refused, Verification, Verifier};
-use mail_server::census::{Census, Counted, Full};
 use mail_server::imap::{self, Imap};
 use mail_server::letters::Letters;
 use mail_server::pop3::Pop3;
@@ -21,7 +18,12 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
 };
-use store::{Account, NewAccount, SpecialFolder, Store, StoreOptions};
+use store::{NewAccount, SpecialFolder, Store, StoreOptions};
+
+#[path = "../support/census.rs"]
+mod census;
+
+use self::census::{ByStore, Counting, Counts};
 
 pub const USER: &str = "ann@here.test";
 pub const PASSWORD: &str = "open sesame";
@@ -34,13 +36,6 @@ pub struct Rig {
     counts: Arc<Counts>,
     running: Option<Running>,
     dir: tempfile::TempDir,
-}
-
-#[derive(Default)]
-struct Counts {
-    open: AtomicI64,
-    known: AtomicI64,
-    maildrops: AtomicI64,
 }
 
 impl Rig {
@@ -89,7 +84,7 @@ impl Rig {
             })
         });
         let counts = Arc::new(Counts::default());
-        let census = Arc::new(Ledger(Arc::clone(&counts)));
+        let census = Arc::new(Counting(Arc::clone(&counts)));
         let running = start(listens.into_iter().flatten().collect(), Bounds::default(), census);
         let running = Some(running.expect("sockets"));
         Rig { store, certificates, counts, running, dir }
@@ -125,7 +120,7 @@ impl Rig {
 
     /// Maildrops that are held now.
     pub fn maildrops(&self) -> i64 {
-        self.counts.maildrops.load(Ordering::SeqCst)
+        self.counts.now()[2]
     }
 
     /// Brings a message into the Inbox over LMTP.
@@ -162,10 +157,7 @@ impl Rig {
     /// Waits until no connection is counted.
     pub fn is_at_base(&self) {
         let begun = Instant::now();
-        let held = || {
-            [&self.counts.open, &self.counts.known, &self.counts.maildrops]
-                .map(|c| c.load(Ordering::SeqCst))
-        };
+        let held = || self.counts.now();
         while held() != [0; 3] && begun.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -176,54 +168,6 @@ impl Rig {
         if let Some(running) = self.running.take() {
             running.stop();
         }
-    }
-}
-
-struct ByStore(Store);
-
-impl Verifier for ByStore {
-    fn verify(&self, user: String, password: String) -> Verification {
-        let store = self.0.clone();
-        Box::pin(async move { store.verify_password(&user, &password).map_err(|_| Refused::Wrong) })
-    }
-}
-
-struct Ledger(Arc<Counts>);
-struct Entry(Arc<Counts>, bool);
-
-impl Census for Ledger {
-    fn open(&self, _: Protocol, _: Option<SocketAddr>) -> Box<dyn Counted> {
-        self.0.open.fetch_add(1, Ordering::SeqCst);
-        Box::new(Entry(Arc::clone(&self.0), false))
-    }
-}
-
-impl Counted for Entry {
-    fn belongs_to(&mut self, _: &Account, _: &str) -> Result<(), Full> {
-        if !std::mem::replace(&mut self.1, true) {
-            self.0.known.fetch_add(1, Ordering::SeqCst);
-        }
-        Ok(())
-    }
-
-    fn maildrop(&self) -> Box<dyn Send> {
-        self.0.maildrops.fetch_add(1, Ordering::SeqCst);
-        Box::new(Held(Arc::clone(&self.0)))
-    }
-}
-
-struct Held(Arc<Counts>);
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.maildrops.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::SeqCst);
-        self.0.known.fetch_sub(i64::from(self.1), Ordering::SeqCst);
     }
 }
 

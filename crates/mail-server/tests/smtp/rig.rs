@@ -5,19 +5,21 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use mail_server::auth::{Refused, Verification, Verifier};
 use mail_server::authenticate::Authenticator;
-use mail_server::census::{Census, Counted, Full};
 use mail_server::letters::Letters;
 use mail_server::smtp::{Limits, Role, Smtp};
 use mail_server::work::Work;
-use mail_server::{Address, Bounds, Host, Listen, Protocol, Running, Security, start};
+use mail_server::{Address, Bounds, Host, Listen, Running, Security, start};
 use mapi::sort::SortOrderSet;
 use store::table::{self, Contents, Query, QueryRows, RowObject};
-use store::{Account, NewAccount, SpecialFolder, Store, StoreOptions};
+use store::{NewAccount, SpecialFolder, Store, StoreOptions};
+
+#[path = "../support/census.rs"]
+mod census;
+
+use self::census::{ByStore, Counting, Counts};
 
 pub const PASSWORD: &str = "open sesame";
 /// The mailbox of `full@` holds this many bytes.
@@ -29,12 +31,6 @@ pub struct Rig {
     counts: Arc<Counts>,
     running: Option<Running>,
     dir: tempfile::TempDir,
-}
-
-#[derive(Default)]
-struct Counts {
-    open: AtomicI64,
-    known: AtomicI64,
 }
 
 impl Rig {
@@ -103,7 +99,7 @@ impl Rig {
             security: Security::Plain,
         });
         let counts = Arc::new(Counts::default());
-        let census = Arc::new(Ledger(Arc::clone(&counts)));
+        let census = Arc::new(Counting(Arc::clone(&counts)));
         let running = start(listens, Bounds::default(), census).expect("sockets");
         Rig { store, host, counts, running: Some(running), dir }
     }
@@ -160,14 +156,11 @@ impl Rig {
     /// Waits until no connection is counted, and sees that no message is left half-way.
     pub fn is_at_base(&self) {
         let begun = Instant::now();
-        let held = || {
-            let counts = [&self.counts.open, &self.counts.known].map(|c| c.load(Ordering::SeqCst));
-            (counts, self.host.letters.spooled())
-        };
-        while held() != ([0, 0], 0) && begun.elapsed() < Duration::from_secs(60) {
+        let held = || (self.counts.now(), self.host.letters.spooled());
+        while held() != ([0; 3], 0) && begun.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert_eq!(held(), ([0, 0], 0));
+        assert_eq!(held(), ([0; 3], 0));
         let files = std::fs::read_dir(self.dir.path()).expect("a folder");
         let named = files.filter(|file| file.as_ref().is_ok_and(|f| f.path() != self.socket()));
         assert_eq!(named.count(), 0, "files of the spool have no names");
@@ -177,40 +170,6 @@ impl Rig {
         if let Some(running) = self.running.take() {
             running.stop();
         }
-    }
-}
-
-struct ByStore(Store);
-
-impl Verifier for ByStore {
-    fn verify(&self, user: String, password: String) -> Verification {
-        let store = self.0.clone();
-        Box::pin(async move { store.verify_password(&user, &password).map_err(|_| Refused::Wrong) })
-    }
-}
-
-struct Ledger(Arc<Counts>);
-struct Entry(Arc<Counts>, bool);
-
-impl Census for Ledger {
-    fn open(&self, _: Protocol, _: Option<SocketAddr>) -> Box<dyn Counted> {
-        self.0.open.fetch_add(1, Ordering::SeqCst);
-        Box::new(Entry(Arc::clone(&self.0), false))
-    }
-}
-
-impl Counted for Entry {
-    fn belongs_to(&mut self, _: &Account, _: &str) -> Result<(), Full> {
-        self.1 = true;
-        self.0.known.fetch_add(1, Ordering::SeqCst);
-        Ok(())
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::SeqCst);
-        self.0.known.fetch_sub(i64::from(self.1), Ordering::SeqCst);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mapi::FileTime;
@@ -104,10 +105,12 @@ async fn attempt(
     let ready = Arc::new(run(shared, move || ready(&ours, letter, due)).await?);
     let said = send(shared, destination, &ready, open, dead).await;
     let settled = Arc::new(settled(&said));
-    // Noted whatever happens: what was taken must not be sent again.
+    // Noted whatever happens: what was taken must not be sent again, and what was told not be told again.
+    let noted = Arc::new(AtomicUsize::new(0));
     loop {
         let (ours, ready, said) = (Arc::clone(shared), Arc::clone(&ready), Arc::clone(&settled));
-        match run(shared, move || settle(&ours, id, &ready, &said)).await {
+        let noted = Arc::clone(&noted);
+        match run(shared, move || settle(&ours, id, &ready, &said, &noted)).await {
             Ok(left) => return Ok(left),
             Err(error @ (StoreError::Closed | StoreError::Corrupt(_))) => return Err(error),
             Err(error) if shared.is_ending() => return Err(error),
@@ -360,12 +363,13 @@ fn settled(said: &[Said]) -> Vec<(usize, Settled)> {
 type Group<'a> = Vec<(Change, &'a Settled)>;
 
 /// Notes what became of each recipient, with the reports. What is told and the fact are one batch, one for each kind
-/// of report.
+/// of report. `noted` says how many of them are durable, so that one that failed goes on behind them.
 fn settle(
     shared: &Shared,
     id: LetterId,
     ready: &Ready,
     said: &[(usize, Settled)],
+    noted: &AtomicUsize,
 ) -> store::Result<Option<Letter>> {
     let store = &shared.host.store;
     let schedule = &shared.options.schedule;
@@ -403,7 +407,7 @@ fn settle(
     }
     let mut left = Some(ready.letter.clone());
     for (at, (kind, group)) in groups.into_iter().enumerate() {
-        if group.is_empty() {
+        if group.is_empty() || at < noted.load(Ordering::Relaxed) {
             continue;
         }
         let report = match kind {
@@ -412,6 +416,7 @@ fn settle(
         };
         let changes: Vec<Change> = group.into_iter().map(|(change, _)| change).collect();
         left = outbound::settle(store, id, &changes, report)?;
+        noted.store(at + 1, Ordering::Relaxed);
         if left.is_none() {
             return Ok(None);
         }
